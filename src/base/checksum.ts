@@ -1,0 +1,48 @@
+/**
+ * The Internet checksum (RFC 1071): the one's complement of the one's complement sum of the 16-bit words.
+ *
+ * Sums are kept unfolded in a double while they are made: 2^53 leaves room for 2^37 words. A partial sum may be
+ * carried over several pieces as long as every piece but the last has an even length.
+ */
+
+/** Adds the 16-bit words of bytes[start, end) to `sum`; an odd last byte counts as the high byte of a word. */
+export function sumWords(bytes: Uint8Array, start: number, end: number, sum = 0): number {
+  let total = sum;
+  let at = start;
+  const even = end - ((end - start) & 1);
+  // Four words a turn: the additions do not wait for each other, and no check of bounds is paid twice.
+  let a = 0;
+  let b = 0;
+  const quads = start + ((even - start) & ~7);
+  for (; at < quads; at += 8) {
+    a += (bytes[at] << 8) + bytes[at + 1] + ((bytes[at + 2] << 8) + bytes[at + 3]);
+    b += (bytes[at + 4] << 8) + bytes[at + 5] + ((bytes[at + 6] << 8) + bytes[at + 7]);
+  }
+  for (; at < even; at += 2) total += (bytes[at] << 8) + bytes[at + 1];
+  if (at < end) total += bytes[at] << 8;
+  return total + a + b;
+}
+
+/** Folds a sum to 16 bits and complements it: the value that goes on the wire. */
+export function finishChecksum(sum: number): number {
+  let folded = sum;
+  while (folded > 0xffff) folded = Math.floor(folded / 0x10000) + (folded % 0x10000);
+  return folded ^ 0xffff;
+}
+
+export function internetChecksum(bytes: Uint8Array, start = 0, end = bytes.length): number {
+  return finishChecksum(sumWords(bytes, start, end));
+}
+
+/** The pseudo-header of UDP and TCP over IPv4 (RFC 768, RFC 9293 §3.1), as a partial sum. */
+export function pseudoHeaderSum(source: number, destination: number, protocol: number, length: number): number {
+  return (source >>> 16) + (source & 0xffff) + (destination >>> 16) + (destination & 0xffff) + protocol + length;
+}
+
+/**
+ * RFC 1624 eqn. 3: the checksum after a 16-bit word of what it covers changed, HC' = ~(~HC + ~m + m').
+ * NAT and TTL use it: a router never sums a payload again, and so never hides damage done to it.
+ */
+export function adjustChecksum(checksum: number, oldWord: number, newWord: number): number {
+  return finishChecksum((checksum ^ 0xffff) + (oldWord ^ 0xffff) + newWord);
+}

@@ -1,0 +1,75 @@
+import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from './seq32.ts';
+
+export interface SeqRange {
+  start: Seq;
+  end: Seq;
+}
+
+/** A sorted set of disjoint, non-touching ranges [start, end) of sequence space: what a receiver or a SACK holds. */
+export class SeqRanges {
+  private list: SeqRange[] = [];
+
+  get ranges(): readonly Readonly<SeqRange>[] {
+    return this.list;
+  }
+
+  get isEmpty(): boolean {
+    return this.list.length === 0;
+  }
+
+  /** Bytes in all ranges. */
+  get total(): number {
+    let sum = 0;
+    for (const range of this.list) sum += seqDiff(range.end, range.start);
+    return sum;
+  }
+
+  /** The end of the last range. */
+  get highest(): Seq | undefined {
+    return this.list.at(-1)?.end;
+  }
+
+  /** Adds [start, end) and returns the range that it has become part of. */
+  add(start: Seq, end: Seq): Readonly<SeqRange> {
+    const merged: SeqRange = { start, end };
+    if (seqGe(start, end)) return merged;
+    const list = this.list;
+    let first = 0;
+    while (first < list.length && seqLt(list[first].end, start)) first++;
+    let last = first;
+    while (last < list.length && seqLe(list[last].start, end)) {
+      merged.start = seqMin(merged.start, list[last].start);
+      merged.end = seqMax(merged.end, list[last].end);
+      last++;
+    }
+    list.splice(first, last - first, merged);
+    return merged;
+  }
+
+  /** Forgets all before `seq`. */
+  dropBefore(seq: Seq): void {
+    const list = this.list;
+    let gone = 0;
+    while (gone < list.length && seqLe(list[gone].end, seq)) gone++;
+    if (gone > 0) list.splice(0, gone);
+    if (list.length > 0 && seqLt(list[0].start, seq)) list[0].start = seq;
+  }
+
+  /** True when all of [start, end) is in the set. */
+  covers(start: Seq, end: Seq): boolean {
+    for (const range of this.list) if (seqLe(range.start, start) && seqGe(range.end, end)) return true;
+    return false;
+  }
+
+  contains(seq: Seq): boolean {
+    for (const range of this.list) {
+      if (seqGt(range.start, seq)) return false;
+      if (seqLt(seq, range.end)) return true;
+    }
+    return false;
+  }
+
+  clear(): void {
+    this.list.length = 0;
+  }
+}

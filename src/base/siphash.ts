@@ -1,0 +1,86 @@
+/**
+ * SipHash-2-4 (Aumasson, Bernstein 2012) in 32-bit halves: the keyed function F of initial sequence numbers
+ * (RFC 6528 §3), of timestamp offsets (RFC 7323 §5.4) and of SYN cookies.
+ */
+export interface SipKey {
+  readonly words: Uint32Array; // four words: k0 low, k0 high, k1 low, k1 high
+}
+
+/** Two 32-bit halves of the 64-bit result. */
+export interface SipResult {
+  low: number;
+  high: number;
+}
+
+/** Hashes a message of 32-bit words. */
+export function sipHash(key: SipKey, message: readonly number[]): SipResult {
+  const k = key.words;
+  // v0..v3 as (low, high) pairs.
+  const v = new Int32Array([
+    0x70736575 ^ k[0],
+    0x736f6d65 ^ k[1],
+    0x6e646f6d ^ k[2],
+    0x646f7261 ^ k[3],
+    0x6e657261 ^ k[0],
+    0x6c796765 ^ k[1],
+    0x79746573 ^ k[2],
+    0x74656462 ^ k[3],
+  ]);
+  const words = [...message];
+  // The last block holds the length in bytes in its top byte.
+  const length = (message.length * 4) & 0xff;
+  if (words.length % 2 === 0) words.push(0);
+  words.push(length << 24);
+  for (let i = 0; i < words.length; i += 2) {
+    v[6] ^= words[i];
+    v[7] ^= words[i + 1];
+    round(v);
+    round(v);
+    v[0] ^= words[i];
+    v[1] ^= words[i + 1];
+  }
+  v[4] ^= 0xff;
+  for (let i = 0; i < 4; i++) round(v);
+  return { low: (v[0] ^ v[2] ^ v[4] ^ v[6]) >>> 0, high: (v[1] ^ v[3] ^ v[5] ^ v[7]) >>> 0 };
+}
+
+function round(v: Int32Array): void {
+  add(v, 0, 2);
+  rotate(v, 2, 13);
+  xor(v, 2, 0);
+  swap(v, 0);
+  add(v, 4, 6);
+  rotate(v, 6, 16);
+  xor(v, 6, 4);
+  add(v, 0, 6);
+  rotate(v, 6, 21);
+  xor(v, 6, 0);
+  add(v, 4, 2);
+  rotate(v, 2, 17);
+  xor(v, 2, 4);
+  swap(v, 4);
+}
+
+function add(v: Int32Array, a: number, b: number): void {
+  const low = (v[a] >>> 0) + (v[b] >>> 0);
+  v[a] = low;
+  v[a + 1] = v[a + 1] + v[b + 1] + (low > 0xffffffff ? 1 : 0);
+}
+
+function xor(v: Int32Array, a: number, b: number): void {
+  v[a] ^= v[b];
+  v[a + 1] ^= v[b + 1];
+}
+
+function rotate(v: Int32Array, a: number, bits: number): void {
+  const low = v[a];
+  const high = v[a + 1];
+  v[a] = (low << bits) | (high >>> (32 - bits));
+  v[a + 1] = (high << bits) | (low >>> (32 - bits));
+}
+
+function swap(v: Int32Array, a: number): void {
+  const low = v[a];
+  v[a] = v[a + 1];
+  v[a + 1] = low;
+}

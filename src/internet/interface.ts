@@ -1,0 +1,149 @@
+/** A network interface: a link's end with a MAC address, IP addresses, its ARP table and its multicast groups. */
+import type { Frame, Link } from '../link/types.ts';
+import type { Context } from '../trace/events.ts';
+import {
+  broadcastOf,
+  IPV4_BROADCAST,
+  type Ipv4Address,
+  inPrefix,
+  isMulticast,
+  MAC_BROADCAST,
+  type MacAddress,
+  multicastMac,
+  type Prefix,
+} from '../wire/address.ts';
+import { type ArpMessage, decodeArp, encodeArp } from '../wire/arp.ts';
+import { ETHERTYPE, ethernet, prependEthernet } from '../wire/ethernet.ts';
+import { HEADROOM, Packet } from '../wire/packet.ts';
+import { Malformed } from '../wire/reader.ts';
+import { type ArpPort, type ArpSettings, ArpTable } from './arp.ts';
+import type { RarpPort } from './rarp.ts';
+
+/** RFC 1112 §6.1: every host is in the all-hosts group. */
+const ALL_HOSTS: Ipv4Address = 0xe000_0001;
+
+/** What the internet layer does with what an interface receives. */
+export interface InterfaceOwner {
+  ipv4Arrives(from: NetworkInterface, bytes: Uint8Array, start: number, end: number, linkToMany: boolean): void;
+  unresolved(from: NetworkInterface, packet: Packet, target: Ipv4Address): void;
+}
+
+export class NetworkInterface implements ArpPort, RarpPort {
+  readonly name: string;
+  readonly mac: MacAddress;
+  readonly link: Link;
+  readonly addresses: Prefix[] = [];
+  readonly arp: ArpTable;
+  up = true;
+  onRarp: ((message: ArpMessage) => void) | undefined;
+  private readonly context: Context;
+  private readonly owner: InterfaceOwner;
+  private readonly groups = new Set<Ipv4Address>([ALL_HOSTS]);
+
+  constructor(
+    context: Context,
+    owner: InterfaceOwner,
+    name: string,
+    mac: MacAddress,
+    link: Link,
+    arp?: Partial<ArpSettings>,
+  ) {
+    this.context = context;
+    this.owner = owner;
+    this.name = name;
+    this.mac = mac;
+    this.link = link;
+    this.arp = new ArpTable(context, this, arp);
+    link.receive = frame => this.frameArrives(frame);
+  }
+
+  get mtu(): number {
+    return this.link.mtu;
+  }
+
+  get address(): Ipv4Address | undefined {
+    return this.addresses[0]?.address;
+  }
+
+  hasAddress(address: Ipv4Address): boolean {
+    return this.addresses.some(own => own.address === address);
+  }
+
+  senderFor(target: Ipv4Address): Ipv4Address {
+    return (this.addresses.find(own => inPrefix(target, own)) ?? this.addresses[0])?.address ?? 0;
+  }
+
+  /** The limited broadcast, or the directed one of a network of this interface. */
+  isBroadcast(address: Ipv4Address): boolean {
+    return address === IPV4_BROADCAST || this.addresses.some(own => broadcastOf(own) === address);
+  }
+
+  join(group: Ipv4Address): void {
+    this.groups.add(group);
+  }
+
+  leave(group: Ipv4Address): void {
+    if (group !== ALL_HOSTS) this.groups.delete(group);
+  }
+
+  inGroup(group: Ipv4Address): boolean {
+    return this.groups.has(group);
+  }
+
+  /** `packet` starts with its IP header; `nextHop` is on this link. */
+  sendIpv4(packet: Packet, nextHop: Ipv4Address): void {
+    if (!this.up) return this.context.drop('link', 'interface-down');
+    if (this.link.medium === 'ip') this.link.send(packet.view());
+    else if (this.isBroadcast(nextHop)) this.transmit(packet, MAC_BROADCAST);
+    else if (isMulticast(nextHop)) this.transmit(packet, multicastMac(nextHop));
+    else this.arp.send(packet, nextHop);
+  }
+
+  transmit(packet: Packet, to: MacAddress): void {
+    prependEthernet(packet, to, this.mac, ETHERTYPE.ipv4);
+    this.link.send(packet.view());
+  }
+
+  sendArp(message: ArpMessage, to: MacAddress): void {
+    this.sendMessage(message, to, ETHERTYPE.arp);
+  }
+
+  sendRarp(message: ArpMessage, to: MacAddress): void {
+    this.sendMessage(message, to, ETHERTYPE.rarp);
+  }
+
+  unresolved(packets: Packet[], target: Ipv4Address): void {
+    for (const packet of packets) this.owner.unresolved(this, packet, target);
+  }
+
+  private sendMessage(message: ArpMessage, to: MacAddress, type: number): void {
+    if (!this.up) return;
+    const packet = Packet.of(encodeArp(message), HEADROOM);
+    prependEthernet(packet, to, this.mac, type);
+    this.link.send(packet.view());
+  }
+
+  private frameArrives(frame: Frame): void {
+    if (!this.up) return;
+    if (this.link.medium === 'ip') return this.owner.ipv4Arrives(this, frame, 0, frame.length, false);
+    if (frame.length < ethernet.size) return this.context.drop('link', 'frame-truncated');
+    const destination = ethernet.f.destination.get(frame, 0);
+    // A switch that floods shows us frames for others; no interface of ours is promiscuous.
+    if (destination !== this.mac && Math.floor(destination / 2 ** 40) % 2 === 0) return;
+    const type = ethernet.f.type.get(frame, 0);
+    if (type === ETHERTYPE.ipv4) {
+      this.owner.ipv4Arrives(this, frame, ethernet.size, frame.length, destination !== this.mac);
+    } else if (type === ETHERTYPE.arp || type === ETHERTYPE.rarp) {
+      this.arpArrives(frame, type);
+    } else {
+      this.context.drop('link', 'unknown-ethertype');
+    }
+  }
+
+  private arpArrives(frame: Frame, type: number): void {
+    const message = decodeArp(frame, ethernet.size);
+    if (message instanceof Malformed) return this.context.drop('arp', 'arp-malformed');
+    if (type === ETHERTYPE.rarp) this.onRarp?.(message);
+    else this.arp.arrives(message);
+  }
+}

@@ -1,0 +1,346 @@
+/**
+ * The IPv4 layer of a host or router: what arrives is checked, delivered or forwarded; what leaves is routed, cut to
+ * size and given to an interface (RFC 791, RFC 1122 §3, RFC 1812 §5).
+ */
+
+import type { Link } from '../link/types.ts';
+import type { Context } from '../trace/events.ts';
+import {
+  IPV4_LOCALHOST,
+  type Ipv4Address,
+  inPrefix,
+  isLoopback,
+  isMulticast,
+  type MacAddress,
+  type Prefix,
+} from '../wire/address.ts';
+import { ICMP, TIME_EXCEEDED, UNREACHABLE } from '../wire/icmp.ts';
+import {
+  checkIpv4,
+  decodeIpv4,
+  decrementTtl,
+  type Ipv4Header,
+  ipv4,
+  ipv4HeaderLength,
+  prependIpv4,
+} from '../wire/ipv4.ts';
+import { HEADROOM, Packet } from '../wire/packet.ts';
+import type { ArpSettings } from './arp.ts';
+import { fragment, Reassembler } from './fragments.ts';
+import { type IcmpHost, IcmpLayer } from './icmp.ts';
+import { type InterfaceOwner, NetworkInterface } from './interface.ts';
+import { dealWithOptions } from './ip-options.ts';
+import type { Nat } from './nat.ts';
+import { PathMtu } from './path-mtu.ts';
+import { type Route, RoutingTable } from './routes.ts';
+import type { IncomingDatagram, OutgoingDatagram, ProtocolHandler, SendFailure } from './types.ts';
+
+const NO_OPTIONS = new Uint8Array(0);
+const DEFAULT_TTL = 64;
+/** Host routes learned from redirects; the oldest goes first. */
+const MAX_REDIRECTS = 256;
+
+export class Ipv4Layer implements IcmpHost, InterfaceOwner {
+  readonly interfaces: NetworkInterface[] = [];
+  readonly routes = new RoutingTable();
+  readonly pathMtu: PathMtu;
+  readonly icmp: IcmpLayer;
+  readonly reassembler: Reassembler;
+  /** A router forwards what is not for it (RFC 1122 §3.3.1: a host does not). */
+  forwarding = false;
+  nat: Nat | undefined;
+  private readonly context: Context;
+  private readonly handlers = new Map<number, ProtocolHandler>();
+  private readonly redirects = new Set<Ipv4Address>();
+  private nextIdentification: number;
+
+  constructor(context: Context) {
+    this.context = context;
+    this.pathMtu = new PathMtu(context.scheduler);
+    this.nextIdentification = context.random.fork('ip identification').below(65536);
+    this.reassembler = new Reassembler(context, first => this.reassemblyExpired(first));
+    this.icmp = new IcmpLayer(context, this);
+  }
+
+  addInterface(
+    name: string,
+    mac: MacAddress,
+    link: Link,
+    address?: Prefix,
+    arp?: Partial<ArpSettings>,
+  ): NetworkInterface {
+    const added = new NetworkInterface(this.context, this, name, mac, link, arp);
+    this.interfaces.push(added);
+    if (address !== undefined) this.addAddress(added, address);
+    return added;
+  }
+
+  addAddress(to: NetworkInterface, address: Prefix): void {
+    to.addresses.push(address);
+    this.routes.add({ prefix: address, interface: to });
+  }
+
+  register(protocol: number, handler: ProtocolHandler): void {
+    this.handlers.set(protocol, handler);
+  }
+
+  handlerFor(protocol: number): ProtocolHandler | undefined {
+    return this.handlers.get(protocol);
+  }
+
+  isLocal(address: Ipv4Address): boolean {
+    return isLoopback(address) || this.interfaces.some(own => own.hasAddress(address));
+  }
+
+  isBroadcast(address: Ipv4Address): boolean {
+    return this.interfaces.some(own => own.isBroadcast(address));
+  }
+
+  sourceFor(destination: Ipv4Address): Ipv4Address | undefined {
+    if (isLoopback(destination)) return IPV4_LOCALHOST;
+    if (this.isLocal(destination)) return destination;
+    const route = this.routeTo(destination);
+    return route === undefined ? undefined : route.interface.senderFor(route.via ?? destination);
+  }
+
+  mtuFor(destination: Ipv4Address): number {
+    if (this.isLocal(destination)) return 65535;
+    const route = this.routes.lookup(destination);
+    return this.pathMtu.get(destination, route?.interface.mtu ?? 1500);
+  }
+
+  join(group: Ipv4Address, interfaceName?: string): void {
+    for (const own of this.named(interfaceName)) own.join(group);
+  }
+
+  leave(group: Ipv4Address, interfaceName?: string): void {
+    for (const own of this.named(interfaceName)) own.leave(group);
+  }
+
+  portUnreachable(datagram: IncomingDatagram): void {
+    const { bytes, headerStart, end, toMany } = datagram;
+    this.icmp.sendError(ICMP.unreachable, UNREACHABLE.port, 0, bytes, headerStart, end, toMany);
+  }
+
+  learnPathMtu(destination: Ipv4Address, mtu: number): void {
+    this.pathMtu.learn(destination, mtu);
+  }
+
+  /** RFC 1122 §3.2.2.2: believed only from the router in use, and only towards a router on our own network. */
+  redirected(destination: Ipv4Address, gateway: Ipv4Address, reporter: Ipv4Address): void {
+    const route = this.routes.lookup(destination);
+    const onLink = route?.interface.addresses.some(own => inPrefix(gateway, own)) ?? false;
+    if (this.forwarding || route?.via !== reporter || !onLink || this.isLocal(gateway)) {
+      return this.context.drop('icmp', 'redirect-not-believed');
+    }
+    if (this.redirects.size >= MAX_REDIRECTS) {
+      const oldest = this.redirects.values().next().value as Ipv4Address;
+      this.redirects.delete(oldest);
+      this.routes.remove({ address: oldest, length: 32 });
+    }
+    this.redirects.add(destination);
+    this.routes.remove({ address: destination, length: 32 });
+    this.routes.add({ prefix: { address: destination, length: 32 }, via: gateway, interface: route.interface });
+  }
+
+  // --- down
+
+  send(datagram: OutgoingDatagram): SendFailure | undefined {
+    const { packet, source, destination, dontFragment = false } = datagram;
+    const header: Ipv4Header = {
+      source,
+      destination,
+      protocol: datagram.protocol,
+      ttl: datagram.ttl ?? (isMulticast(destination) ? 1 : DEFAULT_TTL), // RFC 1112 §6.1: multicast defaults to 1
+      trafficClass: datagram.trafficClass ?? 0,
+      identification: this.nextIdentification,
+      dontFragment,
+      moreFragments: false,
+      fragmentOffset: 0,
+      options: datagram.options ?? NO_OPTIONS,
+    };
+    this.nextIdentification = (this.nextIdentification + 1) & 0xffff;
+    if (this.isLocal(destination)) {
+      prependIpv4(packet, header);
+      this.loopBack(packet);
+      return undefined;
+    }
+    const route = this.routeTo(destination, datagram.interfaceName);
+    if (route === undefined) return { reason: 'no-route' };
+    if (route.interface.isBroadcast(destination) && !datagram.broadcast) return { reason: 'broadcast-not-allowed' };
+    const mtu = this.pathMtu.get(destination, route.interface.mtu);
+    if (packet.length + ipv4.size + header.options.length > 65535) return { reason: 'too-big', mtu: 65535 };
+    prependIpv4(packet, header);
+    if (packet.length > mtu && dontFragment) return { reason: 'too-big', mtu };
+    if (
+      (isMulticast(destination) && route.interface.inGroup(destination)) ||
+      route.interface.isBroadcast(destination)
+    ) {
+      // RFC 1112 §6.1: a sender that is a member gets a copy itself; so it is with broadcasts.
+      this.loopBack(new Packet(packet.bytes.slice(), packet.start, packet.end));
+    }
+    this.sendOn(packet, route, destination, mtu);
+    return undefined;
+  }
+
+  private sendOn(packet: Packet, route: Route, destination: Ipv4Address, mtu: number): void {
+    const nextHop = route.via ?? destination;
+    if (packet.length <= mtu) return route.interface.sendIpv4(packet, nextHop);
+    for (const piece of fragment(packet, mtu)) route.interface.sendIpv4(piece, nextHop);
+  }
+
+  /** Local datagrams take a turn of the scheduler, so that a sender never finds itself inside its own receiver. */
+  private loopBack(packet: Packet): void {
+    const { scheduler } = this.context;
+    scheduler.at(scheduler.now(), () => this.deliver(packet.bytes, packet.start, packet.end, 'lo', false));
+  }
+
+  private routeTo(destination: Ipv4Address, interfaceName?: string): Route | undefined {
+    const bound = interfaceName === undefined ? undefined : this.named(interfaceName)[0];
+    if (isMulticast(destination) || destination === 0xffff_ffff || bound !== undefined) {
+      const out = bound ?? this.routes.lookup(destination)?.interface ?? this.interfaces[0];
+      const route = this.routes.lookup(destination);
+      if (route?.interface === out && !isMulticast(destination) && destination !== 0xffff_ffff) return route;
+      return out === undefined
+        ? undefined
+        : { prefix: { address: destination, length: 32 }, interface: out, metric: 0 };
+    }
+    return this.routes.lookup(destination);
+  }
+
+  private named(interfaceName?: string): NetworkInterface[] {
+    return interfaceName === undefined ? this.interfaces : this.interfaces.filter(own => own.name === interfaceName);
+  }
+
+  /** ARP found nobody: RFC 1812 §5.2.7.1 "host unreachable", to a sender of ours or of somebody else. */
+  unresolved(_from: NetworkInterface, packet: Packet): void {
+    this.context.drop('ipv4', 'host-unreachable');
+    this.icmp.sendError(ICMP.unreachable, UNREACHABLE.host, 0, packet.bytes, packet.start, packet.end);
+  }
+
+  // --- up
+
+  ipv4Arrives(from: NetworkInterface, bytes: Uint8Array, start: number, frameEnd: number, linkToMany: boolean): void {
+    const fault = checkIpv4(bytes, start, frameEnd);
+    if (fault !== undefined) return this.context.drop('ipv4', fault);
+    const end = start + ipv4.f.totalLength.get(bytes, start); // what follows is the padding of a short frame
+    const source = ipv4.f.source.get(bytes, start);
+    const destination = ipv4.f.destination.get(bytes, start);
+    if (this.isMartian(source)) return this.context.drop('ipv4', 'martian-source');
+    if (isLoopback(destination)) return this.context.drop('ipv4', 'martian-destination');
+    const toMany = isMulticast(destination) || from.isBroadcast(destination);
+    // RFC 1122 §3.3.6: a datagram in a link-layer broadcast that is none itself is silently discarded.
+    if (linkToMany && !toMany) return this.context.drop('ipv4', 'link-broadcast-of-unicast');
+    if (isMulticast(destination) && !from.inGroup(destination)) return;
+    if (ipv4HeaderLength(bytes, start) > ipv4.size) {
+      const verdict = dealWithOptions(bytes, start);
+      if (verdict.drop !== undefined) {
+        this.context.drop('ipv4', verdict.drop);
+        if (verdict.pointer !== undefined) {
+          this.icmp.sendError(ICMP.parameterProblem, 0, verdict.pointer << 24, bytes, start, end, toMany);
+        }
+        return;
+      }
+    }
+    if (toMany || this.isLocal(destination)) this.deliver(bytes, start, end, from.name, toMany);
+    else if (this.forwarding) this.forward(from, Packet.of(bytes.subarray(start, end), HEADROOM), true);
+    else this.context.drop('ipv4', 'not-for-us');
+  }
+
+  /** RFC 1122 §3.2.1.3: addresses that must never be a source on the wire. */
+  private isMartian(source: Ipv4Address): boolean {
+    return isMulticast(source) || isLoopback(source) || this.isBroadcast(source);
+  }
+
+  private deliver(bytes: Uint8Array, start: number, end: number, interfaceName: string, toMany: boolean): void {
+    if (ipv4.f.moreFragments.get(bytes, start) === 1 || ipv4.f.fragmentOffset.get(bytes, start) > 0) {
+      const whole = this.reassembler.add(bytes, start, end);
+      if (whole !== undefined) this.deliver(whole.bytes, whole.start, whole.end, interfaceName, toMany);
+      return;
+    }
+    if (this.nat !== undefined && !toMany && this.fromOutside(bytes, start, end, interfaceName)) return;
+    const header = decodeIpv4(bytes, start);
+    const handler = this.handlers.get(header.protocol);
+    if (handler === undefined) {
+      this.context.drop('ipv4', 'unknown-protocol');
+      this.icmp.sendError(ICMP.unreachable, UNREACHABLE.protocol, 0, bytes, start, end, toMany);
+      return;
+    }
+    handler.receive({
+      source: header.source,
+      destination: header.destination,
+      protocol: header.protocol,
+      ttl: header.ttl,
+      trafficClass: header.trafficClass,
+      bytes,
+      headerStart: start,
+      start: start + ipv4.size + header.options.length,
+      end,
+      toMany,
+      interfaceName,
+    });
+  }
+
+  /** To our own address, but meant for somebody behind us: translated and sent on. */
+  private fromOutside(bytes: Uint8Array, start: number, end: number, interfaceName: string): boolean {
+    const copy = Packet.of(bytes.subarray(start, end), HEADROOM);
+    if (!this.nat?.inbound(copy, interfaceName)) return false;
+    const from = this.named(interfaceName)[0];
+    this.forward(from, copy, false);
+    return true;
+  }
+
+  /** RFC 1812 §5.2-5.3. `packet` is a copy that may be changed. */
+  private forward(from: NetworkInterface | undefined, packet: Packet, translate: boolean): void {
+    const { bytes, start, end } = packet;
+    const destination = ipv4.f.destination.get(bytes, start);
+    if (ipv4.f.ttl.get(bytes, start) <= 1) {
+      this.context.drop('ipv4', 'ttl-exceeded');
+      return this.icmp.sendError(ICMP.timeExceeded, TIME_EXCEEDED.transit, 0, bytes, start, end);
+    }
+    const route = this.routes.lookup(destination);
+    if (route === undefined) {
+      this.context.drop('ipv4', 'no-route');
+      return this.icmp.sendError(ICMP.unreachable, UNREACHABLE.network, 0, bytes, start, end);
+    }
+    // RFC 2644: directed broadcasts are not forwarded; multicast stays on its link, for want of a routing protocol.
+    if (route.interface.isBroadcast(destination) || isMulticast(destination)) {
+      return this.context.drop('ipv4', 'broadcast-not-forwarded');
+    }
+    const { mtu } = route.interface;
+    if (packet.length > mtu && ipv4.f.dontFragment.get(bytes, start) === 1) {
+      this.context.drop('ipv4', 'fragmentation-needed');
+      return this.icmp.sendError(ICMP.unreachable, UNREACHABLE.fragmentationNeeded, mtu, bytes, start, end);
+    }
+    if (from === route.interface) this.sendRedirect(from, packet, route.via ?? destination);
+    if (translate && this.nat?.isOutbound(from?.name, route.interface.name)) {
+      const whole = this.wholeForNat(packet);
+      if (whole === undefined) return;
+      if (!this.nat.outbound(whole)) return this.context.drop('nat', 'nat-untranslatable');
+      decrementTtl(whole.bytes, whole.start);
+      return this.sendOn(whole, route, destination, mtu);
+    }
+    decrementTtl(bytes, start);
+    this.sendOn(packet, route, destination, mtu);
+  }
+
+  /** Ports stand in the first fragment alone, so a NAT puts datagrams together before it translates (RFC 4787 REQ-14). */
+  private wholeForNat(packet: Packet): Packet | undefined {
+    const { bytes, start, end } = packet;
+    const isFragment = ipv4.f.moreFragments.get(bytes, start) === 1 || ipv4.f.fragmentOffset.get(bytes, start) > 0;
+    return isFragment ? this.reassembler.add(bytes, start, end) : packet;
+  }
+
+  /** RFC 1812 §5.2.7.2: the sender could have reached the next hop itself. */
+  private sendRedirect(from: NetworkInterface, packet: Packet, nextHop: Ipv4Address): void {
+    const source = ipv4.f.source.get(packet.bytes, packet.start);
+    if (!from.addresses.some(own => inPrefix(source, own) && inPrefix(nextHop, own))) return;
+    this.icmp.sendError(ICMP.redirect, 1, nextHop, packet.bytes, packet.start, packet.end);
+  }
+
+  /** RFC 1122 §3.3.2: time exceeded (1), only when the first fragment is there to be quoted. */
+  private reassemblyExpired(first: Uint8Array | undefined): void {
+    if (first !== undefined)
+      this.icmp.sendError(ICMP.timeExceeded, TIME_EXCEEDED.reassembly, 0, first, 0, first.length);
+  }
+}

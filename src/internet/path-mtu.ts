@@ -1,0 +1,46 @@
+/** Path MTUs learned from "fragmentation needed" (RFC 1191), forgotten after a while so that a better path is found. */
+import { type Duration, type Instant, minutes } from '../base/instant.ts';
+import type { Scheduler } from '../base/scheduler.ts';
+import type { Ipv4Address } from '../wire/address.ts';
+
+/** RFC 1191 §7, table 7-1: what to try when a router does not name the MTU of its next hop. */
+const PLATEAUS = [32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68];
+
+/** RFC 1191 §3: "A host MUST never reduce its estimate of the Path MTU below 68 octets". */
+const MINIMUM = 68;
+
+export class PathMtu {
+  /** RFC 1191 §6.3: "10 minutes" before trying more. */
+  lifetime: Duration = minutes(10);
+  /** Estimates below it are not believed: a forged one would cost a connection nearly all its throughput. */
+  floor = 552;
+  maxEntries = 1024;
+  private readonly scheduler: Scheduler;
+  private readonly known = new Map<Ipv4Address, { mtu: number; expires: Instant }>();
+
+  constructor(scheduler: Scheduler) {
+    this.scheduler = scheduler;
+  }
+
+  /** The smaller of what the first link takes and what has been learned. */
+  get(destination: Ipv4Address, linkMtu: number): number {
+    const entry = this.known.get(destination);
+    if (entry === undefined) return linkMtu;
+    if (entry.expires > this.scheduler.now()) return Math.min(entry.mtu, linkMtu);
+    this.known.delete(destination);
+    return linkMtu;
+  }
+
+  learn(destination: Ipv4Address, mtu: number): void {
+    const believed = Math.max(mtu, this.floor, MINIMUM);
+    this.known.delete(destination);
+    if (this.known.size >= this.maxEntries) this.known.delete(this.known.keys().next().value as Ipv4Address);
+    this.known.set(destination, { mtu: believed, expires: this.scheduler.now() + this.lifetime });
+  }
+}
+
+/** The next-hop MTU of a message, or the plateau below the datagram's length for a router older than RFC 1191. */
+export function nextHopMtu(stated: number, datagramLength: number): number {
+  if (stated >= MINIMUM) return stated;
+  return PLATEAUS.find(plateau => plateau < datagramLength) ?? MINIMUM;
+}

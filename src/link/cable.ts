@@ -1,0 +1,179 @@
+/**
+ * A cable between two ends, each with its own direction: a queue with tail drop, a bandwidth, a delay, and faults.
+ *
+ * The queue is not a list. Frames leave in order at a known rate, so when a frame will be on the wire, and how many
+ * bytes wait before it, follow from the instant at which the last one is out. One event a frame: its arrival.
+ */
+import { type Duration, ms } from '../base/instant.ts';
+import type { Random } from '../base/random.ts';
+import type { Scheduler } from '../base/scheduler.ts';
+import type { FrameFate, Trace } from '../trace/events.ts';
+import type { Frame, Link } from './types.ts';
+
+export interface CableOptions {
+  /** One way. */
+  delay: Duration;
+  /** Bits per second; Infinity: no time to serialise and no queue. */
+  bandwidth: number;
+  /** Bytes that may wait behind the one that is being sent. */
+  queue: number;
+  /** Probabilities, 0 .. 1, for each frame. */
+  loss: number;
+  duplicate: number;
+  /** A frame that is reordered arrives `reorderDelay` later than it would have. */
+  reorder: number;
+  reorderDelay: Duration;
+  /** One random bit flipped: damage that no FCS saw, as in a router's memory. */
+  corrupt: number;
+  mtu: number;
+}
+
+export const PERFECT: CableOptions = {
+  delay: 0,
+  bandwidth: Number.POSITIVE_INFINITY,
+  queue: 256 * 1024,
+  loss: 0,
+  duplicate: 0,
+  reorder: 0,
+  reorderDelay: ms(5),
+  corrupt: 0,
+  mtu: 1500,
+};
+
+const ETHERNET_HEADER = 14;
+/** Preamble, FCS and the gap between frames: a frame takes their time too (IEEE 802.3 clause 4.4.2). */
+const FRAMING = 8 + 4 + 12;
+const MINIMUM_FRAME = 60;
+
+export class Cable {
+  readonly name: string;
+  readonly a: Link;
+  readonly b: Link;
+  readonly forward: Direction;
+  readonly backward: Direction;
+
+  constructor(
+    name: string,
+    options: Partial<CableOptions>,
+    world: { scheduler: Scheduler; random: Random; trace?: Trace },
+    ends: readonly [string, string] = ['a', 'b'],
+  ) {
+    this.name = name;
+    const full = { ...PERFECT, ...options };
+    this.forward = new Direction(name, ends[0], ends[1], full, world);
+    this.backward = new Direction(name, ends[1], ends[0], full, world);
+    this.a = new CableEnd(name, full.mtu, this.forward);
+    this.b = new CableEnd(name, full.mtu, this.backward);
+    this.forward.arrive = frame => this.b.receive(frame);
+    this.backward.arrive = frame => this.a.receive(frame);
+  }
+
+  /** Both directions at once. */
+  set(options: Partial<CableOptions>): void {
+    Object.assign(this.forward.options, options);
+    Object.assign(this.backward.options, options);
+  }
+
+  set plugged(plugged: boolean) {
+    this.forward.plugged = plugged;
+    this.backward.plugged = plugged;
+  }
+}
+
+class CableEnd implements Link {
+  readonly medium = 'ethernet';
+  readonly name: string;
+  readonly mtu: number;
+  private readonly outgoing: Direction;
+
+  constructor(name: string, mtu: number, outgoing: Direction) {
+    this.name = name;
+    this.mtu = mtu;
+    this.outgoing = outgoing;
+  }
+
+  send(frame: Frame): void {
+    this.outgoing.send(frame);
+  }
+
+  receive: (frame: Frame) => void = () => {};
+}
+
+/** One way through a cable. Its options may be changed at any time; frames already on their way are not affected. */
+export class Direction {
+  readonly options: CableOptions;
+  plugged = true;
+  /** Frames by what became of them. */
+  readonly fates = new Map<FrameFate, number>();
+  arrive: (frame: Frame) => void = () => {};
+  private readonly link: string;
+  private readonly from: string;
+  private readonly to: string;
+  private readonly scheduler: Scheduler;
+  private readonly random: Random;
+  private readonly trace: Trace | undefined;
+  /** When the last frame accepted so far will have left. */
+  private idleAt = 0;
+
+  constructor(
+    link: string,
+    from: string,
+    to: string,
+    options: CableOptions,
+    world: { scheduler: Scheduler; random: Random; trace?: Trace },
+  ) {
+    this.link = link;
+    this.from = from;
+    this.to = to;
+    this.options = { ...options };
+    this.scheduler = world.scheduler;
+    this.random = world.random.fork(`cable ${link} from ${from}`);
+    this.trace = world.trace;
+  }
+
+  send(frame: Frame): void {
+    const fate = this.pass(frame);
+    this.fates.set(fate, (this.fates.get(fate) ?? 0) + 1);
+    if (this.trace !== undefined) {
+      const { link, from, to } = this;
+      this.trace({ kind: 'frame', time: this.scheduler.now(), link, host: from, to, bytes: frame, fate });
+    }
+  }
+
+  private pass(frame: Frame): FrameFate {
+    const { options, random } = this;
+    if (!this.plugged) return 'unplugged';
+    if (frame.length > options.mtu + ETHERNET_HEADER) return 'too-long';
+    const now = this.scheduler.now();
+    const waiting = Math.max(0, this.idleAt - now);
+    if ((waiting * options.bandwidth) / 8e9 > options.queue) return 'queue-full';
+    const bits = (Math.max(frame.length, MINIMUM_FRAME) + FRAMING) * 8;
+    const left = now + waiting + Math.round((bits * 1e9) / options.bandwidth);
+    this.idleAt = left;
+    if (random.chance(options.loss)) return 'lost';
+    const arrival = left + options.delay;
+    if (random.chance(options.corrupt)) {
+      this.deliver(flipBit(frame, random), arrival);
+      return 'corrupted';
+    }
+    if (random.chance(options.reorder)) {
+      this.deliver(frame, arrival + options.reorderDelay);
+      return 'reordered';
+    }
+    this.deliver(frame, arrival);
+    if (!random.chance(options.duplicate)) return 'delivered';
+    this.deliver(frame, arrival);
+    return 'duplicated';
+  }
+
+  private deliver(frame: Frame, when: number): void {
+    this.scheduler.at(when, () => this.arrive(frame));
+  }
+}
+
+function flipBit(frame: Frame, random: Random): Frame {
+  const copy = frame.slice();
+  const bit = random.below(copy.length * 8);
+  copy[bit >> 3] ^= 1 << (bit & 7);
+  return copy;
+}

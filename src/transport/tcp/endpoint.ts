@@ -1,0 +1,239 @@
+/**
+ * The driver of one connection: it joins the machine to the clock and to IP. Every input is followed by `run`, which
+ * drains segments, then events, and re-arms the timer; this is the only place where a connection touches either.
+ */
+
+import { finishChecksum, pseudoHeaderSum, sumWords } from '../../base/checksum.ts';
+import { type Instant, NEVER } from '../../base/instant.ts';
+import type { Timer } from '../../base/scheduler.ts';
+import type { InternetLayer, SendFailure } from '../../internet/types.ts';
+import type { Context } from '../../trace/events.ts';
+import { formatIpv4, type Ipv4Address } from '../../wire/address.ts';
+import { PROTOCOL } from '../../wire/ipv4.ts';
+import { HEADROOM, Packet } from '../../wire/packet.ts';
+import { RST, type Segment, SYN, tcp, tcpOptionsLength, writeTcpHeader } from '../../wire/tcp.ts';
+import { TcpConnection } from './connection.ts';
+import type { FourTuple } from './isn.ts';
+import type { State } from './state.ts';
+import type { TcpEvent, TcpObserver, TcpSettings } from './types.ts';
+
+/** IP and TCP headers without options: what an MTU and an MSS differ by (RFC 6691). */
+export const HEADERS = 40;
+
+export interface EndpointOptions extends FourTuple {
+  settings: TcpSettings;
+  iss: number;
+  tsOffset: number;
+}
+
+export class TcpEndpoint implements TcpObserver {
+  readonly localAddress: Ipv4Address;
+  readonly localPort: number;
+  readonly remoteAddress: Ipv4Address;
+  readonly remotePort: number;
+  readonly connection: TcpConnection;
+  /** Told of everything that concerns the user; set it before the next turn. */
+  onEvent: (event: TcpEvent) => void = () => {};
+  /** The layer's: the connection is in CLOSED and may be forgotten. */
+  onGone: () => void = () => {};
+  private readonly context: Context;
+  private readonly ip: InternetLayer;
+  private timer: Timer | undefined;
+  private timerAt: Instant = NEVER;
+  private running = false;
+  private gone = false;
+
+  constructor(context: Context, ip: InternetLayer, options: EndpointOptions) {
+    this.context = context;
+    this.ip = ip;
+    this.localAddress = options.localAddress;
+    this.localPort = options.localPort;
+    this.remoteAddress = options.remoteAddress;
+    this.remotePort = options.remotePort;
+    const pathMss = ip.mtuFor(options.remoteAddress) - HEADERS;
+    this.connection = new TcpConnection({
+      settings: options.settings,
+      iss: options.iss,
+      tsOffset: options.tsOffset,
+      localMss: Math.min(pathMss, 65535 - HEADERS),
+      pathMss,
+      observer: this,
+    });
+  }
+
+  get now(): Instant {
+    return this.context.scheduler.now();
+  }
+
+  get state(): State {
+    return this.connection.state;
+  }
+
+  // --- user calls
+
+  open(): void {
+    this.connection.open();
+    this.run();
+  }
+
+  /** How many bytes were taken. */
+  write(bytes: Uint8Array): number {
+    const taken = this.connection.write(this.now, bytes);
+    this.run();
+    return taken;
+  }
+
+  read(max?: number): Uint8Array | undefined {
+    const bytes = this.connection.read(max);
+    this.run();
+    return bytes;
+  }
+
+  close(): void {
+    this.connection.close();
+    this.run();
+  }
+
+  release(): void {
+    this.connection.release(this.now);
+    this.run();
+  }
+
+  abort(): void {
+    this.connection.abort();
+    this.run();
+  }
+
+  // --- the network
+
+  segmentArrives(segment: Segment): void {
+    const before = this.state;
+    this.connection.segmentArrives(this.now, segment);
+    if (this.context.trace !== undefined) this.trace('in', segment, before);
+    this.run();
+  }
+
+  run(): void {
+    if (this.running) return;
+    this.running = true;
+    for (;;) {
+      const segment = this.connection.nextSegment(this.now);
+      if (segment !== undefined) {
+        this.send(segment);
+        continue;
+      }
+      const event = this.connection.nextEvent();
+      if (event === undefined) break;
+      this.onEvent(event);
+    }
+    this.running = false;
+    this.arm();
+    if (this.state === 'CLOSED' && !this.gone) {
+      this.gone = true;
+      this.timer?.cancel();
+      this.onGone();
+    }
+  }
+
+  /** A deadline that moved later leaves the old timer, which looks again when it fires. */
+  private arm(): void {
+    const { deadline } = this.connection;
+    if (deadline >= this.timerAt) return;
+    this.timer?.cancel();
+    this.timerAt = deadline;
+    this.timer = this.context.scheduler.at(deadline, () => this.timerFires());
+  }
+
+  private timerFires(): void {
+    this.timerAt = NEVER;
+    if (this.connection.deadline <= this.now) this.connection.timeout(this.now);
+    this.run();
+  }
+
+  private send(segment: Segment): void {
+    segment.sourcePort = this.localPort;
+    segment.destinationPort = this.remotePort;
+    if (this.context.trace !== undefined) this.trace('out', segment, this.state);
+    const headerLength = tcp.size + tcpOptionsLength(segment);
+    const packet = Packet.withHeadroom(HEADROOM + headerLength, segment.length);
+    this.connection.copyPayload(segment, packet.bytes, packet.start);
+    writeTcpHeader(segment, packet.bytes, packet.prepend(headerLength), headerLength);
+    const failure = sendSegment(this.ip, packet, this.localAddress, this.remoteAddress);
+    if (failure !== undefined) this.notSent(failure, segment);
+  }
+
+  private notSent(failure: SendFailure, segment: Segment): void {
+    if (failure.reason === 'too-big') {
+      this.connection.pathMssChanged(failure.mtu - HEADERS);
+    } else if (segment.has(SYN) && !segment.has(RST)) {
+      this.connection.fail('ENETUNREACH', `no route to ${formatIpv4(this.remoteAddress)}`);
+    } else {
+      this.connection.softError = { code: 'ENETUNREACH', why: `no route to ${formatIpv4(this.remoteAddress)}` };
+    }
+  }
+
+  // --- trace
+
+  stateChanged(from: State, to: State, cause: string): void {
+    const { trace, host } = this.context;
+    trace?.({ kind: 'state', time: this.now, host, ...this.ends, from, to, cause });
+  }
+
+  decided(decision: string, why: string): void {
+    const { trace, host } = this.context;
+    trace?.({ kind: 'decision', time: this.now, host, ...this.ends, decision, why });
+  }
+
+  private get ends(): { local: string; remote: string } {
+    return {
+      local: `${formatIpv4(this.localAddress)}:${this.localPort}`,
+      remote: `${formatIpv4(this.remoteAddress)}:${this.remotePort}`,
+    };
+  }
+
+  private trace(direction: 'in' | 'out', segment: Segment, before: State): void {
+    const { tcb } = this.connection;
+    const scale = segment.has(SYN) ? 0 : direction === 'in' ? tcb.sndScale : tcb.rcvScale;
+    this.context.trace?.({
+      kind: 'segment',
+      time: this.now,
+      host: this.context.host,
+      ...this.ends,
+      direction,
+      seq: segment.seq,
+      ack: segment.ack,
+      flags: segment.flags,
+      window: segment.window * 2 ** scale,
+      length: segment.length,
+      retransmission: segment.retransmission,
+      options: optionText(segment),
+      before,
+      after: this.state,
+    });
+  }
+}
+
+/** `packet` starts with a TCP header whose checksum is still zero. TCP segments are never fragmented on purpose (RFC 1191). */
+export function sendSegment(
+  ip: InternetLayer,
+  packet: Packet,
+  source: Ipv4Address,
+  destination: Ipv4Address,
+): SendFailure | undefined {
+  const { bytes, start, end } = packet;
+  const sum = pseudoHeaderSum(source, destination, PROTOCOL.tcp, end - start);
+  tcp.f.checksum.set(bytes, start, finishChecksum(sumWords(bytes, start, end, sum)));
+  return ip.send({ packet, source, destination, protocol: PROTOCOL.tcp, dontFragment: true });
+}
+
+/** In packetdrill's notation. */
+export function optionText(segment: Segment): string {
+  const options: string[] = [];
+  if (segment.mss >= 0) options.push(`mss ${segment.mss}`);
+  if (segment.sackPermitted) options.push('sackOK');
+  if (segment.hasTimestamps) options.push(`TS val ${segment.tsVal} ecr ${segment.tsEcr}`);
+  if (segment.windowScale >= 0) options.push(`wscale ${segment.windowScale}`);
+  if (segment.sack.length > 0)
+    options.push(`sack ${segment.sack.map(block => `${block.start}:${block.end}`).join(' ')}`);
+  return options.join(',');
+}

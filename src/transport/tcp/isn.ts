@@ -1,0 +1,43 @@
+/** Initial sequence numbers (RFC 6528) and timestamp offsets (RFC 7323 §5.4): unpredictable from outside, never going back. */
+import type { Instant } from '../../base/instant.ts';
+import type { Random } from '../../base/random.ts';
+import { type SipKey, sipHash } from '../../base/siphash.ts';
+import type { Ipv4Address } from '../../wire/address.ts';
+
+export interface FourTuple {
+  localAddress: Ipv4Address;
+  localPort: number;
+  remoteAddress: Ipv4Address;
+  remotePort: number;
+}
+
+export class SequenceNumbers {
+  private readonly isnKey: SipKey;
+  private readonly timestampKey: SipKey;
+
+  constructor(random: Random) {
+    const key = (label: string): SipKey => {
+      const stream = random.fork(label);
+      return { words: Uint32Array.from({ length: 4 }, () => stream.u32()) };
+    };
+    this.isnKey = key('isn key');
+    this.timestampKey = key('timestamp key');
+  }
+
+  /** RFC 6528 §3: ISN = M + F(localip, localport, remoteip, remoteport, secretkey), M ticking every 4 microseconds. */
+  initial(now: Instant, ends: FourTuple): number {
+    const m = Math.floor(now / 4000);
+    return (m + sipHash(this.isnKey, words(ends)).low) >>> 0;
+  }
+
+  /** Added to the millisecond clock of a connection's timestamps. */
+  timestampOffset(ends: FourTuple): number {
+    return sipHash(this.timestampKey, words(ends)).low;
+  }
+}
+
+const words = (ends: FourTuple): number[] => [
+  ends.localAddress,
+  ends.remoteAddress,
+  ends.localPort * 65536 + ends.remotePort,
+];

@@ -1,0 +1,312 @@
+/** TCP of one host: which segment belongs to whom, opening and listening, and the answer to segments that are nobody's. */
+import { finishChecksum, pseudoHeaderSum, sumWords } from '../../base/checksum.ts';
+import { seqAdd, seqGe, seqGt, seqLt } from '../../base/seq32.ts';
+import type { IncomingDatagram, IncomingError, InternetLayer, ProtocolHandler } from '../../internet/types.ts';
+import type { Context } from '../../trace/events.ts';
+import { formatIpv4, type Ipv4Address } from '../../wire/address.ts';
+import { ICMP, icmpName, UNREACHABLE } from '../../wire/icmp.ts';
+import { PROTOCOL } from '../../wire/ipv4.ts';
+import { HEADROOM, Packet } from '../../wire/packet.ts';
+import { Malformed } from '../../wire/reader.ts';
+import { ACK, decodeTcp, RST, Segment, SYN, tcp, tcpOptionsLength, writeTcpHeader } from '../../wire/tcp.ts';
+import { HEADERS, sendSegment, TcpEndpoint } from './endpoint.ts';
+import { type FourTuple, SequenceNumbers } from './isn.ts';
+import { type ListenerHost, type ListenOptions, TcpListener } from './listener.ts';
+import { SynCookies } from './syn-cookies.ts';
+import type { TcpErrorCode, TcpSettings } from './types.ts';
+
+/** RFC 6335 §6: the dynamic ports. */
+const FIRST_EPHEMERAL = 49152;
+const EPHEMERAL = 16384;
+
+export interface ConnectOptions {
+  remoteAddress: Ipv4Address;
+  remotePort: number;
+  localAddress?: Ipv4Address;
+  localPort?: number;
+  settings?: Partial<TcpSettings>;
+}
+
+export type ConnectFailure = 'no-route' | 'no-port' | 'in-use';
+
+export class TcpLayer implements ProtocolHandler, ListenerHost {
+  readonly settings: TcpSettings;
+  private readonly context: Context;
+  private readonly ip: InternetLayer;
+  private readonly numbers: SequenceNumbers;
+  private readonly cookies: SynCookies;
+  /** By both ports; the few that share them are told apart by their addresses. */
+  private readonly endpoints = new Map<number, TcpEndpoint[]>();
+  private readonly listeners = new Map<number, TcpListener[]>();
+
+  constructor(context: Context, ip: InternetLayer, settings: TcpSettings) {
+    this.context = context;
+    this.ip = ip;
+    this.settings = settings;
+    this.numbers = new SequenceNumbers(context.random);
+    this.cookies = new SynCookies(context.random);
+    ip.register(PROTOCOL.tcp, this);
+  }
+
+  /** Every connection, TIME_WAIT included. */
+  connections(): TcpEndpoint[] {
+    return [...this.endpoints.values()].flat();
+  }
+
+  connect(options: ConnectOptions): TcpEndpoint | ConnectFailure {
+    const { remoteAddress, remotePort } = options;
+    const localAddress = options.localAddress ?? this.ip.sourceFor(remoteAddress);
+    if (localAddress === undefined) return 'no-route';
+    const localPort = options.localPort ?? this.ephemeralPort(localAddress, remoteAddress, remotePort);
+    if (localPort === undefined) return 'no-port';
+    const ends = { localAddress, localPort, remoteAddress, remotePort };
+    if (this.find(ends) !== undefined) return 'in-use';
+    return this.add(ends, { ...this.settings, ...options.settings });
+  }
+
+  /** Undefined when the port is taken. */
+  listen(options: ListenOptions): TcpListener | undefined {
+    const port = options.port === 0 ? this.freeListenPort() : options.port;
+    if (port === undefined) return undefined;
+    const there = this.listeners.get(port) ?? [];
+    const clash = there.some(
+      l => l.address === undefined || options.address === undefined || l.address === options.address,
+    );
+    if (clash) return undefined;
+    const listener = new TcpListener(this, { ...options, port });
+    this.listeners.set(port, [...there, listener]);
+    return listener;
+  }
+
+  // --- the network
+
+  receive(datagram: IncomingDatagram): void {
+    const { bytes, start, end, source, destination } = datagram;
+    // RFC 9293 §3.9.2.3 (MUST-57): a SYN to a broadcast or multicast address is silently discarded.
+    if (datagram.toMany) return this.context.drop('tcp', 'tcp-to-many');
+    const sum = pseudoHeaderSum(source, destination, PROTOCOL.tcp, end - start);
+    if (finishChecksum(sumWords(bytes, start, end, sum)) !== 0) return this.context.drop('tcp', 'tcp-checksum');
+    const segment = decodeTcp(bytes, start, end);
+    if (segment instanceof Malformed) return this.context.drop('tcp', segment.reason);
+    const ends = {
+      localAddress: destination,
+      localPort: segment.destinationPort,
+      remoteAddress: source,
+      remotePort: segment.sourcePort,
+    };
+    const endpoint = this.find(ends);
+    if (endpoint !== undefined && !this.mayReopen(endpoint, segment)) return endpoint.segmentArrives(segment);
+    this.unclaimed(ends, segment);
+  }
+
+  /** RFC 9293 §3.6.1 (MAY-2), RFC 6191: a SYN that is newer than all before it may take over a connection in TIME_WAIT. */
+  private mayReopen(endpoint: TcpEndpoint, segment: Segment): boolean {
+    if (endpoint.state !== 'TIME_WAIT' || !segment.has(SYN) || segment.has(ACK | RST)) return false;
+    const { tcb } = endpoint.connection;
+    const newerTime = tcb.timestampsOn && segment.hasTimestamps && seqGt(segment.tsVal, tcb.tsRecent);
+    if (!newerTime && !seqGt(segment.seq, tcb.rcvNxt)) return false;
+    if (this.listenerFor(endpoint.localAddress, endpoint.localPort) === undefined) return false;
+    endpoint.connection.finish('a new SYN reopens the connection');
+    endpoint.run();
+    return true;
+  }
+
+  /** RFC 9293 §3.10.7.1 and §3.10.7.2: CLOSED and LISTEN. */
+  private unclaimed(ends: FourTuple, segment: Segment): void {
+    if (segment.has(RST)) return;
+    const listener = this.listenerFor(ends.localAddress, ends.localPort);
+    if (listener !== undefined) {
+      // "Any acknowledgment is bad if it arrives on a connection still in the LISTEN state."
+      if (segment.has(ACK)) {
+        if (!segment.has(SYN) && listener.ackArrives(ends, segment)) return;
+      } else if (segment.has(SYN)) {
+        return listener.synArrives(ends, segment);
+      } else {
+        return;
+      }
+    }
+    const why = listener === undefined ? `nothing listens on port ${ends.localPort}` : 'no connection has it';
+    this.note(ends, 'reset', why);
+    this.sendReset(ends, segment);
+  }
+
+  /** "<SEQ=SEG.ACK><CTL=RST>" for a segment with an ACK, else "<SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>". */
+  private sendReset(ends: FourTuple, about: Segment): void {
+    const reset = new Segment();
+    if (about.has(ACK)) {
+      reset.seq = about.ack;
+      reset.flags = RST;
+    } else {
+      reset.ack = seqAdd(about.seq, about.sequenceLength);
+      reset.flags = RST | ACK;
+    }
+    this.sendBare(ends, reset);
+  }
+
+  /** A segment without a connection behind it. */
+  private sendBare(ends: FourTuple, segment: Segment): void {
+    segment.sourcePort = ends.localPort;
+    segment.destinationPort = ends.remotePort;
+    const length = tcp.size + tcpOptionsLength(segment);
+    const packet = Packet.withHeadroom(HEADROOM + length, 0);
+    writeTcpHeader(segment, packet.bytes, packet.prepend(length), length);
+    sendSegment(this.ip, packet, ends.localAddress, ends.remoteAddress);
+  }
+
+  /** ICMP errors (RFC 9293 §3.9.2.2, RFC 5927): believed only with a sequence number that is in flight. */
+  error(error: IncomingError): boolean {
+    const { transport } = error;
+    const ends = {
+      localAddress: error.source,
+      localPort: tcp.f.sourcePort.get(transport, 0),
+      remoteAddress: error.destination,
+      remotePort: tcp.f.destinationPort.get(transport, 0),
+    };
+    const endpoint = this.find(ends);
+    if (endpoint === undefined) return false;
+    const { connection } = endpoint;
+    const seq = tcp.f.seq.get(transport, 0);
+    const inFlight = seqGe(seq, connection.tcb.sndUna) && seqLt(seq, connection.tcb.sndMax);
+    if (!inFlight) {
+      this.context.drop('tcp', 'icmp-not-in-flight');
+      return false;
+    }
+    if (error.mtu > 0) connection.pathMssChanged(Math.max(error.mtu, 552) - HEADERS);
+    else this.unreachable(endpoint, error);
+    endpoint.run();
+    return true;
+  }
+
+  private unreachable(endpoint: TcpEndpoint, error: IncomingError): void {
+    const { connection } = endpoint;
+    const why = `${icmpName(error.type, error.code)}, says ${formatIpv4(error.reporter)}`;
+    const isUnreachable = error.type === ICMP.unreachable;
+    const hard = isUnreachable && (error.code === UNREACHABLE.protocol || error.code === UNREACHABLE.port);
+    const code: TcpErrorCode = hard
+      ? 'ECONNREFUSED'
+      : isUnreachable && error.code === UNREACHABLE.network
+        ? 'ENETUNREACH'
+        : 'EHOSTUNREACH';
+    // RFC 5927 §4.1, §5.2: hard errors are soft ones on a connection that is established; RFC 1122 §4.2.3.9: so are the others.
+    if (hard && endpoint.state === 'SYN_SENT') connection.fail(code, why);
+    else connection.softError = { code, why };
+  }
+
+  // --- for listeners
+
+  acceptSyn(listener: TcpListener, ends: FourTuple, syn: Segment): TcpEndpoint {
+    const endpoint = this.add(ends, { ...this.settings, ...listener.settings });
+    endpoint.connection.accept(syn);
+    // Run only after the listener watches it; the scheduler's next turn is soon enough and keeps the order of events.
+    const { scheduler } = this.context;
+    endpoint.connection.tcb.tsRecentAt = scheduler.now();
+    scheduler.at(scheduler.now(), () => endpoint.run());
+    return endpoint;
+  }
+
+  answerWithCookie(listener: TcpListener, ends: FourTuple, syn: Segment): void {
+    const settings = { ...this.settings, ...listener.settings };
+    const now = this.context.scheduler.now();
+    const answer = new Segment();
+    answer.flags = SYN | ACK;
+    answer.seq = this.cookies.make(now, ends, syn);
+    answer.ack = seqAdd(syn.seq, 1);
+    answer.mss = this.ip.mtuFor(ends.remoteAddress) - HEADERS;
+    answer.window = Math.min(settings.receiveBuffer, 65535);
+    if (syn.hasTimestamps && settings.timestamps) {
+      answer.hasTimestamps = true;
+      const clock = (Math.floor(now / 1e6) + this.numbers.timestampOffset(ends)) >>> 0;
+      answer.tsVal = this.cookies.timestamp(clock, syn);
+      answer.tsEcr = syn.tsVal;
+      answer.sackPermitted = syn.sackPermitted && settings.sack;
+      if (syn.windowScale >= 0 && settings.windowScaling) answer.windowScale = windowShift(settings.receiveBuffer);
+    }
+    this.sendBare(ends, answer);
+  }
+
+  acceptCookie(listener: TcpListener, ends: FourTuple, ack: Segment): TcpEndpoint | undefined {
+    const now = this.context.scheduler.now();
+    const syn = this.cookies.check(now, ends, ack);
+    if (syn === undefined) return undefined;
+    const settings = { ...this.settings, ...listener.settings };
+    const endpoint = this.add(ends, settings, (ack.ack - 1) >>> 0);
+    endpoint.connection.acceptCookie(syn);
+    endpoint.connection.tcb.tsRecentAt = now;
+    return endpoint;
+  }
+
+  note(ends: FourTuple, decision: string, why: string): void {
+    const { trace, host, scheduler } = this.context;
+    if (trace === undefined) return;
+    const local = `${formatIpv4(ends.localAddress)}:${ends.localPort}`;
+    const remote = `${formatIpv4(ends.remoteAddress)}:${ends.remotePort}`;
+    trace({ kind: 'decision', time: scheduler.now(), host, local, remote, decision, why });
+  }
+
+  closed(listener: TcpListener): void {
+    const left = (this.listeners.get(listener.port) ?? []).filter(other => other !== listener);
+    if (left.length > 0) this.listeners.set(listener.port, left);
+    else this.listeners.delete(listener.port);
+  }
+
+  // --- tables
+
+  private add(ends: FourTuple, settings: TcpSettings, iss?: number): TcpEndpoint {
+    const endpoint = new TcpEndpoint(this.context, this.ip, {
+      ...ends,
+      settings,
+      iss: iss ?? this.numbers.initial(this.context.scheduler.now(), ends),
+      tsOffset: this.numbers.timestampOffset(ends),
+    });
+    const key = keyOf(ends);
+    const there = this.endpoints.get(key);
+    if (there === undefined) this.endpoints.set(key, [endpoint]);
+    else there.push(endpoint);
+    endpoint.onGone = () => this.remove(key, endpoint);
+    return endpoint;
+  }
+
+  private remove(key: number, endpoint: TcpEndpoint): void {
+    const left = (this.endpoints.get(key) ?? []).filter(other => other !== endpoint);
+    if (left.length > 0) this.endpoints.set(key, left);
+    else this.endpoints.delete(key);
+  }
+
+  private find(ends: FourTuple): TcpEndpoint | undefined {
+    const there = this.endpoints.get(keyOf(ends));
+    return there?.find(e => e.remoteAddress === ends.remoteAddress && e.localAddress === ends.localAddress);
+  }
+
+  private listenerFor(address: Ipv4Address, port: number): TcpListener | undefined {
+    const there = this.listeners.get(port);
+    return there?.find(l => l.address === address) ?? there?.find(l => l.address === undefined);
+  }
+
+  /** RFC 6056 §3.3.1: simple port randomisation. */
+  private ephemeralPort(localAddress: Ipv4Address, remoteAddress: Ipv4Address, remotePort: number): number | undefined {
+    const first = this.context.random.below(EPHEMERAL);
+    for (let n = 0; n < EPHEMERAL; n++) {
+      const localPort = FIRST_EPHEMERAL + ((first + n) % EPHEMERAL);
+      const free = this.find({ localAddress, localPort, remoteAddress, remotePort }) === undefined;
+      if (free && !this.listeners.has(localPort)) return localPort;
+    }
+    return undefined;
+  }
+
+  private freeListenPort(): number | undefined {
+    const first = this.context.random.below(EPHEMERAL);
+    for (let n = 0; n < EPHEMERAL; n++) {
+      const port = FIRST_EPHEMERAL + ((first + n) % EPHEMERAL);
+      if (!this.listeners.has(port)) return port;
+    }
+    return undefined;
+  }
+}
+
+const keyOf = (ends: FourTuple): number => ends.localPort * 65536 + ends.remotePort;
+
+function windowShift(receiveBuffer: number): number {
+  let shift = 0;
+  while (shift < 14 && 65535 * 2 ** shift < receiveBuffer) shift++;
+  return shift;
+}

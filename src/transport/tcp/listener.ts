@@ -1,0 +1,116 @@
+/**
+ * A passive OPEN for many: half-open connections up to the backlog, SYN cookies beyond it, and a queue of those that
+ * are established and not yet accepted.
+ */
+import type { Ipv4Address } from '../../wire/address.ts';
+import type { Segment } from '../../wire/tcp.ts';
+import type { TcpEndpoint } from './endpoint.ts';
+import type { FourTuple } from './isn.ts';
+import type { TcpSettings } from './types.ts';
+
+export interface ListenOptions {
+  port: number;
+  /** Undefined: any address of this host. */
+  address?: Ipv4Address;
+  /** Half-open, and established but not accepted, connections: each at most this many. */
+  backlog?: number;
+  synCookies?: boolean;
+  settings?: Partial<TcpSettings>;
+}
+
+/** What a listener has the layer do. */
+export interface ListenerHost {
+  /** A connection that answers `syn`. */
+  acceptSyn(listener: TcpListener, ends: FourTuple, syn: Segment): TcpEndpoint;
+  answerWithCookie(listener: TcpListener, ends: FourTuple, syn: Segment): void;
+  /** Undefined: `ack` does not end a handshake that began with a cookie of ours. */
+  acceptCookie(listener: TcpListener, ends: FourTuple, ack: Segment): TcpEndpoint | undefined;
+  note(ends: FourTuple, decision: string, why: string): void;
+  closed(listener: TcpListener): void;
+}
+
+export class TcpListener {
+  readonly port: number;
+  readonly address: Ipv4Address | undefined;
+  readonly backlog: number;
+  readonly settings: Partial<TcpSettings>;
+  /** Cookies sent and not yet too old: only then is a stray ACK looked at twice. */
+  cookiesSent = 0;
+  private readonly host: ListenerHost;
+  private readonly synCookies: boolean;
+  private readonly halfOpen = new Set<TcpEndpoint>();
+  private readonly queue: TcpEndpoint[] = [];
+  private handler: ((endpoint: TcpEndpoint) => void) | undefined;
+
+  constructor(host: ListenerHost, options: ListenOptions) {
+    this.host = host;
+    this.port = options.port;
+    this.address = options.address;
+    this.backlog = options.backlog ?? 128;
+    this.synCookies = options.synCookies ?? true;
+    this.settings = options.settings ?? {};
+  }
+
+  get halfOpenCount(): number {
+    return this.halfOpen.size;
+  }
+
+  /** Established connections go to `handler` at once; without one they wait for `accept`. */
+  set onConnection(handler: ((endpoint: TcpEndpoint) => void) | undefined) {
+    this.handler = handler;
+    while (this.handler !== undefined && this.queue.length > 0) this.handler(this.queue.shift() as TcpEndpoint);
+  }
+
+  accept(): TcpEndpoint | undefined {
+    return this.queue.shift();
+  }
+
+  /** The half-open and the unaccepted are reset, as when a server's process ends. */
+  close(): void {
+    for (const endpoint of [...this.halfOpen, ...this.queue]) endpoint.abort();
+    this.queue.length = 0;
+    this.host.closed(this);
+  }
+
+  /** A SYN without a connection. */
+  synArrives(ends: FourTuple, syn: Segment): void {
+    if (this.queue.length >= this.backlog) {
+      return this.host.note(ends, 'accept-queue-full', 'a SYN is ignored until the server accepts');
+    }
+    if (this.halfOpen.size < this.backlog) {
+      const endpoint = this.host.acceptSyn(this, ends, syn);
+      this.halfOpen.add(endpoint);
+      this.watch(endpoint);
+    } else if (this.synCookies) {
+      this.cookiesSent++;
+      this.host.note(ends, 'syn-cookie', `${this.halfOpen.size} half-open connections: this SYN is not remembered`);
+      this.host.answerWithCookie(this, ends, syn);
+    } else {
+      this.host.note(ends, 'syn-queue-full', `${this.halfOpen.size} half-open connections: a SYN is dropped`);
+    }
+  }
+
+  /** An ACK without a connection. False: it is nobody's, and deserves a RST. */
+  ackArrives(ends: FourTuple, ack: Segment): boolean {
+    if (this.cookiesSent === 0 || this.queue.length >= this.backlog) return false;
+    const endpoint = this.host.acceptCookie(this, ends, ack);
+    if (endpoint === undefined) return false;
+    this.watch(endpoint);
+    endpoint.segmentArrives(ack);
+    return true;
+  }
+
+  private watch(endpoint: TcpEndpoint): void {
+    endpoint.onEvent = event => {
+      if (event.type === 'established') this.established(endpoint);
+      else if (event.type === 'closed') this.halfOpen.delete(endpoint);
+    };
+  }
+
+  private established(endpoint: TcpEndpoint): void {
+    this.halfOpen.delete(endpoint);
+    endpoint.onEvent = () => {};
+    if (this.handler !== undefined) this.handler(endpoint);
+    else this.queue.push(endpoint);
+  }
+}

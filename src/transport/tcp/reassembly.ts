@@ -1,0 +1,102 @@
+/** Data that came before its turn (RFC 9293 §3.10.7.4: "segments with higher beginning sequence numbers SHOULD be held"). */
+
+import type { SeqRange } from '../../base/ranges.ts';
+import { SeqRanges } from '../../base/ranges.ts';
+import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
+
+interface Piece {
+  seq: Seq;
+  bytes: Uint8Array;
+}
+
+/** RFC 2018 §3: at most three blocks fit beside timestamps, four without. */
+const MAX_BLOCKS = 4;
+/** One-byte segments cost a buffer each: their number is limited, their bytes are by the window. */
+const MAX_PIECES = 4096;
+
+export class Reassembly {
+  /** Sorted, without overlaps. */
+  private pieces: Piece[] = [];
+  private readonly held = new SeqRanges();
+  /** Starts of ranges by when they last grew, the latest first: RFC 2018 §4's order of blocks. */
+  private recent: Seq[] = [];
+
+  get isEmpty(): boolean {
+    return this.pieces.length === 0;
+  }
+
+  /** Where a FIN that came early stands. */
+  get highest(): Seq | undefined {
+    return this.held.highest;
+  }
+
+  /** False when it was not kept. */
+  add(seq: Seq, bytes: Uint8Array): boolean {
+    if (this.pieces.length >= MAX_PIECES) return false;
+    const end = (seq + bytes.length) >>> 0;
+    for (const hole of this.holesIn(seq, end)) {
+      const from = seqDiff(hole.start, seq);
+      this.insert({ seq: hole.start, bytes: bytes.subarray(from, from + seqDiff(hole.end, hole.start)) });
+    }
+    const merged = this.held.add(seq, end);
+    this.recent = [
+      merged.start,
+      ...this.recent.filter(start => !(seqGe(start, merged.start) && seqLt(start, merged.end))),
+    ];
+    if (this.recent.length > MAX_BLOCKS) this.recent.length = MAX_BLOCKS;
+    return true;
+  }
+
+  /** The next piece once everything before it has come, or undefined. */
+  take(rcvNxt: Seq): Uint8Array | undefined {
+    const first = this.pieces[0];
+    if (first === undefined || seqGt(first.seq, rcvNxt)) return undefined;
+    this.pieces.shift();
+    const skip = seqDiff(rcvNxt, first.seq);
+    const end = (first.seq + first.bytes.length) >>> 0;
+    this.held.dropBefore(end);
+    this.recent = this.recent.filter(start => seqGe(start, end) || this.held.ranges.some(r => r.start === start));
+    return skip >= first.bytes.length ? EMPTY : first.bytes.subarray(skip);
+  }
+
+  /** SACK blocks, the one that changed last first. */
+  blocks(max: number): readonly SeqRange[] {
+    const found: SeqRange[] = [];
+    for (const start of this.recent) {
+      const range = this.held.ranges.find(r => seqLe(r.start, start) && seqLt(start, r.end));
+      if (range !== undefined && !found.some(known => known.start === range.start)) found.push({ ...range });
+    }
+    for (const range of this.held.ranges) {
+      if (found.length >= max) break;
+      if (!found.some(known => known.start === range.start)) found.push({ ...range });
+    }
+    return found.slice(0, max);
+  }
+
+  clear(): void {
+    this.pieces = [];
+    this.held.clear();
+    this.recent = [];
+  }
+
+  private holesIn(start: Seq, end: Seq): SeqRange[] {
+    const holes: SeqRange[] = [];
+    let at = start;
+    for (const range of this.held.ranges) {
+      if (seqGe(range.start, end)) break;
+      if (seqLe(range.end, at)) continue;
+      if (seqGt(range.start, at)) holes.push({ start: at, end: range.start });
+      at = range.end;
+    }
+    if (seqLt(at, end)) holes.push({ start: at, end });
+    return holes;
+  }
+
+  private insert(piece: Piece): void {
+    let at = this.pieces.length;
+    while (at > 0 && seqGt(this.pieces[at - 1].seq, piece.seq)) at--;
+    this.pieces.splice(at, 0, piece);
+  }
+}
+
+const EMPTY = new Uint8Array(0);

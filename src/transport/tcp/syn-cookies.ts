@@ -1,0 +1,81 @@
+/**
+ * SYN cookies (RFC 4987 §3.6): under a flood a SYN is answered without remembering it. What must be known when the ACK
+ * comes is in the initial sequence number: 5 bits of time, 3 of MSS, 24 of keyed hash. With timestamps, the low bits of
+ * TSval carry the window scale and SACK as well.
+ */
+import { type Instant, seconds } from '../../base/instant.ts';
+import type { Random } from '../../base/random.ts';
+import { type SipKey, sipHash } from '../../base/siphash.ts';
+import { Segment, SYN } from '../../wire/tcp.ts';
+import type { FourTuple } from './isn.ts';
+
+/** Common values, the largest not above the peer's is taken. */
+const MSS_TABLE = [216, 536, 1024, 1220, 1360, 1400, 1440, 1460];
+const PERIOD = seconds(64);
+/** Periods for which a cookie is good: one to two minutes. */
+const MAX_AGE = 2;
+const NO_SCALE = 15;
+const OPTION_BITS = 5;
+
+export class SynCookies {
+  private readonly key: SipKey;
+
+  constructor(random: Random) {
+    const stream = random.fork('syn cookie key');
+    this.key = { words: Uint32Array.from({ length: 4 }, () => stream.u32()) };
+  }
+
+  /** The initial sequence number with which to answer `syn`. */
+  make(now: Instant, ends: FourTuple, syn: Segment): number {
+    const period = Math.floor(now / PERIOD);
+    const wanted = syn.mss >= 0 ? syn.mss : 536;
+    const index = Math.max(
+      0,
+      MSS_TABLE.findLastIndex(mss => mss <= wanted),
+    );
+    return (((period & 31) << 27) | (index << 24) | this.hash(ends, syn.seq, period, index)) >>> 0;
+  }
+
+  /** TSval with what no sequence number has room for: the peer's window scale and whether it permits SACK. */
+  timestamp(clock: number, syn: Segment): number {
+    const scale = syn.windowScale >= 0 ? Math.min(syn.windowScale, 14) : NO_SCALE;
+    const bits = scale | (syn.sackPermitted ? 16 : 0);
+    let value = ((clock >>> OPTION_BITS) << OPTION_BITS) | bits;
+    // Never ahead of the clock: what follows on this connection must not look older.
+    if (value >>> 0 > clock >>> 0) value -= 1 << OPTION_BITS;
+    return value >>> 0;
+  }
+
+  /** The SYN that `ack` must have answered, or undefined when its cookie is not ours or too old. */
+  check(now: Instant, ends: FourTuple, ack: Segment): Segment | undefined {
+    const cookie = (ack.ack - 1) >>> 0;
+    const seq = (ack.seq - 1) >>> 0;
+    const index = (cookie >>> 24) & 7;
+    const current = Math.floor(now / PERIOD);
+    const age = (current - (cookie >>> 27)) & 31;
+    if (age >= MAX_AGE || (cookie & 0xffffff) !== this.hash(ends, seq, current - age, index)) return undefined;
+    return remembered(ack, seq, index);
+  }
+
+  private hash(ends: FourTuple, seq: number, period: number, index: number): number {
+    const ports = ends.localPort * 65536 + ends.remotePort;
+    const words = [ends.localAddress, ends.remoteAddress, ports, seq, period * 8 + index];
+    return sipHash(this.key, words).low & 0xffffff;
+  }
+}
+
+function remembered(ack: Segment, seq: number, index: number): Segment {
+  const syn = new Segment();
+  syn.flags = SYN;
+  syn.seq = seq;
+  syn.mss = MSS_TABLE[index];
+  syn.window = ack.window;
+  if (ack.hasTimestamps) {
+    const bits = ack.tsEcr & 31;
+    syn.hasTimestamps = true;
+    syn.tsVal = ack.tsVal;
+    syn.sackPermitted = (bits & 16) !== 0;
+    syn.windowScale = (bits & 15) === NO_SCALE ? -1 : bits & 15;
+  }
+  return syn;
+}

@@ -1,0 +1,64 @@
+/** The transmission control block: the variables of RFC 9293 §3.3.1 under their own names, and the options agreed on. */
+import type { Instant } from '../../base/instant.ts';
+import { type Seq, seqDiff } from '../../base/seq32.ts';
+import type { State } from './state.ts';
+
+/** RFC 9293 §3.7.1: "If an MSS Option is not received at connection setup, TCP implementations MUST assume 536". */
+export const DEFAULT_MSS = 536;
+/** Bytes that timestamps take from every segment (RFC 7323 appendix A). */
+export const TIMESTAMPS_LENGTH = 12;
+
+export class Tcb {
+  state: State = 'CLOSED';
+
+  // Send sequence space.
+  iss: Seq = 0;
+  sndUna: Seq = 0;
+  sndNxt: Seq = 0;
+  /** The highest SND.NXT so far: a window probe that was refused takes SND.NXT back. */
+  sndMax: Seq = 0;
+  /** Bytes, scaled. */
+  sndWnd = 0;
+  sndWl1: Seq = 0;
+  sndWl2: Seq = 0;
+  /** The largest window that the other end has offered (RFC 9293 §3.8.6.2.1, RFC 5961 §5.2). */
+  maxSndWnd = 0;
+  sndScale = 0;
+
+  // Receive sequence space.
+  irs: Seq = 0;
+  rcvNxt: Seq = 0;
+  /** The right edge that we have promised: it never moves back (RFC 9293 §3.8.6, "shrinking the window"). */
+  rcvAdv: Seq = 0;
+  rcvScale = 0;
+
+  /** MSS option of the other end. */
+  peerMss = DEFAULT_MSS;
+  /** What the path takes, without IP and TCP headers. */
+  pathMss = 1460;
+
+  timestampsOn = false;
+  sackOn = false;
+  scalingOn = false;
+  tsOffset = 0;
+  /** TS.Recent and when it was set (RFC 7323 §4.3, §5.5). */
+  tsRecent = 0;
+  tsRecentAt: Instant = 0;
+  /** Last.ACK.sent */
+  lastAckSent: Seq = 0;
+
+  /** RFC 9293 §3.7.1: Eff.snd.MSS. */
+  get mss(): number {
+    return Math.min(this.peerMss, this.pathMss) - (this.timestampsOn ? TIMESTAMPS_LENGTH : 0);
+  }
+
+  /** RCV.WND as promised. */
+  get rcvWnd(): number {
+    return Math.max(0, seqDiff(this.rcvAdv, this.rcvNxt));
+  }
+
+  /** The timestamp clock: milliseconds (RFC 7323 §5.4: between 1 ms and 1 s a tick). */
+  timestamp(now: Instant): number {
+    return (Math.floor(now / 1e6) + this.tsOffset) >>> 0;
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * The head of an HTTP/1.1 message (RFC 9112 §2-5) and its framing, as strict as the RFC allows: whatever two parties
+ * might read differently (a bare CR or LF, obs-fold, a space before a colon, two lengths, an odd chunk size) is
+ * malformed here, because that difference is how requests are smuggled.
+ */
+import { fromLatin1, latin1 } from '../base/bytes.ts';
+import { type Malformed, Reader } from './reader.ts';
+
+/** In order, names as they were written, repeated ones kept. */
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
+export interface RequestHead {
+  method: string;
+  /** As it stands in the request line: origin-form, absolute-form, authority-form or '*' (RFC 9112 §3.2). */
+  target: string;
+  /** '1.0' or '1.1'. */
+  version: string;
+  headers: HeaderList;
+}
+
+export interface ResponseHead {
+  version: string;
+  status: number;
+  reason: string;
+  headers: HeaderList;
+}
+
+const CR = 13;
+const LF = 10;
+
+// RFC 9110 §5.6.2: tchar.
+const TCHAR = table(/[!#$%&'*+\-.^_`|~0-9A-Za-z]/);
+// RFC 9110 §5.5: field-vchar, SP and HTAB; obs-text stays opaque.
+const FIELD = Uint8Array.from({ length: 256 }, (_, c) => (c === 9 || (c >= 32 && c !== 127) ? 1 : 0));
+// RFC 3986: visible ASCII; which of them belong in a target is the URL parser's to say.
+const VISIBLE = Uint8Array.from({ length: 256 }, (_, c) => (c > 32 && c < 127 ? 1 : 0));
+
+function table(pattern: RegExp): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, c) => (pattern.test(String.fromCharCode(c)) ? 1 : 0));
+}
+
+export const isToken = (text: string): boolean => text !== '' && all(fromLatin1(text), TCHAR) && noWide(text);
+export const isFieldValue = (text: string): boolean =>
+  all(fromLatin1(text), FIELD) && noWide(text) && text.trim() === text;
+
+function noWide(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 255) return false;
+  return true;
+}
+
+function all(bytes: Uint8Array, allowed: Uint8Array): boolean {
+  for (const byte of bytes) if (allowed[byte] === 0) return false;
+  return true;
+}
+
+/**
+ * The offset behind the blank line that ends a head, or -1. RFC 9112 §2.2 lets a recipient take a bare LF for a line
+ * end; we do not, and the parser says so, but the head is found by either so that the answer does not have to wait.
+ */
+export function findHeadEnd(bytes: Uint8Array, start: number, end = bytes.length): number {
+  for (let at = start; at < end; at++) {
+    if (bytes[at] !== LF) continue;
+    if (at + 1 < end && bytes[at + 1] === LF) return at + 2;
+    if (at + 2 < end && bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;
+  }
+  return -1;
+}
+
+/** Reads bytes of one class up to a delimiter, which it leaves. */
+function readUntil(reader: Reader, stop: number, allowed: Uint8Array, name: string): string {
+  const { bytes, end } = reader;
+  let at = reader.at;
+  while (at < end && bytes[at] !== stop) {
+    if (allowed[bytes[at]] === 0) {
+      reader.fail(`http: illegal byte 0x${bytes[at].toString(16).padStart(2, '0')} in the ${name}`, at);
+      return '';
+    }
+    at++;
+  }
+  if (at === end) {
+    reader.fail(`http: ${name} does not end`);
+    return '';
+  }
+  const view = reader.view(at - reader.at, name, text => latin1(text));
+  return latin1(view);
+}
+
+function expectByte(reader: Reader, wanted: number, name: string): void {
+  if (reader.u8(name, byte => JSON.stringify(String.fromCharCode(byte))) !== wanted) {
+    reader.fail(`http: expected ${name}`, reader.at - 1);
+  }
+}
+
+function expectCrlf(reader: Reader): void {
+  const { bytes, at, end } = reader;
+  if (at + 1 < end && bytes[at] === CR && bytes[at + 1] === LF) reader.view(2, 'line end', () => 'CRLF');
+  else reader.fail('http: a line must end in CRLF', at);
+}
+
+export function parseRequestHead(reader: Reader): RequestHead {
+  return reader.group('request', () => {
+    const method = readUntil(reader, 32, TCHAR, 'method');
+    if (reader.ok && method === '') reader.fail('http: the method is empty');
+    expectByte(reader, 32, 'space');
+    const target = readUntil(reader, 32, VISIBLE, 'target');
+    if (reader.ok && target === '') reader.fail('http: the request target is empty');
+    expectByte(reader, 32, 'space');
+    const version = parseVersion(reader);
+    expectCrlf(reader);
+    return { method, target, version, headers: parseFields(reader) };
+  });
+}
+
+export function parseResponseHead(reader: Reader): ResponseHead {
+  return reader.group('response', () => {
+    const version = parseVersion(reader);
+    expectByte(reader, 32, 'space');
+    const digits = latin1(reader.view(3, 'status', text => latin1(text)));
+    if (reader.ok && !/^[1-9]\d\d$/.test(digits)) reader.fail('http: the status is not three digits', reader.at - 3);
+    let reason = '';
+    // RFC 9112 §4: the space before an absent reason phrase is required; a client still reads a line without it.
+    if (reader.bytes[reader.at] === 32) {
+      expectByte(reader, 32, 'space');
+      reason = readUntil(reader, CR, FIELD, 'reason');
+    }
+    expectCrlf(reader);
+    return { version, status: Number(digits), reason, headers: parseFields(reader) };
+  });
+}
+
+function parseVersion(reader: Reader): string {
+  const text = latin1(reader.view(8, 'version', bytes => latin1(bytes)));
+  // RFC 9112 §2.3: HTTP-name is case-sensitive; the major version must be one that we know.
+  if (reader.ok && !/^HTTP\/1\.\d$/.test(text)) reader.fail('http: not an HTTP/1 version', reader.at - 8);
+  return text === 'HTTP/1.0' ? '1.0' : '1.1';
+}
+
+/** Field lines up to and with the blank line; also the trailer section of a chunked body (RFC 9112 §7.1.2). */
+export function parseFields(reader: Reader): HeaderList {
+  const headers: [string, string][] = [];
+  while (reader.ok && !(reader.bytes[reader.at] === CR && reader.left >= 2)) {
+    const field = reader.group(
+      'field',
+      () => parseField(reader),
+      ([name, value]) => `${name}: ${value}`,
+    );
+    if (reader.ok) headers.push(field);
+  }
+  expectCrlf(reader);
+  return headers;
+}
+
+function parseField(reader: Reader): [string, string] {
+  const first = reader.bytes[reader.at];
+  // RFC 9112 §5.2: a sender MUST NOT generate obs-fold; a server rejects it with 400.
+  if (first === 32 || first === 9) reader.fail('http: a field line starts with a space (obs-fold)');
+  // RFC 9112 §5.1: "No whitespace is allowed between the field name and colon": SP is no tchar, so it fails here.
+  const name = readUntil(reader, 58, TCHAR, 'field name');
+  if (reader.ok && name === '') reader.fail('http: a field line has no name');
+  expectByte(reader, 58, 'colon');
+  const raw = readUntil(reader, CR, FIELD, 'field value');
+  expectCrlf(reader);
+  return [name, raw.replace(/^[ \t]+|[ \t]+$/g, '')];
+}
+
+export function decodeRequestHead(bytes: Uint8Array, start = 0, end = bytes.length): RequestHead | Malformed {
+  const reader = new Reader(bytes, start, end);
+  const head = parseRequestHead(reader);
+  return reader.failure ?? head;
+}
+
+export function decodeResponseHead(bytes: Uint8Array, start = 0, end = bytes.length): ResponseHead | Malformed {
+  const reader = new Reader(bytes, start, end);
+  const head = parseResponseHead(reader);
+  return reader.failure ?? head;
+}
+
+/** Throws TypeError for what must not go on the wire: a caller's mistake, or an attempt at header injection. */
+export function encodeRequestHead(head: RequestHead): Uint8Array {
+  if (!isToken(head.method)) throw new TypeError(`'${head.method}' is no HTTP method`);
+  if (head.target === '' || !all(fromLatin1(head.target), VISIBLE) || !noWide(head.target)) {
+    throw new TypeError(`'${head.target}' is no request target`);
+  }
+  return fromLatin1(`${head.method} ${head.target} HTTP/${head.version}\r\n${fieldLines(head.headers)}\r\n`);
+}
+
+export function encodeResponseHead(head: ResponseHead): Uint8Array {
+  if (!Number.isInteger(head.status) || head.status < 100 || head.status > 999) {
+    throw new TypeError(`${head.status} is no HTTP status`);
+  }
+  return fromLatin1(`HTTP/${head.version} ${head.status} ${head.reason}\r\n${fieldLines(head.headers)}\r\n`);
+}
+
+export function fieldLines(headers: HeaderList): string {
+  let text = '';
+  for (const [name, value] of headers) {
+    if (!isToken(name)) throw new TypeError(`'${name}' is no header name`);
+    if (!isFieldValue(value)) throw new TypeError(`the value of header '${name}' holds an illegal character`);
+    text += `${name}: ${value}\r\n`;
+  }
+  return text;
+}
+
+/**
+ * A chunk-size line without its CRLF (RFC 9112 §7.1): hex digits, then perhaps extensions, which are ignored but must
+ * be made of legal bytes. Undefined when it is not one. Sizes over 2^48 are refused.
+ */
+export function parseChunkSize(line: string): number | undefined {
+  const match = /^([0-9A-Fa-f]{1,12})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?$/.exec(line);
+  return match === null ? undefined : Number.parseInt(match[1], 16);
+}

@@ -1,0 +1,165 @@
+/** IPv4 (RFC 791), its options and its header checksum. */
+
+import { hex } from '../base/bytes.ts';
+import { adjustChecksum, finishChecksum, sumWords } from '../base/checksum.ts';
+import { formatIpv4, type Ipv4Address } from './address.ts';
+import { asHex, bits, layout, u8, u16, u32 } from './layout.ts';
+import type { Packet } from './packet.ts';
+import type { Reader } from './reader.ts';
+
+export const PROTOCOL = { icmp: 1, igmp: 2, tcp: 6, udp: 17 } as const;
+
+const PROTOCOL_NAMES: Record<number, string> = { 1: 'ICMP', 2: 'IGMP', 6: 'TCP', 17: 'UDP', 41: 'IPv6', 47: 'GRE' };
+const ECN_NAMES = ['Not-ECT', 'ECT(1)', 'ECT(0)', 'CE'];
+
+export const ipv4 = layout('IPv4', 20, {
+  version: bits(4),
+  headerLength: bits(4, n => `${n} (${n * 4} bytes)`),
+  dscp: bits(6),
+  ecn: bits(2, n => `${n} (${ECN_NAMES[n]})`),
+  totalLength: u16(),
+  identification: u16(asHex(4)),
+  reserved: bits(1),
+  dontFragment: bits(1),
+  moreFragments: bits(1),
+  fragmentOffset: bits(13, n => `${n} (${n * 8} bytes)`),
+  ttl: u8(),
+  protocol: u8(n => `${n}${PROTOCOL_NAMES[n] ? ` (${PROTOCOL_NAMES[n]})` : ''}`),
+  headerChecksum: u16(asHex(4)),
+  source: u32(formatIpv4),
+  destination: u32(formatIpv4),
+});
+
+export interface Ipv4Header {
+  source: Ipv4Address;
+  destination: Ipv4Address;
+  protocol: number;
+  ttl: number;
+  /** The former TOS byte: DSCP (RFC 2474) and ECN (RFC 3168). */
+  trafficClass: number;
+  identification: number;
+  dontFragment: boolean;
+  moreFragments: boolean;
+  /** Bytes, a multiple of 8. */
+  fragmentOffset: number;
+  /** Already padded to a multiple of 4 bytes; at most 40. */
+  options: Uint8Array;
+}
+
+export function prependIpv4(packet: Packet, header: Ipv4Header): void {
+  const size = ipv4.size + header.options.length;
+  const at = packet.prepend(size);
+  const { bytes } = packet;
+  const f = ipv4.f;
+  bytes[at] = 0x40 | (size >> 2);
+  bytes[at + 1] = header.trafficClass;
+  f.totalLength.set(bytes, at, packet.end - at);
+  f.identification.set(bytes, at, header.identification);
+  const flags = (header.dontFragment ? 0x4000 : 0) | (header.moreFragments ? 0x2000 : 0);
+  const word = flags | (header.fragmentOffset >> 3);
+  bytes[at + 6] = word >>> 8;
+  bytes[at + 7] = word;
+  f.ttl.set(bytes, at, header.ttl);
+  f.protocol.set(bytes, at, header.protocol);
+  f.source.set(bytes, at, header.source);
+  f.destination.set(bytes, at, header.destination);
+  bytes.set(header.options, at + ipv4.size);
+  f.headerChecksum.set(bytes, at, 0);
+  f.headerChecksum.set(bytes, at, finishChecksum(sumWords(bytes, at, at + size)));
+}
+
+/**
+ * What is wrong with a header, or undefined. RFC 1122 §3.2.1: version other than 4 and bad checksums are silently
+ * discarded. When nothing is wrong, [start, start + totalLength) lies within the buffer.
+ */
+export function checkIpv4(bytes: Uint8Array, start: number, end: number): string | undefined {
+  if (end - start < ipv4.size) return 'ip-truncated';
+  if (bytes[start] >> 4 !== 4) return 'ip-version';
+  const headerLength = (bytes[start] & 15) * 4;
+  const totalLength = ipv4.f.totalLength.get(bytes, start);
+  if (headerLength < ipv4.size || totalLength < headerLength) return 'ip-header-length';
+  if (totalLength > end - start) return 'ip-truncated';
+  if (finishChecksum(sumWords(bytes, start, start + headerLength)) !== 0) return 'ip-checksum';
+  return undefined;
+}
+
+/** Only after checkIpv4 has found nothing. */
+export function decodeIpv4(bytes: Uint8Array, start = 0): Ipv4Header {
+  const f = ipv4.f;
+  return {
+    source: f.source.get(bytes, start),
+    destination: f.destination.get(bytes, start),
+    protocol: f.protocol.get(bytes, start),
+    ttl: f.ttl.get(bytes, start),
+    trafficClass: bytes[start + 1],
+    identification: f.identification.get(bytes, start),
+    dontFragment: f.dontFragment.get(bytes, start) === 1,
+    moreFragments: f.moreFragments.get(bytes, start) === 1,
+    fragmentOffset: f.fragmentOffset.get(bytes, start) * 8,
+    options: bytes.subarray(start + ipv4.size, start + (bytes[start] & 15) * 4),
+  };
+}
+
+export const ipv4HeaderLength = (bytes: Uint8Array, start: number): number => (bytes[start] & 15) * 4;
+
+/** One hop less, the checksum adjusted by RFC 1141's update rather than made anew. */
+export function decrementTtl(bytes: Uint8Array, start: number): void {
+  const f = ipv4.f;
+  const ttl = f.ttl.get(bytes, start);
+  const protocol = f.protocol.get(bytes, start);
+  const before = (ttl << 8) | protocol;
+  f.ttl.set(bytes, start, ttl - 1);
+  f.headerChecksum.set(bytes, start, adjustChecksum(f.headerChecksum.get(bytes, start), before, before - 0x100));
+}
+
+export interface Ipv4Option {
+  /** The copied flag, class and number in one byte (RFC 791 §3.1). */
+  kind: number;
+  data: Uint8Array;
+}
+
+const OPTION_NAMES: Record<number, string> = {
+  7: 'record route',
+  68: 'timestamp',
+  130: 'security',
+  131: 'loose source route',
+  137: 'strict source route',
+  148: 'router alert',
+};
+
+/** RFC 791 §3.1: kinds 0 (end) and 1 (no operation) are single bytes, all others have a length. */
+export function parseIpv4Options(reader: Reader): Ipv4Option[] {
+  const options: Ipv4Option[] = [];
+  while (reader.left > 0 && reader.ok) {
+    const kind = reader.bytes[reader.at];
+    if (kind === 0) {
+      reader.view(reader.left, 'end of options');
+    } else if (kind === 1) {
+      reader.u8('no operation');
+    } else {
+      reader.group(OPTION_NAMES[kind] ?? `option ${kind}`, () => {
+        reader.u8('kind');
+        const length = reader.u8('length');
+        if (length < 2 || length - 2 > reader.left) reader.fail('IPv4 option: bad length', reader.at - 1);
+        else options.push({ kind, data: reader.view(length - 2, 'data', data => hex(data, ' ')) });
+      });
+    }
+  }
+  return options;
+}
+
+/** Pads with end-of-options to a multiple of four bytes. Throws RangeError over 40 bytes. */
+export function encodeIpv4Options(options: readonly Ipv4Option[]): Uint8Array {
+  const length = options.reduce((sum, option) => sum + 2 + option.data.length, 0);
+  const padded = (length + 3) & ~3;
+  if (padded > 40) throw new RangeError(`IPv4 options: ${padded} bytes, at most 40`);
+  const bytes = new Uint8Array(padded);
+  let at = 0;
+  for (const option of options) {
+    bytes[at] = option.kind;
+    bytes[at + 1] = option.data.length + 2;
+    bytes.set(option.data, at + 2);
+    at += option.data.length + 2;
+  }
+  return bytes;
+}
