@@ -1,4 +1,4 @@
-import type { Instant } from './instant.ts';
+import type { Duration, Instant } from './instant.ts';
 
 /** Something that will run at an instant, unless it is cancelled before. Cancelling twice, or too late, does nothing. */
 export interface Timer {
@@ -13,4 +13,16 @@ export interface Timer {
 export interface Scheduler {
   now(): Instant;
   at(when: Instant, run: () => void): Timer;
+  /** Code of a user's was called, and may have promises to go on with: a virtual clock lets them settle first. */
+  touched(): void;
+}
+
+/** Resolves after `duration`, in the scheduler's time. */
+export function sleep(scheduler: Scheduler, duration: Duration): Promise<void> {
+  return new Promise(resolve => {
+    scheduler.at(scheduler.now() + duration, () => {
+      scheduler.touched();
+      resolve();
+    });
+  });
 }

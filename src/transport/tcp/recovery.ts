@@ -8,7 +8,7 @@ import { FIN, type Segment, SYN } from '../../wire/tcp.ts';
 import { newReno } from './loss/newreno.ts';
 import { sackBased } from './loss/sack.ts';
 import type { RttEstimator } from './rtt.ts';
-import type { AckedNow, Scoreboard } from './scoreboard.ts';
+import type { AckedNow, SackedNow, Scoreboard } from './scoreboard.ts';
 import type { Tcb } from './tcb.ts';
 import type { CongestionControl, TcpObserver } from './types.ts';
 
@@ -51,12 +51,13 @@ export class Recovery {
     const { tcb, board } = this;
     const inFlight = board.flightSize;
     const acked = board.acknowledge(segment.ack);
-    const newlySacked = tcb.sackOn && segment.sack.length > 0 ? board.sack(segment.sack, segment.ack, tcb.sndNxt) : 0;
+    const hasBlocks = tcb.sackOn && segment.sack.length > 0;
+    const sacked = hasBlocks ? board.sack(segment.sack, segment.ack, tcb.sndNxt) : NOTHING_SACKED;
+    const newlySacked = sacked.bytes;
+    this.measure(now, segment, acked, sacked);
     if (seqGt(segment.ack, tcb.sndUna)) {
       tcb.sndUna = segment.ack;
       if (seqGt(tcb.sndUna, tcb.sndNxt)) tcb.sndNxt = tcb.sndUna;
-      this.measure(now, segment, acked);
-      this.rtt.resetBackOff();
       this.advanced(now, acked, inFlight);
     } else if (this.isDuplicate(segment, newlySacked, windowChanged)) {
       this.duplicateAcks++;
@@ -131,13 +132,25 @@ export class Recovery {
     this.observer()?.decided('fast-retransmit', `${this.duplicateAcks} duplicate ACKs (${detection.name})`);
   }
 
-  /** Karn's algorithm without timestamps; with them RFC 7323 §4 allows a sample also after retransmissions. */
-  private measure(now: Instant, segment: Segment, acked: AckedNow): void {
-    if (!acked.resent && acked.sentAt !== undefined) {
-      this.rtt.sample(now - acked.sentAt);
-    } else if (this.tcb.timestampsOn && segment.hasTimestamps && segment.tsEcr !== 0) {
-      const elapsed = seqDiff(this.tcb.timestamp(now), segment.tsEcr);
-      if (elapsed >= 0) this.rtt.sample(Math.max(elapsed, 1) * 1e6);
+  /**
+   * Karn's algorithm; what was sent more than once gives a sample only when the timestamp echoed is that of its last
+   * transmission. RFC 6298 §5.7: the backed-off timeout stays until there is a sample.
+   */
+  private measure(now: Instant, segment: Segment, acked: AckedNow, sacked: SackedNow): void {
+    const { tcb, rtt } = this;
+    if (acked.bytes === 0 && sacked.sentAt === undefined) return;
+    if (acked.resentAt === undefined && (acked.sentAt ?? sacked.sentAt) !== undefined) {
+      rtt.sample(now - ((acked.sentAt ?? sacked.sentAt) as Instant));
+    } else if (acked.resentAt !== undefined && tcb.timestampsOn && segment.hasTimestamps) {
+      const echoesLast = seqDiff(segment.tsEcr, tcb.timestamp(acked.resentAt)) >= 0;
+      const elapsed = seqDiff(tcb.timestamp(now), segment.tsEcr);
+      if (!echoesLast || elapsed < 0) return;
+      rtt.sample(Math.max(elapsed, 1) * 1e6);
+    } else {
+      return;
     }
+    rtt.resetBackOff();
   }
 }
+
+const NOTHING_SACKED: SackedNow = { bytes: 0, sentAt: undefined };

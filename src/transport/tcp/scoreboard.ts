@@ -44,7 +44,14 @@ export interface AckedNow {
   segments: number;
   /** When the last of them that was sent only once was sent: Karn's algorithm allows it as an RTT sample. */
   sentAt: Instant | undefined;
-  resent: boolean;
+  /** When the last of them that was sent more than once was sent last. */
+  resentAt: Instant | undefined;
+}
+
+/** What SACK blocks newly marked, and when the latest of it was sent if that was only once. */
+export interface SackedNow {
+  bytes: number;
+  sentAt: Instant | undefined;
 }
 
 export class Scoreboard {
@@ -101,13 +108,13 @@ export class Scoreboard {
 
   /** SND.UNA moves to `una`. */
   acknowledge(una: Seq): AckedNow {
-    const result: AckedNow = { bytes: 0, segments: 0, sentAt: undefined, resent: false };
+    const result: AckedNow = { bytes: 0, segments: 0, sentAt: undefined, resentAt: undefined };
     let gone = 0;
     for (const segment of this.list) {
       if (seqLe(segment.end, una)) {
         result.bytes += segment.length;
         result.segments++;
-        if (segment.transmissions > 1) result.resent = true;
+        if (segment.transmissions > 1) result.resentAt = Math.max(result.resentAt ?? 0, segment.sentAt);
         else if (!segment.sacked) result.sentAt = segment.sentAt;
         this.uncount(segment, segment.length);
         gone++;
@@ -126,9 +133,9 @@ export class Scoreboard {
     return result;
   }
 
-  /** RFC 2018 §5: marks what the blocks cover. Returns the bytes that are newly so. */
-  sack(blocks: readonly SeqRange[], una: Seq, max: Seq): number {
-    let fresh = 0;
+  /** RFC 2018 §5: marks what the blocks cover, and says what is newly so. */
+  sack(blocks: readonly SeqRange[], una: Seq, max: Seq): SackedNow {
+    const fresh: SackedNow = { bytes: 0, sentAt: undefined };
     for (const block of blocks) {
       // A block outside of what is outstanding is a D-SACK or nonsense; neither marks anything.
       if (!seqLt(block.start, block.end) || seqLt(block.start, una) || seqGt(block.end, max)) continue;
@@ -141,7 +148,8 @@ export class Scoreboard {
         segment.lost = false;
         segment.resent = false;
         this.sackedBytes += segment.length;
-        fresh += segment.length;
+        fresh.bytes += segment.length;
+        if (segment.transmissions === 1) fresh.sentAt = Math.max(fresh.sentAt ?? 0, segment.sentAt);
       }
     }
     return fresh;

@@ -1,0 +1,88 @@
+/** A host: every layer of the stack, plugged together. The only folder that names concrete classes of all of them. */
+import type { Random } from '../base/random.ts';
+import type { Scheduler } from '../base/scheduler.ts';
+import type { NetworkInterface } from '../internet/interface.ts';
+import { Ipv4Layer } from '../internet/ipv4.ts';
+import { Nat, type NatSettings } from '../internet/nat.ts';
+import type { Link } from '../link/types.ts';
+import { StackNetwork } from '../socket/stack.ts';
+import type { Network } from '../socket/types.ts';
+import { HostContext } from '../trace/context.ts';
+import type { Trace } from '../trace/events.ts';
+import { reno } from '../transport/tcp/congestion/reno.ts';
+import { TcpLayer } from '../transport/tcp/layer.ts';
+import { TCP_DEFAULTS, type TcpSettings } from '../transport/tcp/types.ts';
+import { UdpLayer } from '../transport/udp/layer.ts';
+import { ip, type MacAddress, parsePrefix, prefix } from '../wire/address.ts';
+import { type PingOptions, type PingResult, ping } from './ping.ts';
+
+/** What a host shares with the others of its world. */
+export interface World {
+  scheduler: Scheduler;
+  random: Random;
+  trace?: Trace;
+}
+
+export interface HostOptions {
+  tcp?: Partial<TcpSettings>;
+  /** Forwards what is not for it. */
+  router?: boolean;
+}
+
+export class Host {
+  readonly name: string;
+  readonly context: HostContext;
+  readonly ip: Ipv4Layer;
+  readonly udp: UdpLayer;
+  readonly tcp: TcpLayer;
+  readonly network: Network;
+  private readonly macs: Random;
+
+  constructor(world: World, name: string, options: HostOptions = {}) {
+    this.name = name;
+    const random = world.random.fork(`host ${name}`);
+    this.macs = random.fork('mac');
+    this.context = new HostContext(name, world.scheduler, random, world.trace);
+    this.ip = new Ipv4Layer(this.context);
+    this.ip.forwarding = options.router ?? false;
+    this.udp = new UdpLayer(this.context, this.ip);
+    this.tcp = new TcpLayer(this.context, this.ip, { ...TCP_DEFAULTS, congestionControl: reno, ...options.tcp });
+    this.network = new StackNetwork(this.tcp, this.udp, world.scheduler);
+  }
+
+  /** Attaches a link's end; `address` as '10.0.0.1/24'. Without `mac`, a locally administered one by the seed. */
+  attach(link: Link, address?: string, mac: MacAddress = this.randomMac()): NetworkInterface {
+    const own = address === undefined ? undefined : parsePrefix(address);
+    if (address !== undefined && own === undefined)
+      throw new TypeError(`'${address}' is not an address with a prefix length`);
+    return this.ip.addInterface(`eth${this.ip.interfaces.length}`, mac, link, own);
+  }
+
+  /** A route 'to' a prefix or 'default', by a gateway on one of our networks. */
+  route(to: string, via: string): void {
+    const gateway = ip(via);
+    const out = this.ip.routes.lookup(gateway)?.interface;
+    if (out === undefined) throw new TypeError(`${this.name}: the gateway ${via} is on none of its networks`);
+    this.ip.routes.add({ prefix: prefix(to === 'default' ? '0.0.0.0/0' : to), via: gateway, interface: out });
+  }
+
+  /** Makes a NAT of a router: what leaves by `outside` carries that interface's address. */
+  translate(outside: NetworkInterface, settings?: Partial<NatSettings>): Nat {
+    const nat = new Nat(this.context, outside.name, () => outside.address, settings);
+    this.ip.nat = nat;
+    return nat;
+  }
+
+  /** A host that is off neither sends nor receives. */
+  set powered(on: boolean) {
+    for (const own of this.ip.interfaces) own.up = on;
+  }
+
+  ping(destination: string, options?: PingOptions): Promise<PingResult[]> {
+    return ping(this.context, this.ip.icmp, ip(destination), options);
+  }
+
+  private randomMac(): MacAddress {
+    return 0x0200_0000_0000 + this.macs.u32();
+  }
+}

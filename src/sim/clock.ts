@@ -1,0 +1,128 @@
+/**
+ * Virtual time. The clock stands still while anything runs and jumps to the next timer when nothing is left to do: an
+ * hour of waiting costs nothing, and the order of events is the same in every run.
+ *
+ * Code inside the stack is synchronous. Where a user's code was called (`touched`), its promises are given one turn of
+ * the real event loop, which runs every microtask, before time goes on.
+ */
+import { Heap, type HeapEntry } from '../base/heap.ts';
+import type { Instant } from '../base/instant.ts';
+import type { Scheduler, Timer } from '../base/scheduler.ts';
+
+class Entry implements HeapEntry, Timer {
+  readonly key: Instant;
+  order = 0;
+  dead = false;
+  run: (() => void) | undefined;
+  private readonly heap: Heap<Entry>;
+
+  constructor(heap: Heap<Entry>, key: Instant, run: () => void) {
+    this.heap = heap;
+    this.key = key;
+    this.run = run;
+  }
+
+  get when(): Instant {
+    return this.key;
+  }
+
+  cancel(): void {
+    if (this.dead || this.run === undefined) return;
+    this.dead = true;
+    this.run = undefined;
+    this.heap.noteDead();
+  }
+}
+
+export class VirtualClock implements Scheduler {
+  /** Timers that have fired. */
+  fired = 0;
+  private time: Instant = 0;
+  private userRan = false;
+  private readonly heap = new Heap<Entry>();
+
+  now(): Instant {
+    return this.time;
+  }
+
+  at(when: Instant, run: () => void): Timer {
+    const entry = new Entry(this.heap, Math.max(when, this.time), run);
+    // A timer at 'never' needs no place in the queue.
+    if (when !== Number.POSITIVE_INFINITY) this.heap.push(entry);
+    return entry;
+  }
+
+  touched(): void {
+    this.userRan = true;
+  }
+
+  /** Timers that wait. */
+  get pending(): number {
+    return this.heap.size;
+  }
+
+  /** Fires the next timer, if it is due by `limit`. For purely synchronous worlds; others use `run`. */
+  step(limit: Instant = Number.POSITIVE_INFINITY): boolean {
+    const next = this.heap.peek();
+    if (next === undefined || next.key > limit) return false;
+    this.heap.pop();
+    this.time = next.key;
+    const { run } = next;
+    next.run = undefined;
+    this.fired++;
+    run?.();
+    return true;
+  }
+
+  /** Runs without turns of the event loop until nothing is due by `limit`, where the clock then stands. */
+  runSync(limit: Instant): void {
+    while (this.step(limit));
+    if (limit !== Number.POSITIVE_INFINITY) this.time = Math.max(this.time, limit);
+  }
+
+  /**
+   * Runs until `done` says so, or no timer is left by `limit`. `done` is asked after every timer, once the promises
+   * that it led to have settled. Answers whether `done` was reached.
+   */
+  async run(done: () => boolean, limit: Instant = Number.POSITIVE_INFINITY): Promise<boolean> {
+    await turn();
+    this.userRan = false;
+    let sinceTurn = 0;
+    while (!done()) {
+      if (!this.step(limit)) {
+        // The last promises may still set a timer.
+        await turn();
+        if (!this.step(limit)) return done();
+      }
+      if (this.userRan || ++sinceTurn > 4096) {
+        // Also now and then without need, so that the process stays responsive (signals, progress on a terminal).
+        this.userRan = false;
+        sinceTurn = 0;
+        await turn();
+      }
+    }
+    return true;
+  }
+
+  /** Runs until `promise` settles. Throws when the world comes to rest before: somebody waits for nothing. */
+  async until<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const mark = (): void => {
+      settled = true;
+    };
+    promise.then(mark, mark);
+    if (!(await this.run(() => settled))) throw new Error('the world came to rest before what was waited for happened');
+    return promise;
+  }
+}
+
+/** One turn of the event loop: every microtask runs. */
+function turn(): Promise<void> {
+  const { setImmediate: immediate } = globalThis as { setImmediate?: (run: () => void) => void };
+  return new Promise(resolve => {
+    if (immediate !== undefined) return immediate(resolve);
+    const channel = new MessageChannel();
+    Object.assign(channel.port1, { onmessage: () => resolve() });
+    channel.port2.postMessage(undefined);
+  });
+}

@@ -1,0 +1,228 @@
+/** Sockets over our own stack. */
+import type { Scheduler } from '../base/scheduler.ts';
+import type { TcpEndpoint } from '../transport/tcp/endpoint.ts';
+import type { TcpLayer } from '../transport/tcp/layer.ts';
+import type { TcpEvent } from '../transport/tcp/types.ts';
+import type { UdpLayer } from '../transport/udp/layer.ts';
+import { formatIpv4, type Ipv4Address, parseIpv4 } from '../wire/address.ts';
+import { ICMP, icmpName, UNREACHABLE } from '../wire/icmp.ts';
+import { NetworkError } from './errors.ts';
+import type {
+  ByteSocket,
+  ConnectRequest,
+  DatagramHandler,
+  DatagramSocket,
+  Listener,
+  ListenRequest,
+  Network,
+  SocketAddress,
+  SocketHandler,
+} from './types.ts';
+
+const FAILURES = { 'no-route': 'ENETUNREACH', 'no-port': 'EADDRNOTAVAIL', 'in-use': 'EADDRINUSE' } as const;
+
+export class StackNetwork implements Network {
+  private readonly tcp: TcpLayer;
+  private readonly udp: UdpLayer;
+  private readonly scheduler: Scheduler;
+
+  constructor(tcp: TcpLayer, udp: UdpLayer, scheduler: Scheduler) {
+    this.tcp = tcp;
+    this.udp = udp;
+    this.scheduler = scheduler;
+  }
+
+  connect(to: ConnectRequest, handler: SocketHandler): ByteSocket {
+    const remoteAddress = parseIpv4(to.address);
+    if (remoteAddress === undefined) return this.failedSocket(to, handler, 'EINVAL', 'not an IPv4 address');
+    const settings = to.noDelay === undefined ? {} : { noDelay: to.noDelay };
+    const endpoint = this.tcp.connect({ remoteAddress, remotePort: to.port, settings });
+    if (typeof endpoint === 'string') return this.failedSocket(to, handler, FAILURES[endpoint], endpoint);
+    const socket = new StackSocket(endpoint, this.scheduler, handler);
+    endpoint.open();
+    return socket;
+  }
+
+  listen(request: ListenRequest, accept: (socket: ByteSocket) => SocketHandler): Listener {
+    const address = addressToBind(request.address);
+    const listener = this.tcp.listen({ port: request.port, address, backlog: request.backlog });
+    if (listener === undefined) {
+      throw new NetworkError({ code: 'EADDRINUSE', syscall: 'listen', address: request.address, port: request.port });
+    }
+    listener.onConnection = endpoint => {
+      const socket = new StackSocket(endpoint, this.scheduler, IGNORE);
+      this.scheduler.touched();
+      socket.handler = accept(socket);
+    };
+    return { port: listener.port, close: () => listener.close() };
+  }
+
+  datagram(request: { port?: number; address?: string }, handler: DatagramHandler): DatagramSocket {
+    const socket = this.udp.open(request.port ?? 0, addressToBind(request.address));
+    if (socket === undefined) {
+      throw new NetworkError({ code: 'EADDRINUSE', syscall: 'bind', address: request.address, port: request.port });
+    }
+    socket.onMessage = ({ from, fromPort, bytes }) => {
+      this.scheduler.touched();
+      handler.message({ from: { address: formatIpv4(from), port: fromPort }, bytes });
+    };
+    socket.onError = (error, port) => {
+      this.scheduler.touched();
+      const refused = error.type === ICMP.unreachable && error.code === UNREACHABLE.port;
+      const address = formatIpv4(error.destination);
+      const why = `${icmpName(error.type, error.code)}, says ${formatIpv4(error.reporter)}`;
+      const code = refused ? 'ECONNREFUSED' : 'EHOSTUNREACH';
+      handler.error(new NetworkError({ code, syscall: 'send', address, port, why }), { address, port });
+    };
+    return {
+      port: socket.port,
+      send: (bytes, to) => this.sendDatagram(socket, handler, bytes, to),
+      close: () => socket.close(),
+    };
+  }
+
+  private sendDatagram(
+    socket: NonNullable<ReturnType<UdpLayer['open']>>,
+    handler: DatagramHandler,
+    bytes: Uint8Array,
+    to: SocketAddress,
+  ): void {
+    const address = parseIpv4(to.address);
+    const failure = address === undefined ? { reason: 'no-route' } : socket.send(bytes, address, to.port);
+    if (failure === undefined) return;
+    const code = failure.reason === 'too-big' ? 'EMSGSIZE' : failure.reason === 'no-route' ? 'ENETUNREACH' : 'EACCES';
+    this.later(() => handler.error(new NetworkError({ code, syscall: 'send', ...to }), to));
+  }
+
+  /** What fails before a segment was sent is told like everything else: to the handler, and not from inside the call. */
+  private failedSocket(to: ConnectRequest, handler: SocketHandler, code: string, why: string): ByteSocket {
+    const socket = new ClosedSocket(to, handler);
+    this.later(() => {
+      socket.handler.error(new NetworkError({ code, syscall: 'connect', address: to.address, port: to.port, why }));
+      socket.handler.closed();
+    });
+    return socket;
+  }
+
+  private later(run: () => void): void {
+    this.scheduler.at(this.scheduler.now(), () => {
+      this.scheduler.touched();
+      run();
+    });
+  }
+}
+
+function addressToBind(text: string | undefined): Ipv4Address | undefined {
+  if (text === undefined || text === '0.0.0.0') return undefined;
+  const address = parseIpv4(text);
+  if (address === undefined) throw new NetworkError({ code: 'EADDRNOTAVAIL', syscall: 'bind', address: text });
+  return address;
+}
+
+class StackSocket implements ByteSocket {
+  readonly local: SocketAddress;
+  readonly remote: SocketAddress;
+  handler: SocketHandler;
+  private readonly endpoint: TcpEndpoint;
+  private readonly scheduler: Scheduler;
+  private paused = false;
+  private destroyed = false;
+  private wasConnected = false;
+
+  constructor(endpoint: TcpEndpoint, scheduler: Scheduler, handler: SocketHandler) {
+    this.endpoint = endpoint;
+    this.scheduler = scheduler;
+    this.handler = handler;
+    this.local = { address: formatIpv4(endpoint.localAddress), port: endpoint.localPort };
+    this.remote = { address: formatIpv4(endpoint.remoteAddress), port: endpoint.remotePort };
+    endpoint.onEvent = event => this.event(event);
+  }
+
+  write(bytes: Uint8Array): number {
+    return this.destroyed ? bytes.length : this.endpoint.write(bytes);
+  }
+
+  end(): void {
+    this.endpoint.close();
+  }
+
+  destroy(): void {
+    if (this.destroyed) return;
+    this.destroyed = true;
+    this.endpoint.release();
+  }
+
+  reset(): void {
+    this.destroyed = true;
+    this.endpoint.abort();
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    this.scheduler.at(this.scheduler.now(), () => {
+      this.drain();
+      this.endpoint.run();
+    });
+  }
+
+  private event(event: TcpEvent): void {
+    this.scheduler.touched();
+    switch (event.type) {
+      case 'established':
+        this.wasConnected = true;
+        return this.handler.connected?.();
+      case 'readable':
+        return this.drain();
+      case 'end':
+        return this.destroyed ? undefined : this.handler.end();
+      case 'writable':
+        return this.destroyed ? undefined : this.handler.writable?.();
+      case 'error':
+        return this.destroyed ? undefined : this.fail(event.code, event.why);
+      case 'closed':
+        return this.handler.closed();
+    }
+  }
+
+  private fail(code: string, why: string): void {
+    const syscall = this.wasConnected ? 'read' : 'connect';
+    this.handler.error(new NetworkError({ code, syscall, address: this.remote.address, port: this.remote.port, why }));
+  }
+
+  private drain(): void {
+    while (!this.paused) {
+      const bytes = this.endpoint.read();
+      if (bytes === undefined) return;
+      this.scheduler.touched();
+      if (!this.destroyed) this.handler.data(bytes);
+    }
+  }
+}
+
+/** What is left of a connect that could not even begin. */
+class ClosedSocket implements ByteSocket {
+  readonly local: SocketAddress = { address: '0.0.0.0', port: 0 };
+  readonly remote: SocketAddress;
+  handler: SocketHandler;
+
+  constructor(remote: SocketAddress, handler: SocketHandler) {
+    this.remote = { address: remote.address, port: remote.port };
+    this.handler = handler;
+  }
+
+  write(bytes: Uint8Array): number {
+    return bytes.length;
+  }
+  end(): void {}
+  destroy(): void {}
+  reset(): void {}
+  pause(): void {}
+  resume(): void {}
+}
+
+const IGNORE: SocketHandler = { data() {}, end() {}, error() {}, closed() {} };
