@@ -1,0 +1,97 @@
+/** Writing to a socket that takes what it has room for: the rest waits here, and bodies are pulled only when there is room. */
+
+import { fromLatin1 } from '../../base/bytes.ts';
+import type { ByteSocket } from '../../socket/types.ts';
+import { fieldLines } from '../../wire/http1.ts';
+import type { BodySource } from './body.ts';
+import type { Headers } from './headers.ts';
+
+export class Output {
+  private readonly socket: () => ByteSocket;
+  private readonly queue: Uint8Array[] = [];
+  private whenRoom: (() => void) | undefined;
+
+  constructor(socket: () => ByteSocket) {
+    this.socket = socket;
+  }
+
+  get isBlocked(): boolean {
+    return this.queue.length > 0;
+  }
+
+  write(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.queue.push(bytes);
+    this.flush();
+  }
+
+  /** The socket says that it is writable. */
+  flush(): void {
+    while (this.queue.length > 0) {
+      const first = this.queue[0];
+      const taken = this.socket().write(first);
+      if (taken < first.length) {
+        this.queue[0] = first.subarray(taken);
+        return;
+      }
+      this.queue.shift();
+    }
+    const run = this.whenRoom;
+    this.whenRoom = undefined;
+    run?.();
+  }
+
+  /**
+   * Sends a body, chunked when `chunked` says so (RFC 9112 §7.1), and calls `done` behind its last byte. `failed` is
+   * called instead when the source can't go on, or gives another number of bytes than it promised.
+   */
+  body(
+    source: BodySource,
+    chunked: boolean,
+    trailers: Headers | undefined,
+    done: () => void,
+    failed: (error: unknown) => void,
+  ): void {
+    let left = chunked ? undefined : source.length;
+    const give = (bytes: Uint8Array | undefined): boolean => {
+      if (bytes === undefined) {
+        if (left !== undefined && left > 0) failed(new Error('a body is shorter than its length'));
+        else {
+          if (chunked) this.write(fromLatin1(`0\r\n${trailers === undefined ? '' : fieldLines(trailers.entries)}\r\n`));
+          done();
+        }
+        return false;
+      }
+      if (left !== undefined && bytes.length > left) {
+        failed(new Error('a body is longer than its length'));
+        return false;
+      }
+      if (left !== undefined) left -= bytes.length;
+      if (chunked && bytes.length > 0) this.write(fromLatin1(`${bytes.length.toString(16)}\r\n`));
+      this.write(bytes);
+      if (chunked && bytes.length > 0) this.write(CRLF);
+      return true;
+    };
+    const pull = (): void => {
+      try {
+        for (;;) {
+          if (this.isBlocked) {
+            this.whenRoom = pull;
+            return;
+          }
+          const piece = source.next();
+          if (piece instanceof Promise) {
+            piece.then(bytes => give(bytes) && pull(), failed);
+            return;
+          }
+          if (!give(piece)) return;
+        }
+      } catch (error) {
+        failed(error);
+      }
+    };
+    pull();
+  }
+}
+
+const CRLF = fromLatin1('\r\n');
