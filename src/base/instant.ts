@@ -20,6 +20,7 @@ export const minutes = (n: number): Duration => Math.round(n * 60e9);
 /** '163.2 ms', '2.500 s', '2 min 0 s': three or four significant figures, as a person reads them. */
 export function formatDuration(duration: Duration): string {
   if (duration === NEVER) return 'never';
+  if (duration === 0) return '0 ms';
   if (duration < 0) return `-${formatDuration(-duration)}`;
   if (duration < 1e3) return `${duration} ns`;
   if (duration < 1e5) return `${(duration / 1e3).toFixed(1)} µs`;

@@ -50,6 +50,7 @@ export interface HttpClientOptions {
 const MAX_REDIRECTS = 20;
 /** A decoded body, unless the caller says otherwise. */
 const MAX_DECODED = 256 << 20;
+const MAX_ATTEMPTS = 3;
 /** RFC 9110 §9.2.2. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
@@ -120,7 +121,10 @@ export class HttpClient {
     return this.once(url, method, headers, body, request);
   }
 
-  /** One request and its response; on a kept connection that turns out to be closed, a second try on a fresh one. */
+  /**
+   * One request and its response. RFC 9112 §9.3.1: when a connection ends before anything of the response has come, an
+   * idempotent request is sent again on a fresh one.
+   */
   private async once(
     url: URL,
     method: string,
@@ -141,21 +145,17 @@ export class HttpClient {
       trailers: options.trailers,
       expectContinue: (options.expectContinue ?? false) && source !== undefined,
     };
-    try {
-      return await this.attempt(number, url, raw, options, false);
-    } catch (error) {
-      const stale = error instanceof StaleConnection;
-      const mayRepeat =
-        stale &&
-        IDEMPOTENT.has(method) &&
-        (source === undefined || typeof body !== 'object' || body instanceof Uint8Array);
-      if (!mayRepeat) throw this.failed(number, url, stale ? error.reason : error);
-      if (body !== undefined) raw.body = sourceOf(body);
-    }
-    try {
-      return await this.attempt(number, url, raw, options, true);
-    } catch (error) {
-      throw this.failed(number, url, error instanceof StaleConnection ? error.reason : error);
+    const repeatable =
+      IDEMPOTENT.has(method) && (body === undefined || typeof body === 'string' || body instanceof Uint8Array);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.attempt(number, url, raw, options, attempt > 1);
+      } catch (error) {
+        const closed = error instanceof ClosedUnanswered;
+        if (!closed || !repeatable || attempt === MAX_ATTEMPTS)
+          throw this.failed(number, url, closed ? error.reason : error);
+        if (body !== undefined) raw.body = sourceOf(body);
+      }
     }
   }
 
@@ -220,7 +220,7 @@ export class HttpClient {
             timer?.cancel();
             this.pool.release(url.origin, connection);
             if (received !== undefined) this.note('failed', number, url, ends, { error: error.message });
-            reject(reused && unanswered ? new StaleConnection(error) : error);
+            reject(unanswered ? new ClosedUnanswered(error) : error);
           },
         },
       );
@@ -262,8 +262,8 @@ export class HttpClient {
   }
 }
 
-/** A kept connection had been closed by the other end before it answered anything (RFC 9112 §9.3.1). */
-class StaleConnection extends Error {
+/** The connection was closed by the other end before it answered anything: as a rule one that had been kept too long. */
+class ClosedUnanswered extends Error {
   readonly reason: Error;
   constructor(reason: Error) {
     super(reason.message);

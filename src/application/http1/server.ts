@@ -55,7 +55,7 @@ export const SERVER_DEFAULTS: Omit<ServerOptions, 'scheduler' | 'date'> = {
   maxTarget: 8000, // RFC 9112 §3: "at minimum, request-line lengths of 8000 octets"
   maxConnections: 1000,
   maxPipelined: 16,
-  headTimeout: seconds(30),
+  headTimeout: seconds(60),
   bodyTimeout: seconds(30),
   keepAlive: seconds(15),
 };

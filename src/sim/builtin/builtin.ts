@@ -69,7 +69,10 @@ export class BuiltinInternet extends Internet {
       ...line,
       delay: (line.delay ?? 0) + delay,
     });
-    const outside = home.router.ip.interfaces[1];
+    const [outside, inside] = [home.router.ip.interfaces[1], provider.edge.ip.interfaces[1]];
+    // A subscriber's line has two ends that know each other, as with PPP: nobody asks for addresses on it.
+    outside.arp.set(ip('198.51.100.1'), inside.mac, true);
+    inside.arp.set(ip('198.51.100.2'), outside.mac, true);
     home.router.translate(outside);
     home.router.route('default', '198.51.100.1');
     this.hosting = this.buildBackbone(provider.edge);

@@ -113,6 +113,11 @@ export class TcpEndpoint implements TcpObserver {
     this.run();
   }
 
+  /** A SYN has made this connection: told like every other segment that arrives. */
+  bornOf(syn: Segment): void {
+    if (this.context.trace !== undefined) this.trace('in', syn, 'LISTEN');
+  }
+
   run(): void {
     if (this.running) return;
     this.running = true;

@@ -197,6 +197,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
   acceptSyn(listener: TcpListener, ends: FourTuple, syn: Segment): TcpEndpoint {
     const endpoint = this.add(ends, { ...this.settings, ...listener.settings });
     endpoint.connection.accept(syn);
+    endpoint.bornOf(syn);
     // Run only after the listener watches it; the scheduler's next turn is soon enough and keeps the order of events.
     const { scheduler } = this.context;
     endpoint.connection.tcb.tsRecentAt = scheduler.now();

@@ -142,6 +142,7 @@ export class Sender {
     if (acked.bytes > 0) {
       this.attempts = 0;
       // RFC 6928 §2: after more than one lost SYN the path is too bad for ten segments at once.
+      if (synTransmissions > 1) this.rtt.afterLostSyn();
       if (synTransmissions > 2) this.congestion = this.host.settings.congestionControl(tcb.mss, 1);
       const data = Math.min(seqDiff(tcb.sndUna, dataStart), this.buffer.length);
       if (data > 0) this.buffer.drop(data);
@@ -164,7 +165,6 @@ export class Sender {
     this.attempts++;
     if (tcb.state === 'SYN_SENT' || tcb.state === 'SYN_RCVD') {
       this.synDue = true;
-      this.rtt.afterLostSyn();
     } else {
       this.recovery.timedOut(now);
     }

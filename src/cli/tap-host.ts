@@ -1,0 +1,93 @@
+/** A host of ours on a TAP device of this machine: the glass opened. */
+import { randomBytes } from 'node:crypto';
+import { seededRandom } from '../base/random.ts';
+import { Host } from '../host/host.ts';
+import type { Link } from '../link/types.ts';
+import { RealClock } from '../node/real-clock.ts';
+import { openTap, type TapLink } from '../node/tap/link.ts';
+import type { Trace } from '../trace/events.ts';
+import { formatIpv4, inPrefix, parseIpv4, parsePrefix } from '../wire/address.ts';
+import { type Flag, type Parsed, parseNumber, UsageError } from './arguments.ts';
+
+export const TAP_HOST_FLAGS: Record<string, Flag> = {
+  tap: { type: 'string' },
+  address: { type: 'string' },
+  gateway: { type: 'string' },
+  mtu: { type: 'string' },
+};
+
+export interface TapHost {
+  host: Host;
+  clock: RealClock;
+  link: TapLink;
+  close(): void;
+}
+
+/** Throws UsageError for wrong flags, TapError for what the system refuses. */
+export function openTapHost(args: Parsed, name: string, trace?: Trace): TapHost {
+  const address = args.text('address');
+  if (address === undefined) throw new UsageError('--tap needs --address, like 10.9.0.2/24');
+  const own = parsePrefix(address);
+  if (own === undefined)
+    throw new UsageError(`--address takes an address with a prefix length, like 10.9.0.2/24, not '${address}'`);
+  const gateway = args.text('gateway');
+  const via = gateway === undefined ? undefined : parseIpv4(gateway);
+  if (gateway !== undefined && (via === undefined || !inPrefix(via, own))) {
+    throw new UsageError(`--gateway takes an address on the network of ${address}, not '${gateway}'`);
+  }
+  const mtu = args.text('mtu');
+  const link = openTap(args.text('tap') as string);
+  const clock = new RealClock();
+  const host = new Host({ scheduler: clock, random: seededRandom(randomBytes(16).toString('hex')), trace }, name);
+  const attached = mtu === undefined ? link : smaller(link, parseNumber('--mtu', mtu, 576, link.mtu));
+  const made = host.attach(traced(attached, name, clock, trace), address);
+  if (via !== undefined) host.route('default', formatIpv4(via));
+  made.arp.announce(own.address);
+  const close = (): void => {
+    clock.stop();
+    link.close();
+  };
+  return { host, clock, link, close };
+}
+
+/** A Link that tells the trace of every frame, both ways. */
+function traced(inner: Link, host: string, clock: RealClock, trace: Trace | undefined): Link {
+  if (trace === undefined) return inner;
+  const wrapped: Link = {
+    name: inner.name,
+    medium: inner.medium,
+    mtu: inner.mtu,
+    receive: () => {},
+    send: frame => {
+      tell(host, 'kernel', frame);
+      inner.send(frame);
+    },
+  };
+  const tell = (from: string, to: string, bytes: Uint8Array): void =>
+    trace({
+      kind: 'frame',
+      time: clock.now(),
+      link: `${host}:${inner.name}`,
+      host: from,
+      to,
+      bytes,
+      fate: 'delivered',
+    });
+  inner.receive = frame => {
+    tell('kernel', host, frame);
+    wrapped.receive(frame);
+  };
+  return wrapped;
+}
+
+function smaller(inner: Link, mtu: number): Link {
+  const wrapped: Link = {
+    name: inner.name,
+    medium: inner.medium,
+    mtu,
+    receive: () => {},
+    send: frame => inner.send(frame),
+  };
+  inner.receive = frame => wrapped.receive(frame);
+  return wrapped;
+}

@@ -1,0 +1,55 @@
+/** The flags that make a sealed internet, shared by the commands that use one. */
+
+import type { FileStore } from '../application/http1/static.ts';
+import { diskFiles } from '../node/file-store.ts';
+import { zlibCodings } from '../node/zlib.ts';
+import { BuiltinInternet, type BuiltinOptions } from '../sim/builtin/builtin.ts';
+import type { Trace } from '../trace/events.ts';
+import { type Flag, type Parsed, parseDuration, parseProbability, UsageError } from './arguments.ts';
+
+export const WORLD_FLAGS: Record<string, Flag> = {
+  seed: { type: 'string' },
+  loss: { type: 'string' },
+  delay: { type: 'string' },
+  site: { type: 'string', multiple: true },
+};
+
+export const WORLD_HELP = `  --seed N            another run: other losses, ports, sequence numbers (default 1)
+  --loss 5%           lose frames on the home's access line, each way
+  --delay 80ms        more delay on the access line, each way
+  --site HOST=DIR     let your own site join, as HOST ending in .test; repeatable`;
+
+/** Throws UsageError. */
+export function buildWorld(args: Parsed, trace: Trace): { world: BuiltinInternet; seed: string } {
+  const seed = args.text('seed') ?? '1';
+  const loss = args.text('loss');
+  const delay = args.text('delay');
+  const options: BuiltinOptions = {
+    seed,
+    trace,
+    codings: zlibCodings,
+    loss: loss === undefined ? 0 : parseProbability('--loss', loss),
+    delay: delay === undefined ? 0 : parseDuration('--delay', delay),
+    sites: parseSites(args.texts('site')),
+  };
+  try {
+    return { world: new BuiltinInternet(options), seed };
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+function parseSites(texts: readonly string[]): Map<string, FileStore> {
+  const sites = new Map<string, FileStore>();
+  for (const text of texts) {
+    const at = text.indexOf('=');
+    if (at < 1 || at === text.length - 1) throw new UsageError(`--site takes HOST=DIR, not '${text}'`);
+    try {
+      sites.set(text.slice(0, at), diskFiles(text.slice(at + 1)));
+    } catch (error) {
+      throw new UsageError(`--site ${text}: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+  return sites;
+}

@@ -1,0 +1,129 @@
+/**
+ * /dev/net/tun by system calls (Linux): a TAP device is a network card whose other end is the kernel. koffi makes the
+ * calls that Node has none for.
+ */
+import { readFileSync } from 'node:fs';
+import koffi from 'koffi';
+
+const O_RDWR = 2;
+const O_NONBLOCK = 0x800;
+const TUNSETIFF = 0x400454ca;
+const IFF_TAP = 0x0002;
+const IFF_NO_PI = 0x1000;
+const SIOCGIFFLAGS = 0x8913;
+const SIOCSIFFLAGS = 0x8914;
+const IFF_UP = 1;
+const AF_INET = 2;
+const SOCK_DGRAM = 2;
+const EAGAIN = 11;
+const EINTR = 4;
+const IFREQ = 40;
+const NAME_SIZE = 16;
+
+interface SystemCalls {
+  open(path: string, flags: number): number;
+  ioctl(fd: number, request: number, argument: Uint8Array): number;
+  read(fd: number, buffer: Uint8Array, count: number): number;
+  write(fd: number, buffer: Uint8Array, count: number): number;
+  close(fd: number): number;
+  socket(domain: number, type: number, protocol: number): number;
+}
+
+function systemCalls(): SystemCalls {
+  const libc = koffi.load(null);
+  const ioctl = libc.func('int ioctl(int fd, unsigned long request, ...)');
+  return {
+    open: libc.func('int open(const char *path, int flags)'),
+    ioctl: (fd, request, argument) => ioctl(fd, request, 'void *', argument),
+    read: libc.func('ssize_t read(int fd, void *buffer, size_t count)'),
+    write: libc.func('ssize_t write(int fd, void *buffer, size_t count)'),
+    close: libc.func('int close(int fd)'),
+    socket: libc.func('int socket(int domain, int type, int protocol)'),
+  };
+}
+
+/** An error of the system, in one line that says what to do. */
+export class TapError extends Error {
+  override name = 'TapError';
+}
+
+export class TapDevice {
+  readonly name: string;
+  readonly fd: number;
+  private readonly calls: SystemCalls;
+
+  private constructor(calls: SystemCalls, fd: number, name: string) {
+    this.calls = calls;
+    this.fd = fd;
+    this.name = name;
+  }
+
+  /** Opens or makes the device and sets it up. Throws TapError. */
+  static open(name: string): TapDevice {
+    if (process.platform !== 'linux') throw new TapError('--tap needs Linux');
+    if (!/^[A-Za-z0-9_.-]{1,15}$/.test(name))
+      throw new TapError(`'${name}' is no interface name: 1 to 15 letters, digits, '-', '_' or '.'`);
+    const calls = systemCalls();
+    const fd = calls.open('/dev/net/tun', O_RDWR | O_NONBLOCK);
+    if (fd < 0)
+      throw new TapError(`/dev/net/tun can't be opened (${errnoName()}): run as root, on a machine that has it`);
+    const request = interfaceRequest(name, IFF_TAP | IFF_NO_PI);
+    if (calls.ioctl(fd, TUNSETIFF, request) < 0) {
+      const why = errnoName();
+      calls.close(fd);
+      throw new TapError(
+        `the TAP device '${name}' can't be made or taken (${why}): run as root, and see that no other program has it`,
+      );
+    }
+    const device = new TapDevice(calls, fd, name);
+    device.bringUp();
+    return device;
+  }
+
+  /** Largest IP datagram, as the kernel has it. */
+  get mtu(): number {
+    return Number(readFileSync(`/sys/class/net/${this.name}/mtu`, 'utf8'));
+  }
+
+  /** Bytes of one frame, or 0 when none waits. Throws TapError when the device is gone. */
+  read(buffer: Uint8Array): number {
+    const count = this.calls.read(this.fd, buffer, buffer.length);
+    if (count >= 0) return count;
+    const errno = koffi.errno();
+    if (errno === EAGAIN || errno === EINTR) return 0;
+    throw new TapError(`reading from ${this.name} failed (${errnoName()})`);
+  }
+
+  /** False: the kernel had no room; the frame is lost, as on any full queue. */
+  write(frame: Uint8Array): boolean {
+    return this.calls.write(this.fd, frame, frame.length) === frame.length;
+  }
+
+  close(): void {
+    this.calls.close(this.fd);
+  }
+
+  private bringUp(): void {
+    const socket = this.calls.socket(AF_INET, SOCK_DGRAM, 0);
+    if (socket < 0) return;
+    const request = interfaceRequest(this.name, 0);
+    if (this.calls.ioctl(socket, SIOCGIFFLAGS, request) >= 0) {
+      request[NAME_SIZE] |= IFF_UP;
+      this.calls.ioctl(socket, SIOCSIFFLAGS, request);
+    }
+    this.calls.close(socket);
+  }
+}
+
+/** struct ifreq: the name, then flags. */
+function interfaceRequest(name: string, flags: number): Uint8Array {
+  const request = new Uint8Array(IFREQ);
+  request.set(new TextEncoder().encode(name));
+  new DataView(request.buffer).setUint16(NAME_SIZE, flags, true);
+  return request;
+}
+
+function errnoName(): string {
+  const errno = koffi.errno();
+  return Object.entries(koffi.os.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`;
+}
