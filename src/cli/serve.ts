@@ -14,6 +14,8 @@ export const SERVE_HELP = `netarium serve DIR --tap NAME --address A/L [flags]  
   --port N            default 80
   --gateway A         for clients on other networks
   --mtu N             less than the device's
+  --loss 1% --delay 20ms --reorder 1%
+                      a bad path, both ways
   --quiet             no line a request`;
 
 const FLAGS: Record<string, Flag> = { ...TAP_HOST_FLAGS, port: { type: 'string' }, quiet: { type: 'boolean' } };

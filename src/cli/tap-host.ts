@@ -2,18 +2,23 @@
 import { randomBytes } from 'node:crypto';
 import { seededRandom } from '../base/random.ts';
 import { Host } from '../host/host.ts';
+import { withFaults } from '../link/faults.ts';
 import type { Link } from '../link/types.ts';
 import { RealClock } from '../node/real-clock.ts';
 import { openTap, type TapLink } from '../node/tap/link.ts';
 import type { Trace } from '../trace/events.ts';
 import { formatIpv4, inPrefix, parseIpv4, parsePrefix } from '../wire/address.ts';
 import { type Flag, type Parsed, parseNumber, UsageError } from './arguments.ts';
+import { parseFaults } from './faults.ts';
 
 export const TAP_HOST_FLAGS: Record<string, Flag> = {
   tap: { type: 'string' },
   address: { type: 'string' },
   gateway: { type: 'string' },
   mtu: { type: 'string' },
+  loss: { type: 'string' },
+  delay: { type: 'string' },
+  reorder: { type: 'string' },
 };
 
 export interface TapHost {
@@ -38,8 +43,11 @@ export function openTapHost(args: Parsed, name: string, trace?: Trace): TapHost 
   const mtu = args.text('mtu');
   const link = openTap(args.text('tap') as string);
   const clock = new RealClock();
-  const host = new Host({ scheduler: clock, random: seededRandom(randomBytes(16).toString('hex')), trace }, name);
-  const attached = mtu === undefined ? link : smaller(link, parseNumber('--mtu', mtu, 576, link.mtu));
+  const random = seededRandom(randomBytes(16).toString('hex'));
+  const host = new Host({ scheduler: clock, random, trace }, name);
+  const faults = parseFaults(args);
+  const bad = faults === undefined ? link : withFaults(faults, { scheduler: clock, random })(link);
+  const attached = mtu === undefined ? bad : smaller(bad, parseNumber('--mtu', mtu, 576, link.mtu));
   const made = host.attach(traced(attached, name, clock, trace), address);
   if (via !== undefined) host.route('default', formatIpv4(via));
   made.arp.announce(own.address);

@@ -5,31 +5,33 @@ import { diskFiles } from '../node/file-store.ts';
 import { zlibCodings } from '../node/zlib.ts';
 import { BuiltinInternet, type BuiltinOptions } from '../sim/builtin/builtin.ts';
 import type { Trace } from '../trace/events.ts';
-import { type Flag, type Parsed, parseDuration, parseProbability, UsageError } from './arguments.ts';
+import { type Flag, type Parsed, UsageError } from './arguments.ts';
+import { parseFaults } from './faults.ts';
 
 export const WORLD_FLAGS: Record<string, Flag> = {
   seed: { type: 'string' },
   loss: { type: 'string' },
   delay: { type: 'string' },
+  reorder: { type: 'string' },
   site: { type: 'string', multiple: true },
 };
 
 export const WORLD_HELP = `  --seed N            another run: other losses, ports, sequence numbers (default 1)
   --loss 5%           lose frames on the home's access line, each way
   --delay 80ms        more delay on the access line, each way
+  --reorder 1%        let frames overtake each other on the access line
   --site HOST=DIR     let your own site join, as HOST ending in .test; repeatable`;
 
 /** Throws UsageError. */
 export function buildWorld(args: Parsed, trace: Trace): { world: BuiltinInternet; seed: string } {
   const seed = args.text('seed') ?? '1';
-  const loss = args.text('loss');
-  const delay = args.text('delay');
+  const { delay, ...access } = parseFaults(args) ?? {};
   const options: BuiltinOptions = {
     seed,
     trace,
     codings: zlibCodings,
-    loss: loss === undefined ? 0 : parseProbability('--loss', loss),
-    delay: delay === undefined ? 0 : parseDuration('--delay', delay),
+    delay,
+    access,
     sites: parseSites(args.texts('site')),
   };
   try {

@@ -35,8 +35,8 @@ function systemCalls(): SystemCalls {
   return {
     open: libc.func('int open(const char *path, int flags)'),
     ioctl: (fd, request, argument) => ioctl(fd, request, 'void *', argument),
-    read: libc.func('ssize_t read(int fd, void *buffer, size_t count)'),
-    write: libc.func('ssize_t write(int fd, void *buffer, size_t count)'),
+    read: libc.func('long read(int fd, void *buffer, unsigned long count)'),
+    write: libc.func('long write(int fd, void *buffer, unsigned long count)'),
     close: libc.func('int close(int fd)'),
     socket: libc.func('int socket(int domain, int type, int protocol)'),
   };

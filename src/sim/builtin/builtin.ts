@@ -64,7 +64,7 @@ export class BuiltinInternet extends Internet {
     this.options = options;
     const [home, provider] = [this.buildHome(), this.buildProvider()];
     const { loss = 0, delay = 0, access } = options;
-    const line = { ...ACCESS, loss, ...access };
+    const line: Partial<CableOptions> = { ...ACCESS, loss, ...access };
     this.accessLine = this.join(home.router, '198.51.100.2/30', provider.edge, '198.51.100.1/30', {
       ...line,
       delay: (line.delay ?? 0) + delay,

@@ -39,7 +39,10 @@ function story(
   // The other end is found by the SYN's sequence number, which a NAT leaves alone.
   const arrived = segments.find(s => s.direction === 'in' && isBareSyn(s) && s.seq === syn.seq && s.host !== syn.host);
   const theirs = arrived === undefined ? [] : (byEnds.get(endsKey(arrived)) ?? []);
-  const rows = [...pair('client', mine, theirs), ...pair('server', theirs, mine)].sort((a, b) => a.sentAt - b.sentAt);
+  const bothSeen = [...pair('client', mine, theirs), ...pair('server', theirs, mine)];
+  // A real host at the other end tells nothing: what we know is what came.
+  const isSilent = theirs.length === 0 && mine.some(s => s.direction === 'in');
+  const rows = (isSilent ? mine.map(oneSided) : bothSeen).sort((a, b) => a.sentAt - b.sentAt);
   const answer = mine.find(s => s.direction === 'in' && s.flags & SYN);
   const path = (key: string): TcpStateEvent[] => states.filter(state => endsKey(state) === key);
   const clientStates = path(endsKey(syn));
@@ -61,6 +64,15 @@ function story(
     states: { client: ['CLOSED', ...clientStates.map(s => s.to)], server: ['CLOSED', ...serverStates.map(s => s.to)] },
     requests: requests.filter(r => r.ends?.local === syn.local && r.ends.remote === syn.remote).map(r => r.request),
   };
+}
+
+/** A row of which only the client's end is known. What was sent is taken to have arrived. */
+function oneSided(s: TcpSegmentEvent): LadderRow {
+  const { flags, seq, ack, window, length, options, retransmission } = s;
+  const segment = { flags, seq, ack, window, length, options, retransmission, sentAt: s.time, arrivedAt: s.time };
+  return s.direction === 'out'
+    ? { from: 'client', ...segment, senderState: s.after }
+    : { from: 'server', ...segment, senderState: '', receiverState: s.after };
 }
 
 /** Joins what one end sent with what the other received: the first arrival of the same segment that is not taken yet. */

@@ -85,7 +85,7 @@ export interface LadderRow {
   length: number;
   options: string;
   retransmission: boolean;
-  /** The sender's state when it was sent, the receiver's once it had dealt with it. */
+  /** The sender's state when it was sent, the receiver's once it had dealt with it; empty where nobody tells. */
   senderState: string;
   receiverState?: string;
 }

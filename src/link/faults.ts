@@ -1,0 +1,25 @@
+/** Makes any link a bad one: what a cable does to frames, done to those of a link that exists already, a TAP's for one. */
+import type { Random } from '../base/random.ts';
+import type { Scheduler } from '../base/scheduler.ts';
+import { type CableOptions, Direction, PERFECT } from './cable.ts';
+import type { Frame, Link, Wrap } from './types.ts';
+
+/** Both ways get the same faults, each by its own dice. */
+export function withFaults(options: Partial<CableOptions>, world: { scheduler: Scheduler; random: Random }): Wrap {
+  return inner => {
+    const full: CableOptions = { ...PERFECT, mtu: inner.mtu, ...options };
+    const out = new Direction(inner.name, 'us', 'them', full, world);
+    const back = new Direction(inner.name, 'them', 'us', full, world);
+    const wrapped: Link = {
+      name: inner.name,
+      medium: inner.medium,
+      mtu: inner.mtu,
+      send: (frame: Frame) => out.send(frame),
+      receive: () => {},
+    };
+    out.arrive = frame => inner.send(frame);
+    back.arrive = frame => wrapped.receive(frame);
+    inner.receive = frame => back.send(frame);
+    return wrapped;
+  };
+}
