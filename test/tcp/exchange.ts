@@ -154,6 +154,7 @@ export class Exchange {
   sends(...lines: string[]): void {
     const got = this.outbox;
     this.outbox = [];
+    this.lastSent.length = 0;
     const shown = got.map((line, at) => (lines[at] === undefined ? line : asDetailed(line, lines[at])));
     assert.deepEqual(shown, lines);
   }

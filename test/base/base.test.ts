@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { adjustChecksum, finishChecksum, internetChecksum, sumWords } from '../../src/base/checksum.ts';
+import { Heap } from '../../src/base/heap.ts';
+import { formatDuration, ms, ns, seconds, us } from '../../src/base/instant.ts';
+import { seededRandom } from '../../src/base/random.ts';
+import { SeqRanges } from '../../src/base/ranges.ts';
+import { seqAdd, seqDiff, seqInWindow, seqLe, seqLt } from '../../src/base/seq32.ts';
+import { sipHash } from '../../src/base/siphash.ts';
+
+const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
+
+test('RFC 1071 §3: the example sum', () => {
+  const bytes = Uint8Array.of(0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7);
+  assert.equal(internetChecksum(bytes), 0xddf2 ^ 0xffff);
+});
+
+test('RFC 1071: the quick sum equals the definition, at any offset and length', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(7), (bytes, start) => {
+      const from = Math.min(start, bytes.length);
+      let sum = 0;
+      for (let at = from; at < bytes.length; at += 2) sum += bytes[at] * 256 + (bytes[at + 1] ?? 0);
+      while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+      assert.equal(finishChecksum(sumWords(bytes, from, bytes.length)), sum ^ 0xffff);
+    }),
+  );
+});
+
+test('RFC 1624: adjusting a checksum equals making it anew', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 4, maxLength: 40 }), fc.nat(0xffff), (bytes, word) => {
+      const even = bytes.length & ~1;
+      const data = bytes.slice(0, even);
+      data[0] |= 1; // a header is never all zeros, the one case in which the two zeros differ
+      const before = internetChecksum(data);
+      const old = data[2] * 256 + data[3];
+      data[2] = word >> 8;
+      data[3] = word;
+      assert.equal(adjustChecksum(before, old, word), internetChecksum(data));
+    }),
+  );
+});
+
+test('RFC 9293 §3.4: sequence numbers compare modulo 2^32', () => {
+  assert.ok(seqLt(0xffff_ffff, 0));
+  assert.ok(seqLt(0xffff_fff0, 5));
+  assert.ok(!seqLt(5, 0xffff_fff0));
+  fc.assert(
+    fc.property(u32, fc.integer({ min: 1, max: 0x7fff_ffff }), (a, n) => {
+      const b = seqAdd(a, n);
+      assert.ok(seqLt(a, b) && seqLe(a, b) && !seqLt(b, a));
+      assert.equal(seqDiff(b, a), n);
+      assert.ok(seqInWindow(a, a, n) && !seqInWindow(b, a, n));
+    }),
+  );
+});
+
+test('ranges of sequence space, against a set of numbers', () => {
+  const piece = fc.tuple(fc.nat(100), fc.integer({ min: 1, max: 20 }));
+  fc.assert(
+    fc.property(u32, fc.array(piece, { maxLength: 20 }), fc.nat(120), (base, pieces, cut) => {
+      const ranges = new SeqRanges();
+      const model = new Set<number>();
+      for (const [start, length] of pieces) {
+        ranges.add(seqAdd(base, start), seqAdd(base, start + length));
+        for (let n = start; n < start + length; n++) model.add(n);
+      }
+      ranges.dropBefore(seqAdd(base, cut));
+      for (const n of [...model]) if (n < cut) model.delete(n);
+      assert.equal(ranges.total, model.size);
+      for (let n = 0; n < 130; n++) assert.equal(ranges.contains(seqAdd(base, n)), model.has(n));
+    }),
+  );
+});
+
+test('SipHash-2-4: the vectors of its paper', () => {
+  const key = { words: Uint32Array.of(0x03020100, 0x07060504, 0x0b0a0908, 0x0f0e0d0c) };
+  assert.deepEqual(sipHash(key, []), { high: 0x726fdb47, low: 0xdd0e0e31 });
+  assert.deepEqual(sipHash(key, [0x03020100, 0x07060504]), { high: 0x93f5f579, low: 0x9a932462 });
+});
+
+test('the heap gives equal keys in the order in which they came, and forgets the dead', () => {
+  const heap = new Heap<{ key: number; order: number; dead: boolean; name: number }>();
+  const random = seededRandom('heap');
+  const entries = Array.from({ length: 2000 }, (_, name) => ({ key: random.below(50), order: 0, dead: false, name }));
+  for (const entry of entries) heap.push(entry);
+  for (const entry of entries) {
+    if (random.chance(0.7)) {
+      entry.dead = true;
+      heap.noteDead();
+    }
+  }
+  const left = entries.filter(entry => !entry.dead);
+  assert.equal(heap.size, left.length);
+  const expected = [...left].sort((a, b) => a.key - b.key || a.name - b.name);
+  assert.deepEqual(
+    expected.map(() => heap.pop()?.name),
+    expected.map(entry => entry.name),
+  );
+  assert.equal(heap.pop(), undefined);
+});
+
+test('a fork of randomness is not shifted by what others draw', () => {
+  const draw = (disturb: boolean): number[] => {
+    const root = seededRandom(7);
+    if (disturb) for (let n = 0; n < 100; n++) root.fork('other').u32();
+    const mine = root.fork('mine');
+    return [mine.u32(), mine.u32(), mine.below(10)];
+  };
+  assert.deepEqual(draw(false), draw(true));
+  assert.notDeepEqual(seededRandom(1).bytes(8), seededRandom(2).bytes(8));
+});
+
+test('below() is even and stays below', () => {
+  const random = seededRandom('dice');
+  const counts = Array<number>(6).fill(0);
+  for (let n = 0; n < 60_000; n++) counts[random.below(6)]++;
+  for (const count of counts) assert.ok(Math.abs(count - 10_000) < 500, `${counts}`);
+});
+
+test('durations as a person reads them', () => {
+  const shown = [0, ns(512), us(45.6), ms(163.2), seconds(2.5), seconds(240)].map(formatDuration);
+  assert.deepEqual(shown, ['0 ms', '512 ns', '45.6 µs', '163.2 ms', '2.500 s', '4 min 0 s']);
+});
