@@ -70,7 +70,7 @@ export class ServerConnection implements SocketHandler {
   data(bytes: Uint8Array): void {
     if (this.finished) return;
     this.pending = this.pending.length === 0 ? bytes : concat([this.pending, bytes]);
-    this.process();
+    this.parse();
   }
 
   end(): void {
@@ -101,7 +101,7 @@ export class ServerConnection implements SocketHandler {
     for (const exchange of this.exchanges) exchange.body.fail(error);
   }
 
-  private process(): void {
+  private parse(): void {
     try {
       while (!this.finished && this.pending.length > 0) {
         if (!(this.decoder === undefined ? this.takeHead() : this.takeBody(this.decoder))) return;
@@ -275,7 +275,7 @@ export class ServerConnection implements SocketHandler {
     if (exchange.last || (this.finished && this.exchanges.length === 0)) return this.close();
     if (this.exchanges.length === 0 && this.decoder === undefined) this.expectWithin(this.options.keepAlive, false);
     this.socket.resume();
-    this.process();
+    this.parse();
     this.answerNext();
   }
 

@@ -1,0 +1,238 @@
+/**
+ * Our stack and the Linux kernel, over a TAP device in a network namespace of its own: curl, ping and a browser reach
+ * our server, our browser loads from a real nginx, over good paths and bad ones.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+const has = (program: string): boolean => spawnSync('which', [program]).status === 0;
+const lacking = ['ip', 'curl', 'ping', 'nginx', 'chromium'].filter(program => !has(program));
+const skip =
+  process.platform !== 'linux' || process.getuid?.() !== 0 || !existsSync('/dev/net/tun')
+    ? 'needs root on Linux, and /dev/net/tun'
+    : lacking.length > 0
+      ? `needs ${lacking.join(', ')}`
+      : false;
+
+const NAMESPACE = `netarium${process.pid}`;
+const TAP = 'tap0';
+const OURS = '10.77.0.2';
+const KERNEL = '10.77.0.1';
+const SIZE = 100_000_000;
+const folder = mkdtempSync(join(tmpdir(), 'netarium-tap-'));
+const site = join(folder, 'site');
+const running: ChildProcess[] = [];
+let checksum = '';
+
+const CLI = [process.execPath, '--import', 'tsx', 'src/cli/main.ts'];
+const inside = (command: readonly string[]): string[] => ['netns', 'exec', NAMESPACE, ...command];
+const run = (command: readonly string[]): string =>
+  execFileSync('ip', inside(command), { maxBuffer: 1 << 28, timeout: 240_000 }).toString();
+
+function makeSite(): void {
+  mkdirSync(site);
+  writeFileSync(
+    join(site, 'index.html'),
+    '<!doctype html><title>Glass</title><h1>Through the glass</h1><img src="dot.svg">',
+  );
+  writeFileSync(join(site, 'dot.svg'), '<svg xmlns="http://www.w3.org/2000/svg"/>');
+  writeFileSync(join(site, 'page.html'), '<!doctype html><title>Big</title><img src="big.bin">');
+  const hash = createHash('sha256');
+  const file = openSync(join(site, 'big.bin'), 'w');
+  for (let left = SIZE; left > 0; left -= 1_000_000) {
+    const piece = randomBytes(1_000_000);
+    hash.update(piece);
+    writeSync(file, piece);
+  }
+  closeSync(file);
+  checksum = hash.digest('hex');
+}
+
+/** Starts a program in the namespace and waits until it says so. */
+async function start(command: readonly string[], ready?: RegExp): Promise<ChildProcess> {
+  const child = spawn('ip', inside(command), { stdio: ['ignore', 'pipe', 'pipe'] });
+  running.push(child);
+  let text = '';
+  await new Promise<void>((resolve, reject) => {
+    const look = (chunk: Buffer): void => {
+      text += chunk;
+      if (ready === undefined || ready.test(text)) resolve();
+    };
+    child.stdout?.on('data', look);
+    child.stderr?.on('data', look);
+    child.on('exit', code => reject(new Error(`${command.join(' ')} ended with ${code}: ${text}`)));
+    if (ready === undefined) setTimeout(resolve, 500);
+  });
+  return child;
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const ended = new Promise(resolve => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  await ended;
+}
+
+async function serving<T>(flags: readonly string[], body: () => T): Promise<T> {
+  const server = await start([...CLI, 'serve', site, '--tap', TAP, '--address', `${OURS}/24`, ...flags], /serving/);
+  try {
+    return body();
+  } finally {
+    await stop(server);
+  }
+}
+
+const download = (): string => run(['sh', '-c', `curl -sS --fail http://${OURS}/big.bin | sha256sum`]).split(' ')[0];
+
+async function getFromNginx(path: string, flags: readonly string[]): Promise<string> {
+  const config = join(folder, 'nginx.conf');
+  const server = `server { listen ${KERNEL}:8080; root ${site}; }`;
+  writeFileSync(
+    config,
+    `daemon off; user root; pid ${folder}/nginx.pid; error_log ${folder}/nginx.err; events {} http { access_log off; include /etc/nginx/mime.types; ${server} }`,
+  );
+  const nginx = await start(['nginx', '-c', config]);
+  try {
+    return run([
+      ...CLI,
+      'get',
+      `http://${KERNEL}:8080${path}`,
+      '--tap',
+      TAP,
+      '--address',
+      `${OURS}/24`,
+      '--save',
+      join(folder, 'saved'),
+      ...flags,
+    ]);
+  } finally {
+    await stop(nginx);
+  }
+}
+
+const savedChecksum = (): string => {
+  const file = join(folder, 'saved', `${KERNEL}_8080`, 'big.bin');
+  const hash = createHash('sha256').update(readFileSync(file)).digest('hex');
+  rmSync(file);
+  return hash;
+};
+
+before(() => {
+  if (skip) return;
+  execFileSync('ip', ['netns', 'add', NAMESPACE]);
+  run(['ip', 'link', 'set', 'lo', 'up']);
+  run(['ip', 'tuntap', 'add', 'dev', TAP, 'mode', 'tap']);
+  run(['ip', 'addr', 'add', `${KERNEL}/24`, 'dev', TAP]);
+  run(['ip', 'link', 'set', TAP, 'up']);
+  makeSite();
+});
+
+after(async () => {
+  for (const child of running) await stop(child);
+  if (!skip) execFileSync('ip', ['netns', 'del', NAMESPACE]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('netarium serve: ping, curl and a browser reach us', { skip }, async () => {
+  await serving([], () => {
+    assert.match(run(['ping', '-c', '3', '-i', '0.2', OURS]), /3 received/);
+    assert.match(run(['ping', '-c', '1', '-s', '8000', OURS]), /1 received/, 'in fragments');
+    assert.match(run(['curl', '-sS', '-i', '--compressed', `http://${OURS}/`]), /200 OK[\s\S]*Through the glass/);
+    assert.equal(run(['curl', '-sS', '-o', '/dev/null', '-w', '%{http_code}', `http://${OURS}/none`]), '404');
+    assert.equal(run(['curl', '-sS', '-r', '5-9', `http://${OURS}/index.html`]), 'ctype');
+    const refused = spawnSync('ip', inside(['curl', '-sS', `http://${OURS}:81/`]));
+    assert.match(refused.stderr.toString(), /refused/);
+    const browser = [
+      'chromium',
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ];
+    assert.match(
+      run([...browser, `--user-data-dir=${folder}/chromium`, '--dump-dom', `http://${OURS}/`]),
+      /<h1>Through the glass<\/h1>/,
+    );
+  });
+});
+
+test('netarium serve: 100 MB to curl, whole', { skip }, async () => {
+  assert.equal(await serving(['--quiet'], download), checksum);
+});
+
+test('netarium serve over a path that loses, delays and reorders: 100 MB to curl, whole', { skip }, async () => {
+  assert.equal(await serving(['--quiet', '--loss', '0.1%', '--delay', '1ms', '--reorder', '0.5%'], download), checksum);
+});
+
+test('netarium get: a page of a real nginx', { skip }, async () => {
+  const story = await getFromNginx('/', []);
+  assert.match(story, /HTTP\/1\.1 200 OK/);
+  assert.match(story, /SYN_SENT[\s\S]*ESTABLISHED[\s\S]*FIN_WAIT_1[\s\S]*TIME_WAIT/);
+  assert.match(story, /dot\.svg\s+200/);
+});
+
+test('netarium get: 100 MB from nginx, whole', { skip }, async () => {
+  await getFromNginx('/page.html', []);
+  assert.equal(savedChecksum(), checksum);
+});
+
+test('netarium get over a path that loses, delays and reorders: 100 MB from nginx, whole', { skip }, async () => {
+  await getFromNginx('/page.html', ['--loss', '0.1%', '--delay', '1ms', '--reorder', '0.5%']);
+  assert.equal(savedChecksum(), checksum);
+});
+
+test("the same with the kernel's own tc netem, where it has that", { skip }, async t => {
+  const netem = ['tc', 'qdisc', 'add', 'dev', TAP, 'root', 'netem', 'delay', '2ms', 'loss', '0.2%', 'reorder', '1%'];
+  if (spawnSync('ip', inside(netem)).status !== 0) {
+    t.diagnostic('this kernel has no sch_netem: the bad paths above are made by our own faults on the TAP link');
+    return;
+  }
+  assert.equal(await serving(['--quiet'], download), checksum);
+  await getFromNginx('/page.html', []);
+  assert.equal(savedChecksum(), checksum);
+  run(['tc', 'qdisc', 'del', 'dev', TAP, 'root']);
+});
+
+test('what goes wrong on the real network is one line', { skip }, () => {
+  const fails = (...args: string[]): string => {
+    const result = spawnSync('ip', inside([...CLI, 'get', ...args, '--tap', TAP, '--address', `${OURS}/24`]));
+    assert.equal(result.status, 1, result.stdout.toString());
+    return result.stderr.toString().trim();
+  };
+  assert.match(
+    fails(`http://${KERNEL}:81/`),
+    /^netarium: CONNECT: 10\.77\.0\.1:81 refuses the connection \(a RST answered the SYN\)$/,
+  );
+  assert.match(fails('http://192.0.2.1/'), /^netarium: ROUTE: 192\.0\.2\.1:80 can't be reached \(no-route\)$/);
+  assert.match(
+    fails('http://no.such.test/'),
+    /^netarium: NAME: no\.such\.test could not be looked up: no name server is configured$/,
+  );
+});
+
+test('where the event loop can not wake us, a worker thread does', { skip }, async () => {
+  const child = await start(
+    [process.execPath, '--import', 'tsx', 'test/interop/worker-host.ts', TAP, `${OURS}/24`],
+    /ready/,
+  );
+  assert.match(run(['ping', '-c', '3', '-i', '0.2', OURS]), /3 received/);
+  await stop(child);
+});
