@@ -154,9 +154,9 @@ test('netarium serve: ping, curl and a browser reach us', { skip }, async () => 
     assert.match(run(['ping', '-c', '1', '-s', '8000', OURS]), /1 received/, 'in fragments');
     assert.match(run(['curl', '-sS', '-i', '--compressed', `http://${OURS}/`]), /200 OK[\s\S]*Through the glass/);
     assert.equal(run(['curl', '-sS', '-o', '/dev/null', '-w', '%{http_code}', `http://${OURS}/none`]), '404');
-    assert.equal(run(['curl', '-sS', '-r', '5-9', `http://${OURS}/index.html`]), 'ctype');
+    assert.equal(run(['curl', '-sS', '-r', '5-9', `http://${OURS}/index.html`]), 'type ');
     const refused = spawnSync('ip', inside(['curl', '-sS', `http://${OURS}:81/`]));
-    assert.match(refused.stderr.toString(), /refused/);
+    assert.equal(refused.status, 7, 'curl: failed to connect, at once');
     const browser = [
       'chromium',
       '--headless',

@@ -2,6 +2,7 @@
  * A Link over a TAP device. The event loop wakes us when a frame is there (the descriptor is given to a libuv pipe
  * handle), then non-blocking reads drain what waits. Where Node has that binding no more, a worker thread waits instead.
  */
+import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import type { Frame, Link } from '../../link/types.ts';
 import { TapDevice } from './device.ts';
@@ -130,18 +131,38 @@ function watchWithPipe(fd: number, wake: (first: Uint8Array, length: number) => 
   }
 }
 
+/**
+ * The worker waits for frames and tells us; we read them. Its few lines are plain JavaScript in a string: a loader that
+ * lets Node read TypeScript does not reach into workers on every version.
+ */
+const WORKER = `
+  const { parentPort, workerData } = require('node:worker_threads');
+  const { fd, gate, koffi } = workerData;
+  const poll = require(koffi).load(null).func('int poll(void *fds, unsigned long count, int timeout)');
+  const pollfd = new Uint8Array(8);
+  const view = new DataView(pollfd.buffer);
+  view.setInt32(0, fd, true);
+  view.setInt16(4, 1, true); // POLLIN
+  (function wait() {
+    // A short timeout, so that terminate() finds a moment between two calls.
+    if (poll(pollfd, 1, 200) > 0) {
+      Atomics.store(gate, 0, 0);
+      parentPort.postMessage('readable');
+      Atomics.wait(gate, 0, 0, 1000);
+    }
+    setImmediate(wait);
+  })();
+`;
+
 function watchWithWorker(device: TapDevice, wake: () => void): () => void {
-  const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
   // Shared: the worker waits until we have drained what it told us of.
   const gate = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(new URL(file, import.meta.url), { workerData: { fd: device.fd, gate } });
-  const open = (): void => {
-    Atomics.store(gate, 0, 1);
-    Atomics.notify(gate, 0);
-  };
+  const koffi = createRequire(import.meta.url).resolve('koffi');
+  const worker = new Worker(WORKER, { eval: true, workerData: { fd: device.fd, gate, koffi } });
   worker.on('message', () => {
     wake();
-    open();
+    Atomics.store(gate, 0, 1);
+    Atomics.notify(gate, 0);
   });
   return () => {
     void worker.terminate();

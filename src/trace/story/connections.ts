@@ -35,16 +35,22 @@ function story(
   states: readonly TcpStateEvent[],
   requests: readonly HttpEvent[],
 ): ConnectionStory {
-  const mine = byEnds.get(endsKey(syn)) ?? [];
+  // The same two ports may carry a later connection.
+  const next = segments.find(
+    s => s.time > syn.time && endsKey(s) === endsKey(syn) && s.direction === 'out' && isBareSyn(s) && s.seq !== syn.seq,
+  );
+  const until = next?.time ?? Number.POSITIVE_INFINITY;
+  const isOfThis = (event: { time: number }): boolean => event.time >= syn.time && event.time < until;
+  const mine = (byEnds.get(endsKey(syn)) ?? []).filter(isOfThis);
   // The other end is found by the SYN's sequence number, which a NAT leaves alone.
   const arrived = segments.find(s => s.direction === 'in' && isBareSyn(s) && s.seq === syn.seq && s.host !== syn.host);
-  const theirs = arrived === undefined ? [] : (byEnds.get(endsKey(arrived)) ?? []);
+  const theirs = arrived === undefined ? [] : (byEnds.get(endsKey(arrived)) ?? []).filter(isOfThis);
   const bothSeen = [...pair('client', mine, theirs), ...pair('server', theirs, mine)];
   // A real host at the other end tells nothing: what we know is what came.
   const isSilent = theirs.length === 0 && mine.some(s => s.direction === 'in');
   const rows = (isSilent ? mine.map(oneSided) : bothSeen).sort((a, b) => a.sentAt - b.sentAt);
   const answer = mine.find(s => s.direction === 'in' && s.flags & SYN);
-  const path = (key: string): TcpStateEvent[] => states.filter(state => endsKey(state) === key);
+  const path = (key: string): TcpStateEvent[] => states.filter(state => endsKey(state) === key && isOfThis(state));
   const clientStates = path(endsKey(syn));
   const serverStates = arrived === undefined ? [] : path(endsKey(arrived));
   return {

@@ -46,11 +46,11 @@ function fresh(shown: { client: string; server: string }, end: 'client' | 'serve
  */
 export function segmentText(row: LadderRow, story: ConnectionStory, room = Number.POSITIVE_INFINITY): string {
   const [own, other] = row.from === 'client' ? ['x', 'y'] : ['y', 'x'];
-  const ownIsn = row.from === 'client' ? story.clientIsn : (story.serverIsn ?? row.seq);
+  const ownIsn = row.from === 'client' ? story.clientIsn : story.serverIsn;
   const otherIsn = row.from === 'client' ? story.serverIsn : story.clientIsn;
   const parts = [flagNames(row.flags & ~ACK & 0x1ff).replace('none', '')].filter(text => text !== '');
   const flags = row.flags & ACK ? [...parts, 'ACK'].join('+') : parts.join('+');
-  const text = [flags, `seq=${relative(row.seq, ownIsn, own)}`];
+  const text = [flags, `seq=${ownIsn === undefined ? row.seq : relative(row.seq, ownIsn, own)}`];
   if (row.flags & ACK) text.push(`ack=${otherIsn === undefined ? row.ack : relative(row.ack, otherIsn, other)}`);
   if (row.length > 0) text.push(`${row.length} bytes`);
   const mss = /mss (\d+)/.exec(row.options);
@@ -82,6 +82,8 @@ function arrow(row: LadderRow, text: string, width: number): string {
 /** The rows that open, carry and close a connection. */
 export function chapters(story: ConnectionStory): { open: LadderRow[]; data: LadderRow[]; close: LadderRow[] } {
   const { rows } = story;
+  // What never came to be has no end either: its RST belongs to the attempt.
+  if (story.establishedAt === undefined) return { open: [...rows], data: [], close: [] };
   const firstAck = rows.findIndex(row => row.from === 'client' && !(row.flags & SYN));
   const openEnd = firstAck < 0 || rows[firstAck].length > 0 ? lastSyn(rows) + 1 : firstAck + 1;
   const closing = rows.findIndex((row, at) => at >= openEnd && row.flags & (1 | RST));

@@ -199,23 +199,35 @@ export class TcpEndpoint implements TcpObserver {
   private trace(direction: 'in' | 'out', segment: Segment, before: State): void {
     const { tcb } = this.connection;
     const scale = segment.has(SYN) ? 0 : direction === 'in' ? tcb.sndScale : tcb.rcvScale;
-    this.context.trace?.({
-      kind: 'segment',
-      time: this.now,
-      host: this.context.host,
-      ...this.ends,
-      direction,
-      seq: segment.seq,
-      ack: segment.ack,
-      flags: segment.flags,
-      window: segment.window * 2 ** scale,
-      length: segment.length,
-      retransmission: segment.retransmission,
-      options: optionText(segment),
-      before,
-      after: this.state,
-    });
+    traceSegment(this.context, this, direction, segment, { scale, before, after: this.state });
   }
+}
+
+/** Tells the trace of a segment, with a connection behind it or without one. */
+export function traceSegment(
+  context: Context,
+  ends: FourTuple,
+  direction: 'in' | 'out',
+  segment: Segment,
+  { scale, before, after }: { scale: number; before: State; after: State },
+): void {
+  context.trace?.({
+    kind: 'segment',
+    time: context.scheduler.now(),
+    host: context.host,
+    local: `${formatIpv4(ends.localAddress)}:${ends.localPort}`,
+    remote: `${formatIpv4(ends.remoteAddress)}:${ends.remotePort}`,
+    direction,
+    seq: segment.seq,
+    ack: segment.ack,
+    flags: segment.flags,
+    window: segment.window * 2 ** scale,
+    length: segment.length,
+    retransmission: segment.retransmission,
+    options: optionText(segment),
+    before,
+    after,
+  });
 }
 
 /** `packet` starts with a TCP header whose checksum is still zero. TCP segments are never fragmented on purpose (RFC 1191). */

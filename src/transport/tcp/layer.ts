@@ -9,9 +9,10 @@ import { PROTOCOL } from '../../wire/ipv4.ts';
 import { HEADROOM, Packet } from '../../wire/packet.ts';
 import { Malformed } from '../../wire/reader.ts';
 import { ACK, decodeTcp, RST, Segment, SYN, tcp, tcpOptionsLength, writeTcpHeader } from '../../wire/tcp.ts';
-import { HEADERS, sendSegment, TcpEndpoint } from './endpoint.ts';
+import { HEADERS, sendSegment, TcpEndpoint, traceSegment } from './endpoint.ts';
 import { type FourTuple, SequenceNumbers } from './isn.ts';
 import { type ListenerHost, type ListenOptions, TcpListener } from './listener.ts';
+import type { State } from './state.ts';
 import { SynCookies } from './syn-cookies.ts';
 import type { TcpErrorCode, TcpSettings } from './types.ts';
 
@@ -127,11 +128,11 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     }
     const why = listener === undefined ? `nothing listens on port ${ends.localPort}` : 'no connection has it';
     this.note(ends, 'reset', why);
-    this.sendReset(ends, segment);
+    this.sendReset(ends, segment, listener === undefined ? 'CLOSED' : 'LISTEN');
   }
 
   /** "<SEQ=SEG.ACK><CTL=RST>" for a segment with an ACK, else "<SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>". */
-  private sendReset(ends: FourTuple, about: Segment): void {
+  private sendReset(ends: FourTuple, about: Segment, state: State): void {
     const reset = new Segment();
     if (about.has(ACK)) {
       reset.seq = about.ack;
@@ -140,11 +141,15 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
       reset.ack = seqAdd(about.seq, about.sequenceLength);
       reset.flags = RST | ACK;
     }
-    this.sendBare(ends, reset);
+    this.answerBare(ends, about, reset, state);
   }
 
-  /** A segment without a connection behind it. */
-  private sendBare(ends: FourTuple, segment: Segment): void {
+  /** A segment without a connection behind it, in answer to one. */
+  private answerBare(ends: FourTuple, about: Segment, segment: Segment, state: State): void {
+    if (this.context.trace !== undefined) {
+      traceSegment(this.context, ends, 'in', about, { scale: 0, before: state, after: state });
+      traceSegment(this.context, ends, 'out', segment, { scale: 0, before: state, after: state });
+    }
     segment.sourcePort = ends.localPort;
     segment.destinationPort = ends.remotePort;
     const length = tcp.size + tcpOptionsLength(segment);
@@ -222,7 +227,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
       answer.sackPermitted = syn.sackPermitted && settings.sack;
       if (syn.windowScale >= 0 && settings.windowScaling) answer.windowScale = windowShift(settings.receiveBuffer);
     }
-    this.sendBare(ends, answer);
+    this.answerBare(ends, syn, answer, 'LISTEN');
   }
 
   acceptCookie(listener: TcpListener, ends: FourTuple, ack: Segment): TcpEndpoint | undefined {

@@ -1,0 +1,44 @@
+/** What the fuzzer starts from: the real packets of a page load, and texts of each kind. */
+import { utf8 } from '../../src/base/bytes.ts';
+import { EXAMPLE_ZONE, TEST_ZONE } from '../../src/sim/builtin/zones.ts';
+import { ETHERTYPE, ethernet } from '../../src/wire/ethernet.ts';
+import { ipv4, ipv4HeaderLength } from '../../src/wire/ipv4.ts';
+import { loadJourney } from '../lib/journey.ts';
+
+export async function seeds(): Promise<Record<string, Uint8Array[]>> {
+  const { recorder, page } = await loadJourney('http://www.example.test/', { loss: 0.1 });
+  const frames = recorder.events.flatMap(e => (e.kind === 'frame' ? [e.bytes] : [])).slice(0, 2000);
+  const datagrams = frames
+    .filter(f => ethernet.f.type.get(f, 0) === ETHERTYPE.ipv4)
+    .map(f => f.subarray(ethernet.size));
+  const payloads = (protocol: number): Uint8Array[] =>
+    datagrams.filter(d => ipv4.f.protocol.get(d, 0) === protocol).map(d => d.subarray(ipv4HeaderLength(d, 0)));
+  const texts = (...all: string[]): Uint8Array[] => all.map(text => utf8(text));
+  const request = 'POST /a?b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc';
+  const response =
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/html\r\n\r\n5\r\nhello\r\n0\r\n\r\n';
+  return {
+    frames,
+    'a whole host': frames.filter(f => ethernet.f.destination.get(f, 0) === 0xffff_ffff_ffff || f.length < 1000),
+    ARP: frames.filter(f => ethernet.f.type.get(f, 0) === ETHERTYPE.arp).map(f => f.subarray(ethernet.size)),
+    IPv4: datagrams,
+    ICMP: [Uint8Array.of(8, 0, 0xf7, 0xff, 0, 0, 0, 0), ...datagrams.slice(0, 20)],
+    UDP: payloads(17),
+    TCP: payloads(6),
+    DNS: payloads(17).map(d => d.subarray(8)),
+    'HTTP request': texts(request, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'),
+    'HTTP response': texts(response, 'HTTP/1.0 304 \r\n\r\n'),
+    'HTTP head end': texts(request, response),
+    'chunked body': texts('5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n', 'ff\r\n', '0\r\n\r\n'),
+    dissection: frames,
+    'zone file': texts(EXAMPLE_ZONE, TEST_ZONE),
+    HTML: page.resources.filter(r => r.type?.startsWith('text/html')).map(r => r.body),
+    CSS: page.resources.filter(r => r.type?.startsWith('text/css')).map(r => r.body),
+    'HTTP field values': texts(
+      '0-5,7-',
+      'Sun, 06 Nov 1994 08:49:37 GMT',
+      'gzip;q=0.5, br',
+      'Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==',
+    ),
+  };
+}
