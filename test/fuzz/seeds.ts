@@ -19,7 +19,10 @@ export async function seeds(): Promise<Record<string, Uint8Array[]>> {
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/html\r\n\r\n5\r\nhello\r\n0\r\n\r\n';
   return {
     frames,
-    'a whole host': frames.filter(f => ethernet.f.destination.get(f, 0) === 0xffff_ffff_ffff || f.length < 1000),
+    // What the web server's own card receives.
+    'a whole host': recorder.events.flatMap(e =>
+      e.kind === 'frame' && e.link === 'www:dc-switch' && e.to === 'www' ? [e.bytes] : [],
+    ),
     ARP: frames.filter(f => ethernet.f.type.get(f, 0) === ETHERTYPE.arp).map(f => f.subarray(ethernet.size)),
     IPv4: datagrams,
     ICMP: [Uint8Array.of(8, 0, 0xf7, 0xff, 0, 0, 0, 0), ...datagrams.slice(0, 20)],

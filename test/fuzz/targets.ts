@@ -42,12 +42,14 @@ function ignoring(kinds: readonly (new (...args: never[]) => Error)[], run: () =
   }
 }
 
+const OUR_MAC = 0x0200_0000_0050;
+
 /** A whole host that is given frames: what it does with them may take no exception and no memory for ever. */
 function hostTarget(): Target {
   const clock = new VirtualClock();
   const link: Link = { name: 'fuzz', medium: 'ethernet', mtu: 1500, send() {}, receive() {} };
   const host = new Host({ scheduler: clock, random: seededRandom('fuzz') }, 'host');
-  host.attach(link, '192.168.1.20/24', 0x0200_cac1_c2a5);
+  host.attach(link, '203.0.113.80/25', OUR_MAC);
   host.tcp.listen({ port: 80 });
   host.udp.open(53);
   let n = 0;
@@ -56,7 +58,9 @@ function hostTarget(): Target {
     weight: 4,
     run: bytes => {
       // With right checksums every second one gets further in than the first check.
-      link.receive(n % 2 === 0 ? repaired(bytes) : bytes);
+      const frame = n % 2 === 0 ? repaired(bytes) : bytes.slice();
+      if (n % 8 !== 0 && frame.length >= ethernet.size) ethernet.f.destination.set(frame, 0, OUR_MAC);
+      link.receive(frame);
       clock.runSync(clock.now() + (++n % 1000 === 0 ? minutes(5) : 1000));
       if (host.tcp.connections().length > 2000) throw new Error('connections grow');
       if (clock.pending > 20_000) throw new Error(`timers grow: ${clock.pending}`);
