@@ -1,36 +1,11 @@
 /** The real clock: nanoseconds since it was made. One Node timer serves all of ours. */
-import { Heap, type HeapEntry } from '../base/heap.ts';
 import { type Instant, NEVER } from '../base/instant.ts';
 import type { Scheduler, Timer } from '../base/scheduler.ts';
-
-class Entry implements HeapEntry, Timer {
-  readonly key: Instant;
-  order = 0;
-  dead = false;
-  run: (() => void) | undefined;
-  private readonly heap: Heap<Entry>;
-
-  constructor(heap: Heap<Entry>, key: Instant, run: () => void) {
-    this.heap = heap;
-    this.key = key;
-    this.run = run;
-  }
-
-  get when(): Instant {
-    return this.key;
-  }
-
-  cancel(): void {
-    if (this.dead || this.run === undefined) return;
-    this.dead = true;
-    this.run = undefined;
-    this.heap.noteDead();
-  }
-}
+import { TimerHeap } from '../base/timer-heap.ts';
 
 export class RealClock implements Scheduler {
   private readonly began = process.hrtime.bigint();
-  private readonly heap = new Heap<Entry>();
+  private readonly timers = new TimerHeap();
   private armedFor: Instant = NEVER;
   private timeout: NodeJS.Timeout | undefined;
   private immediate: NodeJS.Immediate | undefined;
@@ -40,12 +15,9 @@ export class RealClock implements Scheduler {
   }
 
   at(when: Instant, run: () => void): Timer {
-    const entry = new Entry(this.heap, when, run);
-    if (when !== NEVER) {
-      this.heap.push(entry);
-      this.arm(when);
-    }
-    return entry;
+    const timer = this.timers.add(when, run);
+    this.arm(when);
+    return timer;
   }
 
   touched(): void {}
@@ -71,13 +43,7 @@ export class RealClock implements Scheduler {
   private fire(): void {
     this.armedFor = NEVER;
     const now = this.now();
-    for (let next = this.heap.peek(); next !== undefined && next.key <= now; next = this.heap.peek()) {
-      this.heap.pop();
-      const { run } = next;
-      next.run = undefined;
-      run?.();
-    }
-    const next = this.heap.peek();
-    if (next !== undefined) this.arm(next.key);
+    while (this.timers.earliest <= now) this.timers.take()?.();
+    this.arm(this.timers.earliest);
   }
 }

@@ -5,51 +5,23 @@
  * Code inside the stack is synchronous. Where a user's code was called (`touched`), its promises are given one turn of
  * the real event loop, which runs every microtask, before time goes on.
  */
-import { Heap, type HeapEntry } from '../base/heap.ts';
 import type { Instant } from '../base/instant.ts';
 import type { Scheduler, Timer } from '../base/scheduler.ts';
-
-class Entry implements HeapEntry, Timer {
-  readonly key: Instant;
-  order = 0;
-  dead = false;
-  run: (() => void) | undefined;
-  private readonly heap: Heap<Entry>;
-
-  constructor(heap: Heap<Entry>, key: Instant, run: () => void) {
-    this.heap = heap;
-    this.key = key;
-    this.run = run;
-  }
-
-  get when(): Instant {
-    return this.key;
-  }
-
-  cancel(): void {
-    if (this.dead || this.run === undefined) return;
-    this.dead = true;
-    this.run = undefined;
-    this.heap.noteDead();
-  }
-}
+import { TimerHeap } from '../base/timer-heap.ts';
 
 export class VirtualClock implements Scheduler {
   /** Timers that have fired. */
   fired = 0;
   private time: Instant = 0;
   private userRan = false;
-  private readonly heap = new Heap<Entry>();
+  private readonly timers = new TimerHeap();
 
   now(): Instant {
     return this.time;
   }
 
   at(when: Instant, run: () => void): Timer {
-    const entry = new Entry(this.heap, Math.max(when, this.time), run);
-    // A timer at 'never' needs no place in the queue.
-    if (when !== Number.POSITIVE_INFINITY) this.heap.push(entry);
-    return entry;
+    return this.timers.add(Math.max(when, this.time), run);
   }
 
   touched(): void {
@@ -58,17 +30,15 @@ export class VirtualClock implements Scheduler {
 
   /** Timers that wait. */
   get pending(): number {
-    return this.heap.size;
+    return this.timers.size;
   }
 
   /** Fires the next timer, if it is due by `limit`. For purely synchronous worlds; others use `run`. */
   step(limit: Instant = Number.POSITIVE_INFINITY): boolean {
-    const next = this.heap.peek();
-    if (next === undefined || next.key > limit) return false;
-    this.heap.pop();
-    this.time = next.key;
-    const { run } = next;
-    next.run = undefined;
+    const { earliest } = this.timers;
+    if (this.timers.size === 0 || earliest > limit) return false;
+    const run = this.timers.take();
+    this.time = earliest;
     this.fired++;
     run?.();
     return true;

@@ -192,3 +192,27 @@ exchange('RFC 9293 §3.8.4: keep-alive probes, answered and not', () => {
   t.after(seconds(10));
   assert.equal(t.state, 'CLOSED');
 });
+
+exchange('SO_LINGER of zero: a full close is a RST', () => {
+  const t = established({ linger: 0 });
+  t.write(100);
+  t.ignoreSent();
+  t.release();
+  t.sends('R. 101:101(0) ack 1');
+  assert.equal(t.state, 'CLOSED');
+});
+
+exchange('SO_LINGER: what is not acknowledged in time ends in a RST, what is goes on', () => {
+  const late = established({ linger: seconds(5) });
+  late.write(100);
+  late.release();
+  late.after(seconds(4.9));
+  assert.equal(late.state, 'FIN_WAIT_1');
+  late.after(ms(200));
+  assert.equal(late.state, 'CLOSED');
+  const good = established({ linger: seconds(5) });
+  good.release();
+  good.gets('. 1:1(0) ack 2');
+  good.after(seconds(10));
+  assert.equal(good.state, 'FIN_WAIT_2');
+});

@@ -150,7 +150,10 @@ export class TcpConnection {
     this.orphaned = true;
     // RFC 9293 §3.6.1 and RFC 2525 §2.17: unread data was not delivered, and the other end must not think it was.
     if (this.receiver.readable > 0) return this.abort('closed with unread data');
+    const { linger } = this.settings;
+    if (linger === 0) return this.abort('closed with a linger time of zero');
     this.close();
+    if (linger !== undefined && this.state !== 'CLOSED') this.deadlines.set('linger', now + linger);
     if (this.state === 'FIN_WAIT_2') this.deadlines.set('finWait2', now + this.settings.finWait2);
   }
 
@@ -208,6 +211,8 @@ export class TcpConnection {
         return this.finish('nobody waits for the FIN');
       case 'userTimeout':
         return this.giveUp('USER TIMEOUT');
+      case 'linger':
+        return this.sender.finAcknowledged ? undefined : this.abort('the linger time has passed');
     }
   }
 

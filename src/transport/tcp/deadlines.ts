@@ -9,6 +9,7 @@ export const PURPOSES = [
   'timeWait',
   'finWait2',
   'userTimeout',
+  'linger',
 ] as const;
 
 export type Purpose = (typeof PURPOSES)[number];
@@ -22,6 +23,7 @@ export class Deadlines {
     timeWait: NEVER,
     finWait2: NEVER,
     userTimeout: NEVER,
+    linger: NEVER,
   };
 
   get(purpose: Purpose): Instant {

@@ -92,7 +92,13 @@ export class TcpListener {
 
   /** An ACK without a connection. False: it is nobody's, and deserves a RST. */
   ackArrives(ends: FourTuple, ack: Segment): boolean {
-    if (this.cookiesSent === 0 || this.queue.length >= this.backlog) return false;
+    if (this.cookiesSent === 0) return false;
+    // Those who are half-open have a place in the queue before it.
+    if (this.handler === undefined && this.queue.length + this.halfOpen.size >= this.backlog) {
+      // What it carries will come again; a RST would end what the client takes for established.
+      this.host.note(ends, 'accept-queue-full', 'an ACK is ignored until the server accepts');
+      return true;
+    }
     const endpoint = this.host.acceptCookie(this, ends, ack);
     if (endpoint === undefined) return false;
     this.watch(endpoint);

@@ -63,6 +63,11 @@ export interface TcpSettings {
   keepAlive: KeepAlive | undefined;
   /** The most time that data may stay unacknowledged (RFC 9293 §3.9.1.1, RFC 5482). */
   userTimeout: Duration | undefined;
+  /**
+   * SO_LINGER (POSIX): how long a full close may take to have everything acknowledged before it becomes a RST; 0 makes
+   * it one at once. Undefined: as long as it takes.
+   */
+  linger: Duration | undefined;
   /** How long FIN_WAIT_2 lasts when nobody will read any more. */
   finWait2: Duration;
   /** Segments; RFC 6928. */
@@ -86,6 +91,7 @@ export const TCP_DEFAULTS: Omit<TcpSettings, 'congestionControl'> = {
   retries: 15,
   keepAlive: undefined,
   userTimeout: undefined,
+  linger: undefined,
   finWait2: seconds(60),
   initialWindow: 10,
 };
