@@ -17,21 +17,21 @@ export const WORLD_FLAGS: Record<string, Flag> = {
 };
 
 export const WORLD_HELP = `  --seed N            another run: other losses, ports, sequence numbers (default 1)
-  --loss 5%           lose frames on the home's access line, each way
-  --delay 80ms        more delay on the access line, each way
-  --reorder 1%        let frames overtake each other on the access line
+  --loss 5%           lose frames on the laptop's Wi-Fi, each way
+  --delay 80ms        more delay there, each way
+  --reorder 1%        let frames overtake each other there
   --site HOST=DIR     let your own site join, as HOST ending in .test; repeatable`;
 
 /** Throws UsageError. */
 export function buildWorld(args: Parsed, trace: Trace): { world: BuiltinInternet; seed: string } {
   const seed = args.text('seed') ?? '1';
-  const { delay, ...access } = parseFaults(args) ?? {};
+  const { delay, ...wifi } = parseFaults(args) ?? {};
   const options: BuiltinOptions = {
     seed,
     trace,
     codings: zlibCodings,
     delay,
-    access,
+    wifi,
     sites: parseSites(args.texts('site')),
   };
   try {

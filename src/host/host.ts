@@ -1,6 +1,7 @@
 /** A host: every layer of the stack, plugged together. The only folder that names concrete classes of all of them. */
 import type { Random } from '../base/random.ts';
 import type { Scheduler } from '../base/scheduler.ts';
+import type { ArpSettings } from '../internet/arp.ts';
 import type { NetworkInterface } from '../internet/interface.ts';
 import { Ipv4Layer } from '../internet/ipv4.ts';
 import { Nat, type NatSettings } from '../internet/nat.ts';
@@ -27,6 +28,7 @@ export interface HostOptions {
   tcp?: Partial<TcpSettings>;
   /** Forwards what is not for it. */
   router?: boolean;
+  arp?: Partial<ArpSettings>;
 }
 
 export class Host {
@@ -37,11 +39,13 @@ export class Host {
   readonly tcp: TcpLayer;
   readonly network: Network;
   private readonly macs: Random;
+  private readonly arp: Partial<ArpSettings> | undefined;
 
   constructor(world: World, name: string, options: HostOptions = {}) {
     this.name = name;
     const random = world.random.fork(`host ${name}`);
     this.macs = random.fork('mac');
+    this.arp = options.arp;
     this.context = new HostContext(name, world.scheduler, random, world.trace);
     this.ip = new Ipv4Layer(this.context);
     this.ip.forwarding = options.router ?? false;
@@ -55,7 +59,7 @@ export class Host {
     const own = address === undefined ? undefined : parsePrefix(address);
     if (address !== undefined && own === undefined)
       throw new TypeError(`'${address}' is not an address with a prefix length`);
-    return this.ip.addInterface(`eth${this.ip.interfaces.length}`, mac, link, own);
+    return this.ip.addInterface(`eth${this.ip.interfaces.length}`, mac, link, own, this.arp);
   }
 
   /** A route 'to' a prefix or 'default', by a gateway on one of our networks. */

@@ -44,7 +44,8 @@ interface Entry {
   waiting: Packet[];
   tries: number;
   timer: Timer | undefined;
-  refreshing: boolean;
+  /** When the owner of a used entry was last asked again. */
+  refreshedAt: Instant;
 }
 
 /** What the table needs of the interface that it belongs to. */
@@ -85,7 +86,7 @@ export class ArpTable {
     const now = this.context.scheduler.now();
     const entry = this.entries.get(target);
     if (entry?.mac !== undefined && now < entry.expires) {
-      if (!entry.refreshing && entry.expires - now < this.settings.timeout / 4) this.refresh(entry, target);
+      if (entry.expires - now < this.settings.timeout / 4) this.refresh(entry, target);
       this.port.transmit(packet, entry.mac);
     } else if (entry !== undefined && entry.mac === undefined) {
       this.wait(entry, packet);
@@ -153,7 +154,7 @@ export class ArpTable {
     this.entries.get(target)?.timer?.cancel();
     this.entries.delete(target);
     if (this.entries.size >= this.settings.maxEntries) this.giveUpOldest();
-    const entry = { mac: undefined, expires: 0, waiting: [], tries: 0, timer: undefined, refreshing: false };
+    const entry = { mac: undefined, expires: 0, waiting: [], tries: 0, timer: undefined, refreshedAt: 0 };
     this.entries.set(target, entry);
     return entry;
   }
@@ -181,8 +182,11 @@ export class ArpTable {
     this.port.unresolved(entry.waiting, target);
   }
 
+  /** By unicast, once a second at the most, for as long as nobody has answered. */
   private refresh(entry: Entry, target: Ipv4Address): void {
-    entry.refreshing = true;
+    const now = this.context.scheduler.now();
+    if (now - entry.refreshedAt < this.settings.retryInterval) return;
+    entry.refreshedAt = now;
     this.request(target, entry.mac as MacAddress);
   }
 
@@ -199,7 +203,6 @@ export class ArpTable {
     if (entry.mac !== mac) this.note('learned', address, mac);
     entry.timer?.cancel();
     entry.mac = mac;
-    entry.refreshing = false;
     entry.tries = 0;
     entry.expires = this.context.scheduler.now() + this.settings.timeout;
     const waiting = entry.waiting;

@@ -215,7 +215,7 @@ test('a home router that is off: the stub tries again, and says who did not answ
   world.get('resolver').powered = false;
   const error = await failure(lookup('www.example.test'));
   assert.equal(error.code, 'ESERVFAIL');
-  assert.ok(queries().filter(q => q === 'home-router asks resolver').length > 4);
+  assert.ok(queries().filter(q => q === 'home-router asks resolver').length >= 4);
 });
 
 test('one name server that is off does not matter: the other one answers', async () => {

@@ -16,7 +16,6 @@ after(() => rmSync(folder, { recursive: true }));
 
 const URL_ = 'http://www.example.test/';
 const LAPTOP = 'laptop:home-switch';
-const ACCESS = 'home-router:isp-edge';
 const CHECKS = ['ip.check_checksum', 'tcp.check_checksum', 'udp.check_checksum'].flatMap(name => [
   '-o',
   `${name}:TRUE`,
@@ -157,7 +156,7 @@ test('a line that loses a fifth, seeds 1 to 50: every page whole, and retransmis
     assert.deepEqual(bodies(loaded), bodies(clean), `seed ${seed}`);
     const kinds = ['retransmission', 'fast_retransmission', 'spurious_retransmission', 'out_of_order'];
     const counted = tshark(
-      capture(loaded, ACCESS),
+      capture(loaded, LAPTOP),
       '-Y',
       kinds.map(kind => `tcp.analysis.${kind}`).join(' || '),
       '-T',

@@ -85,7 +85,7 @@ test('the story fits 80 columns, with loss and all details too', async () => {
   }
 });
 
-test('delay and loss of the access line are what they are said to be', async () => {
+test("delay and loss of the laptop's link are what they are said to be", async () => {
   const plain = (await loadJourney(URL_)).journey;
   const far = (await loadJourney(URL_, { delay: ms(80) })).journey;
   const rtt = (j: typeof plain): number => (j.connections[1].establishedAt ?? 0) - j.connections[1].openedAt;

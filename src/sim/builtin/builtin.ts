@@ -19,24 +19,25 @@ import { type DnsHandler, DnsServer } from '../../application/dns/server.ts';
 import type { ContentCodings } from '../../application/http1/codings.ts';
 import { HttpServer, type RequestHandler } from '../../application/http1/server.ts';
 import { type FileStore, staticFiles } from '../../application/http1/static.ts';
-import { type Duration, ms, seconds } from '../../base/instant.ts';
+import { type Duration, minutes, ms, seconds } from '../../base/instant.ts';
 import type { Host } from '../../host/host.ts';
 import type { Cable, CableOptions } from '../../link/cable.ts';
 import type { Switch } from '../../link/switch.ts';
 import { ip } from '../../wire/address.ts';
 import { absoluteName } from '../../wire/dns-name.ts';
+import { PROTOCOL } from '../../wire/ipv4.ts';
 import { wallClock } from '../epoch.ts';
 import { Internet, type InternetOptions } from '../internet.ts';
 import { exampleImages, exampleSite } from './site.ts';
 import { ARPA_ZONE, EXAMPLE_ZONE, ROOT_ZONE, TEST_ZONE } from './zones.ts';
 
 export interface BuiltinOptions extends InternetOptions {
-  /** On the home's access line, each way: 0 .. 1. */
+  /** On the laptop's Wi-Fi, each way: 0 .. 1. Its own link sees all that it sends and all that is sent to it, lost or not. */
   loss?: number;
-  /** Added to the access line, each way. */
+  /** Added there, each way. */
   delay?: Duration;
-  /** More of a cable's faults, for the access line. */
-  access?: Partial<CableOptions>;
+  /** More of a cable's faults there. */
+  wifi?: Partial<CableOptions>;
   codings?: ContentCodings;
   /** Sites that join under `test.`: host name to files. */
   sites?: ReadonlyMap<string, FileStore>;
@@ -49,7 +50,8 @@ const WIFI: Partial<CableOptions> = { delay: ms(0.6), bandwidth: 300e6 };
 const BACKBONE: Partial<CableOptions> = { bandwidth: 10e9, queue: 4 << 20 };
 
 export class BuiltinInternet extends Internet {
-  readonly accessLine: Cable;
+  /** The laptop's own link. */
+  readonly wifi: Cable;
   readonly laptop: Host;
   readonly laptopResolver: Forwarder;
   readonly routerResolver: Forwarder;
@@ -63,12 +65,10 @@ export class BuiltinInternet extends Internet {
     super(options);
     this.options = options;
     const [home, provider] = [this.buildHome(), this.buildProvider()];
-    const { loss = 0, delay = 0, access } = options;
-    const line: Partial<CableOptions> = { ...ACCESS, loss, ...access };
-    this.accessLine = this.join(home.router, '198.51.100.2/30', provider.edge, '198.51.100.1/30', {
-      ...line,
-      delay: (line.delay ?? 0) + delay,
-    });
+    const { loss = 0, delay = 0, wifi } = options;
+    this.wifi = this.cables.get('laptop:home-switch') as Cable;
+    this.wifi.set({ loss, ...wifi, delay: this.wifi.forward.options.delay + delay });
+    this.join(home.router, '198.51.100.2/30', provider.edge, '198.51.100.1/30', ACCESS);
     const [outside, inside] = [home.router.ip.interfaces[1], provider.edge.ip.interfaces[1]];
     // A subscriber's line has two ends that know each other, as with PPP: nobody asks for addresses on it.
     outside.arp.set(ip('198.51.100.1'), inside.mac, true);
@@ -120,9 +120,11 @@ export class BuiltinInternet extends Internet {
   private readonly date = (): number => wallClock(this.clock.now());
 
   private buildHome(): { router: Host; laptop: Host } {
-    const router = this.router('home-router');
-    const laptop = this.host('laptop');
-    const phone = this.host('phone');
+    // Frames get lost on Wi-Fi: its stations ask more often, and remember for as long as BSD does.
+    const arp = { tries: 10, timeout: minutes(20) };
+    const router = this.router('home-router', { arp });
+    const laptop = this.host('laptop', { arp });
+    const phone = this.host('phone', { arp });
     this.lan(
       'home-switch',
       [
@@ -185,6 +187,7 @@ export class BuiltinInternet extends Internet {
       ['ns1.example', '203.0.113.53/25'],
       ['www', '203.0.113.80/25'],
       ['mail', '203.0.113.25/25'],
+      ['silent', '203.0.113.98/25'],
     ];
     const off: [string, string][] = [
       ['down', '203.0.113.99/25'],
@@ -204,6 +207,8 @@ export class BuiltinInternet extends Internet {
       LAN,
     );
     for (const [name] of off) this.get(name).powered = false;
+    // A firewall that drops without a word: nothing takes the segments, and nothing refuses them.
+    this.get('silent').ip.register(PROTOCOL.tcp, { receive() {}, error: () => false });
     return this.lan('hosting-switch', [[west, '203.0.113.193/26']], LAN);
   }
 
@@ -232,7 +237,7 @@ export class BuiltinInternet extends Internet {
       who: 'forwarder',
       servers: [{ address: '198.51.100.53', name: 'resolver' }],
       cache: new DnsCache('router cache', this.clock),
-      timeouts: [1, 1.5, 2, 2.5, 3, 3, 3, 4].map(seconds),
+      timeouts: [2, 2, 3, 3].map(seconds),
     });
     new DnsServer(host.context, host.network, serveResolver(forwarder));
     return forwarder;
@@ -243,6 +248,7 @@ export class BuiltinInternet extends Internet {
       who: 'stub',
       servers: [{ address: '192.168.1.1', name: 'home-router' }],
       cache: new DnsCache('host cache', this.clock),
+      timeouts: [2, 2, 3, 3, 4, 4, 5, 5].map(seconds),
       hosts: new HostsFile(`127.0.0.1 localhost\n192.168.1.1 home-router\n${hostsFile}`),
     });
   }

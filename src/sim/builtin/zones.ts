@@ -60,8 +60,9 @@ img         A    203.0.113.180
 mail        A    203.0.113.25
 home        CNAME www
 _http._tcp  SRV  10 5 80 www
-; a server that is switched off, and an address that nobody routes
+; a server that is switched off, one behind a firewall that drops everything, and an address that nobody routes
 down        A    203.0.113.99
+silent      A    203.0.113.98
 nowhere     A    192.88.99.1
 ; a loop of aliases
 loop        CNAME loop2
