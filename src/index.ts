@@ -34,7 +34,7 @@ export { withFaults } from './link/faults.ts';
 export { Switch } from './link/switch.ts';
 export type { Frame, Link, Wrap } from './link/types.ts';
 export { BuiltinInternet, type BuiltinOptions } from './sim/builtin/builtin.ts';
-export { VirtualClock } from './sim/clock.ts';
+export { VirtualClock, WorldAtRest } from './sim/clock.ts';
 export { EPOCH, wallClock } from './sim/epoch.ts';
 export { memoryFiles } from './sim/files.ts';
 export { Internet, type InternetOptions } from './sim/internet.ts';

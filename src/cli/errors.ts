@@ -1,6 +1,7 @@
 /** What a failure is called on the command line: the layer that failed and why, in one line. */
 import { NameError } from '../application/dns/types.ts';
 import { HttpError } from '../application/http1/errors.ts';
+import { WorldAtRest } from '../sim/clock.ts';
 import { NetworkError } from '../socket/errors.ts';
 
 export interface Failure {
@@ -13,6 +14,7 @@ export function describeFailure(error: unknown): Failure | undefined {
   if (error instanceof NameError) return { layer: 'NAME', message: error.message };
   if (error instanceof NetworkError) return networkFailure(error);
   if (error instanceof HttpError) return { layer: error.side === 'local' ? 'INPUT' : 'HTTP', message: error.message };
+  if (error instanceof WorldAtRest) return { layer: 'HTTP', message: error.message };
   return undefined;
 }
 

@@ -9,6 +9,14 @@ import type { Instant } from '../base/instant.ts';
 import type { Scheduler, Timer } from '../base/scheduler.ts';
 import { TimerHeap } from '../base/timer-heap.ts';
 
+export class WorldAtRest extends Error {
+  override name = 'WorldAtRest';
+
+  constructor() {
+    super('nothing is left to happen in this world, and what was waited for has not: somebody never answers');
+  }
+}
+
 export class VirtualClock implements Scheduler {
   /** Timers that have fired. */
   fired = 0;
@@ -74,14 +82,14 @@ export class VirtualClock implements Scheduler {
     return true;
   }
 
-  /** Runs until `promise` settles. Throws when the world comes to rest before: somebody waits for nothing. */
+  /** Runs until `promise` settles. Throws WorldAtRest when nothing is left to happen before: somebody waits for nothing. */
   async until<T>(promise: Promise<T>): Promise<T> {
     let settled = false;
     const mark = (): void => {
       settled = true;
     };
     promise.then(mark, mark);
-    if (!(await this.run(() => settled))) throw new Error('the world came to rest before what was waited for happened');
+    if (!(await this.run(() => settled))) throw new WorldAtRest();
     return promise;
   }
 }

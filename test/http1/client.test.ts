@@ -197,6 +197,35 @@ test('a body that nobody reads stops the sender', async () => {
   assert.equal((await world.clock.until(response.bytes())).length, 100_000_000);
 });
 
+test('a body that is too long ends the connection, it is not read to its end', async () => {
+  let pulled = 0;
+  const world = new HttpWorld(() => ({
+    status: 200,
+    body: { length: undefined, next: () => (++pulled > 100_000 ? undefined : new Uint8Array(10_000)) },
+  }));
+  const response = await world.clock.until(world.client.request({ url: 'http://h/' }));
+  await assert.rejects(world.clock.until(response.bytes(50_000)), /a body over 50000 bytes/);
+  await world.clock.run(() => false, world.clock.now() + seconds(5));
+  assert.ok(pulled < 1000, `${pulled} pieces`);
+  assert.equal(world.client.pool.openConnections, 0);
+});
+
+test('a request body that is too long is refused with 413, and not read to its end', async () => {
+  const world = new HttpWorld(async request => ({ status: 200, body: await request.body.bytes(50_000) }));
+  let pulled = 0;
+  const body = { length: undefined, next: () => (++pulled > 100_000 ? undefined : new Uint8Array(10_000)) };
+  const response = await world.clock.until(world.client.request({ url: 'http://h/', method: 'POST', body }));
+  assert.equal(response.status, 413);
+  await world.clock.run(() => false, world.clock.now() + seconds(10));
+  assert.ok(pulled < 2000, `${pulled} pieces`);
+  assert.equal(world.server.connectionCount, 0);
+});
+
+test('who waits for nothing is told so', async () => {
+  const world = new HttpWorld(() => new Promise(() => {}));
+  await assert.rejects(world.clock.until(world.client.request({ url: 'http://h/' })), { name: 'WorldAtRest' });
+});
+
 test('a response that does not come in time', async () => {
   const world = new HttpWorld(() => new Promise(() => {}));
   await assert.rejects(

@@ -76,7 +76,7 @@ export class DnsServer {
         for (let message = unframe(received); message !== undefined; message = unframe(received)) {
           received = received.subarray(message.length + 2);
           void this.answer(message).then(response => {
-            if (response !== undefined) socket.write(framed(encodeDns(response.message)));
+            if (response !== undefined) sendWhole(socket, framed(encodeDns(response.message)));
           });
         }
       },
@@ -124,6 +124,11 @@ export class DnsServer {
       this.pending--;
     }
   }
+}
+
+/** A client that asks and does not read what it is told has used up its welcome. */
+function sendWhole(socket: ByteSocket, bytes: Uint8Array): void {
+  if (socket.write(bytes) < bytes.length) socket.reset();
 }
 
 /** RFC 1035 §4.1.1: "unable to interpret the query", with the id that it had. */

@@ -39,6 +39,15 @@ export interface BodyReader {
 const HIGH_WATER = 64 * 1024;
 
 /** What comes in. Until somebody reads, pieces wait here and the socket is paused. */
+export interface BodyFlow {
+  pause(): void;
+  resume(): void;
+  /** A reader has come. */
+  wanted?(): void;
+  /** The reader has had too much: the rest is not to be waited for. */
+  refuse?(): void;
+}
+
 export class IncomingBody {
   /** Bytes that have arrived. */
   received = 0;
@@ -47,9 +56,9 @@ export class IncomingBody {
   private waitingBytes = 0;
   private ended: Headers | undefined;
   private failure: Error | undefined;
-  private readonly flow: { pause(): void; resume(): void; wanted?(): void };
+  private readonly flow: BodyFlow;
 
-  constructor(flow: { pause(): void; resume(): void; wanted?(): void }) {
+  constructor(flow: BodyFlow) {
     this.flow = flow;
   }
 
@@ -82,8 +91,13 @@ export class IncomingBody {
       this.read({
         data: bytes => {
           total += bytes.length;
-          if (total <= limit) pieces.push(bytes);
-          else reject(new HttpError('remote', `a body over ${limit} bytes`, 413));
+          if (total <= limit) {
+            pieces.push(bytes);
+            return;
+          }
+          pieces.length = 0;
+          reject(new HttpError('remote', `a body over ${limit} bytes`, 413));
+          this.flow.refuse?.();
         },
         end: () => resolve(pieces.length === 0 ? new Uint8Array(0) : concat(pieces)),
         error: reject,

@@ -76,6 +76,9 @@ export class ClientConnection implements SocketHandler {
   /** Gives the exchange up; the connection can't be used again. */
   abort(): void {
     this.current = undefined;
+    this.decoder = undefined;
+    this.response = undefined;
+    this.pending = EMPTY;
     this.dead = true;
     this.socket.reset();
     this.onGone();
@@ -149,6 +152,8 @@ export class ClientConnection implements SocketHandler {
   private step(): boolean {
     if (this.decoder !== undefined) {
       const stop = this.decoder.take(this.pending, 0, this.pending.length);
+      // A reader that has had too much has ended the connection from inside.
+      if (this.dead) return false;
       const moved = stop > 0;
       this.pending = this.pending.subarray(stop);
       return moved && this.pending.length > 0;
@@ -180,7 +185,11 @@ export class ClientConnection implements SocketHandler {
       head.version === '1.1' ? !headers.lists('Connection', 'close') : headers.lists('Connection', 'keep-alive');
     // A body that was held back for a 100 that never came can't be sent any more on this connection.
     if (!persists || framing.kind === 'until-close' || !this.bodySent || this.output.isBlocked) this.keepAlive = false;
-    const body = new IncomingBody({ pause: () => this.socket.pause(), resume: () => this.socket.resume() });
+    const body = new IncomingBody({
+      pause: () => this.socket.pause(),
+      resume: () => this.socket.resume(),
+      refuse: () => this.abort(),
+    });
     this.response = { version: head.version, status: head.status, reason: head.reason, headers, body };
     this.decoder = new BodyDecoder(framing, {
       data: bytes => body.push(bytes),

@@ -223,8 +223,8 @@ export class ServerConnection implements SocketHandler {
     const exchange = this.exchanges[0];
     if (exchange?.response === undefined || exchange.started) return;
     exchange.started = true;
-    // A body that nobody asked for after "Expect" may never come: the connection can't go on behind it.
-    if (!exchange.body.isComplete && exchange.expectsContinue) exchange.last = true;
+    // An answer before the body has come: what is left of it may be endless, or (after "Expect") never come at all.
+    if (!exchange.body.isComplete) exchange.last = true;
     if (!exchange.body.hasReader) exchange.body.discard();
     try {
       this.send(exchange, exchange.response);
