@@ -17,7 +17,7 @@ const RULE: Record<string, readonly string[]> = {
   trace: ['base', 'wire'],
   host: ['base', 'wire', 'link', 'internet', 'transport', 'socket', 'trace'],
   sim: ['base', 'wire', 'link', 'internet', 'transport', 'socket', 'application', 'host', 'trace'],
-  node: ['base', 'wire', 'link', 'application', 'trace'],
+  node: ['base', 'wire', 'link', 'socket/types', 'socket/errors', 'application', 'trace'],
   cli: ['base', 'wire', 'link', 'internet', 'transport', 'socket', 'application', 'host', 'trace', 'sim', 'node'],
 };
 /** The only folders that may import `node:` modules: everything else runs in a browser. */

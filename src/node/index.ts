@@ -1,5 +1,6 @@
 /** `netarium/node`: what needs Node: the real clock, TAP devices, files on disk, zlib. */
 export { diskFiles } from './file-store.ts';
+export { NodeNetwork } from './network.ts';
 export { RealClock } from './real-clock.ts';
 export { TapDevice, TapError } from './tap/device.ts';
 export { openTap, type TapLink } from './tap/link.ts';
