@@ -21,7 +21,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 const has = (program: string): boolean => spawnSync('which', [program]).status === 0;
-const lacking = ['ip', 'curl', 'ping', 'nginx', 'chromium'].filter(program => !has(program));
+const lacking = ['ip', 'tc', 'nft', 'curl', 'ping', 'nginx', 'chromium'].filter(program => !has(program));
 const skip =
   process.platform !== 'linux' || process.getuid?.() !== 0 || !existsSync('/dev/net/tun')
     ? 'needs root on Linux, and /dev/net/tun'
@@ -197,6 +197,23 @@ test('netarium get: 100 MB from nginx, whole', { skip }, async () => {
 test('netarium get over a path that loses, delays and reorders: 100 MB from nginx, whole', { skip }, async () => {
   await getFromNginx('/page.html', ['--loss', '0.1%', '--delay', '1ms', '--reorder', '0.5%']);
   assert.equal(savedChecksum(), checksum);
+});
+
+test("a bad path of the kernel's making: nft loses frames both ways, a tbf queue delays them", { skip }, async () => {
+  const lose = 'numgen random mod 1000 < 2 counter drop';
+  const chain = (hook: string): string =>
+    `add chain netdev bad ${hook} { type filter hook ${hook} device ${TAP} priority 0; }; add rule netdev bad ${hook} ${lose}`;
+  run(['nft', `add table netdev bad; ${chain('ingress')}; ${chain('egress')}`]);
+  run(['tc', 'qdisc', 'add', 'dev', TAP, 'root', 'tbf', 'rate', '400mbit', 'burst', '64k', 'latency', '20ms']);
+  assert.equal(await serving(['--quiet'], download), checksum);
+  await getFromNginx('/page.html', []);
+  assert.equal(savedChecksum(), checksum);
+  const dropped = [...run(['nft', 'list', 'table', 'netdev', 'bad']).matchAll(/counter packets (\d+)/g)].map(match =>
+    Number(match[1]),
+  );
+  assert.ok(dropped.length === 2 && dropped.every(count => count > 10), `${dropped}`);
+  run(['tc', 'qdisc', 'del', 'dev', TAP, 'root']);
+  run(['nft', 'delete table netdev bad']);
 });
 
 test("the same with the kernel's own tc netem, where it has that", { skip }, async t => {
