@@ -123,7 +123,7 @@ export interface HttpEvent {
   kind: 'http';
   time: Instant;
   host: string;
-  action: 'connect' | 'connected' | 'request' | 'response' | 'body' | 'done' | 'failed' | 'reuse' | 'cached';
+  action: 'connect' | 'connected' | 'reuse' | 'request' | 'response' | 'done' | 'failed';
   /** Numbered by the client, one a request. */
   request: number;
   url: string;
