@@ -85,6 +85,28 @@ test('the whole capture: one interface a link, named, in nanoseconds, with our c
   assert.ok(rows.some(row => /retransmission \((rto|fast-retransmit)\): /.test(row)));
 });
 
+test('the whole capture, all links at once: nothing malformed, and the first link is as clean as alone', {
+  skip: missing,
+}, async () => {
+  const file = capture(await loadJourney(URL_));
+  assert.deepEqual(tshark(file, '-Y', '_ws.malformed || _ws.expert.severity >= "Warning"'), []);
+  const remarks = tshark(
+    file,
+    '-Y',
+    'frame.interface_id == 0 && _ws.expert',
+    '-T',
+    'fields',
+    '-E',
+    'aggregator=|',
+    '-e',
+    '_ws.expert.message',
+  );
+  assert.deepEqual(
+    remarks.flatMap(line => line.split('|')).filter(message => !EXPECTED.test(message)),
+    [],
+  );
+});
+
 test('HTTP objects: what Wireshark takes out of the capture is what the browser got', { skip: missing }, async () => {
   const loaded = await loadJourney(URL_);
   const objects = join(folder, 'objects');

@@ -24,7 +24,12 @@ const FATES: Partial<Record<FrameEvent['fate'], string>> = {
   'too-long': 'longer than the link takes: this frame does not arrive',
 };
 
-/** The frames of a run as a file's bytes, each as it entered its link. The same events give the same bytes. */
+/**
+ * The frames of a run as a file's bytes, each as it entered its link. The same events give the same bytes.
+ *
+ * One link after the other, each in order of time: a reader that follows TCP takes every further sight of a segment for
+ * a retransmission, and so at least meets the first link whole and clean. `reordercap` gives the order of time.
+ */
 export function toPcapng(events: readonly TraceEvent[], options: PcapngOptions): Uint8Array {
   const frames = events
     .filter(e => e.kind === 'frame')
@@ -37,9 +42,10 @@ export function toPcapng(events: readonly TraceEvent[], options: PcapngOptions):
     blocks.push(interfaceDescription(link));
   }
   const stories = retransmissionStories(events);
-  for (const frame of frames) {
+  const linkOf = (frame: FrameEvent): number => interfaces.get(frame.link) as number;
+  for (const frame of [...frames].sort((a, b) => linkOf(a) - linkOf(b))) {
     const comments = [FATES[frame.fate], stories(frame)].filter(text => text !== undefined);
-    blocks.push(enhancedPacket(frame, interfaces.get(frame.link) as number, options.epoch, comments));
+    blocks.push(enhancedPacket(frame, linkOf(frame), options.epoch, comments));
   }
   return concat(blocks);
 }
