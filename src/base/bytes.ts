@@ -1,12 +1,10 @@
 /** Small helpers over Uint8Array. */
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 export const EMPTY = new Uint8Array(0);
 
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
-export const fromUtf8 = (bytes: Uint8Array): string => decoder.decode(bytes);
 
 /** One byte a character, as header fields are (RFC 9110 §5.5: "obs-text" stays opaque). */
 export function latin1(bytes: Uint8Array, start = 0, end = bytes.length): string {
@@ -34,12 +32,6 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
     at += part.length;
   }
   return out;
-}
-
-export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 const HEX = Array.from({ length: 256 }, (_, n) => n.toString(16).padStart(2, '0'));

@@ -55,12 +55,6 @@ export class SeqRanges {
     if (list.length > 0 && seqLt(list[0].start, seq)) list[0].start = seq;
   }
 
-  /** True when all of [start, end) is in the set. */
-  covers(start: Seq, end: Seq): boolean {
-    for (const range of this.list) if (seqLe(range.start, start) && seqGe(range.end, end)) return true;
-    return false;
-  }
-
   contains(seq: Seq): boolean {
     for (const range of this.list) {
       if (seqGt(range.start, seq)) return false;

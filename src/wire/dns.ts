@@ -16,8 +16,6 @@ import {
 } from './dns-types.ts';
 import { type Malformed, Reader } from './reader.ts';
 
-export const DNS_HEADER = 12;
-
 const QR = 0x8000;
 const AA = 0x0400;
 const TC = 0x0200;

@@ -18,7 +18,7 @@ import {
   prefix,
 } from '../../src/wire/address.ts';
 import { arp, decodeArp, encodeArp } from '../../src/wire/arp.ts';
-import { ETHERTYPE, ethernet, prependEthernet } from '../../src/wire/ethernet.ts';
+import { decodeEthernet, ETHERTYPE, ethernet, prependEthernet } from '../../src/wire/ethernet.ts';
 import { decodeIcmp, encodeIcmp, icmp } from '../../src/wire/icmp.ts';
 import {
   checkIpv4,
@@ -89,6 +89,17 @@ test('RFC 5952: IPv6 text, shortest form', () => {
       assert.deepEqual(parseIpv6(formatIpv6(bytes)), bytes);
     }),
   );
+});
+
+test('Ethernet II: the header encodes and decodes', () => {
+  fc.assert(
+    fc.property(u48, u48, u16, (destination, source, type) => {
+      const packet = Packet.of(new Uint8Array(3));
+      prependEthernet(packet, destination, source, type);
+      assert.deepEqual(decodeEthernet(packet.bytes, packet.start), { destination, source, type });
+    }),
+  );
+  assert.equal(decodeEthernet(new Uint8Array(13)), undefined);
 });
 
 test('RFC 826: ARP encodes and decodes', () => {

@@ -6,6 +6,7 @@ import { type Instant, seconds } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqInWindow, seqLe, seqLt } from '../../base/seq32.ts';
 import { ACK, FIN, RST, Segment, SYN } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
+import { mayReceive } from './state.ts';
 
 /** RFC 7323 §5.5: a TS.Recent older than 24 days says nothing any more. */
 const TIMESTAMP_AGE = seconds(24 * 86400);
@@ -230,7 +231,7 @@ function afterAck(c: TcpConnection, now: Instant): boolean {
 /** Seventh: the segment's text. */
 function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
   const { state } = c;
-  if (state !== 'ESTABLISHED' && state !== 'FIN_WAIT_1' && state !== 'FIN_WAIT_2') {
+  if (!mayReceive(state)) {
     // "This should not occur since a FIN has been received from the remote side. Ignore the segment text."
     if (state === 'TIME_WAIT' && segment.has(FIN)) restartTimeWait(c, now);
     return false;
