@@ -1,5 +1,6 @@
 /** `netarium dig`: asks for records, as the laptop or, with --trace, step by step from the root. */
 import { formatDuration } from '../base/instant.ts';
+import type { BuiltinInternet } from '../sim/builtin/builtin.ts';
 import type { DnsEvent } from '../trace/events.ts';
 import { Recorder } from '../trace/recorder.ts';
 import { parseIpv4 } from '../wire/address.ts';
@@ -9,12 +10,13 @@ import { RCODE, type ResourceRecord, rcodeName, rrName, rrType, typeOf } from '.
 import { type Flag, parseCommandLine, UsageError } from './arguments.ts';
 import { buildWorld, WORLD_FLAGS, WORLD_HELP } from './world.ts';
 
-export const DIG_HELP = `netarium dig NAME [TYPE] [flags]   ask for records; an IPv4 address asks for its PTR
+export const DIG_HELP = `netarium dig NAME [TYPE] [flags]   ask for records (PTR of an address)
 
   --trace             every server that was asked, from the root down
+  --caches            what host, router and resolver remember afterwards
 ${WORLD_HELP}`;
 
-const FLAGS: Record<string, Flag> = { ...WORLD_FLAGS, trace: { type: 'boolean' } };
+const FLAGS: Record<string, Flag> = { ...WORLD_FLAGS, trace: { type: 'boolean' }, caches: { type: 'boolean' } };
 
 export async function dig(args: readonly string[]): Promise<number> {
   const parsed = parseCommandLine(args, FLAGS);
@@ -36,11 +38,19 @@ export async function dig(args: readonly string[]): Promise<number> {
   );
   out.push(...answer.records.map(recordLine));
   if (answer.soa !== undefined) out.push(`no ${rrName(type)}: the zone's SOA says so`, recordLine(answer.soa));
+  if (parsed.is('caches')) out.push('', ...cacheLines(world));
   process.stdout.write(`${out.join('\n')}\n`);
   if (answer.rcode === RCODE.NOERROR) return 0;
   const why = answer.why === undefined ? '' : `: ${answer.why}`;
   process.stderr.write(`netarium: NAME: ${text} ${rcodeName(answer.rcode)}${why}\n`);
   return 1;
+}
+
+function cacheLines(world: BuiltinInternet): string[] {
+  return [...world.caches()].flatMap(([name, cache]) => {
+    if (!cache.enabled) return [`${name} cache: switched off`];
+    return [`${name} cache:`, ...cache.list().map(line => `  ${line}`)];
+  });
 }
 
 const recordLine = (record: ResourceRecord): string =>

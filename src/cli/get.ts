@@ -21,14 +21,15 @@ import { buildWorld, WORLD_FLAGS, WORLD_HELP } from './world.ts';
 export const GET_HELP = `netarium get URL [flags]   load a page, and tell every step of it
 
 ${WORLD_HELP}
-  --pcap FILE         write every frame of every link (pcapng, one interface a link)
+  --pcap FILE         write every frame of every link (pcapng)
   --pcap-link NAME    of that, one link alone (see netarium map)
   --save DIR          write the page and its resources
   --json              the journey as JSON
   --verbose           every segment of every connection, every header
 
   --tap NAME --address A/L [--gateway A] [--dns A] [--mtu N]
-                      through a TAP device of this Linux machine instead, to a real server`;
+                      through a TAP device of this Linux machine instead, to
+                      a real server`;
 
 const FLAGS: Record<string, Flag> = {
   ...WORLD_FLAGS,
@@ -62,7 +63,7 @@ export async function get(args: readonly string[]): Promise<number> {
   if (link !== undefined && !world.cables.has(link)) {
     throw new UsageError(`there is no link '${link}'; there are ${[...world.cables.keys()].join(', ')}`);
   }
-  const loaded = await load(world, url, recorder);
+  const loaded = await load(world, url, recorder, !parsed.texts('without-cache').includes('browser'));
   const { journey } = loaded;
   const computed = Math.round(performance.now() - began);
   const what = loaded.failure === undefined ? 'loaded' : 'failed';
@@ -85,8 +86,9 @@ function urlOf(parsed: Parsed): string {
 }
 
 /** Loads, closes, and lets the world run on until the last connection has left TIME_WAIT. */
-async function load(world: BuiltinInternet, url: string, recorder: Recorder): Promise<Loaded> {
+async function load(world: BuiltinInternet, url: string, recorder: Recorder, cacheNames: boolean): Promise<Loaded> {
   const browser = world.browser();
+  browser.cache.enabled = cacheNames;
   const progress = new Progress(world.clock, () => `${recorder.events.length} events`);
   let page: Page | undefined;
   let failure: Failure | undefined;

@@ -11,7 +11,7 @@ import { SERVE_HELP, serve } from './serve.ts';
 
 const HELP = `netarium: an internet in a glass box
 
-  netarium get URL          load a page through every layer, and tell the journey
+  netarium get URL          load a page through every layer, tell the journey
   netarium ping HOST        echo requests
   netarium dig NAME [TYPE]  ask for records
   netarium map              the hosts and the links between them

@@ -7,7 +7,9 @@ import { zlibCodings } from '../node/zlib.ts';
 import { type Flag, parseCommandLine, parseNumber, UsageError } from './arguments.ts';
 import { openTapHost, TAP_HOST_FLAGS } from './tap-host.ts';
 
-export const SERVE_HELP = `netarium serve DIR --tap NAME --address A/L [flags]   serve files on a TAP device (Linux, root)
+export const SERVE_HELP = `netarium serve DIR --tap NAME --address A/L [flags]
+
+serve files on a TAP device (Linux, root)
 
   --tap NAME          the device; it is made when there is none
   --address A/L       our address with its prefix length, like 10.9.0.2/24

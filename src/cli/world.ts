@@ -14,13 +14,19 @@ export const WORLD_FLAGS: Record<string, Flag> = {
   delay: { type: 'string' },
   reorder: { type: 'string' },
   site: { type: 'string', multiple: true },
+  'without-cache': { type: 'string', multiple: true },
 };
 
-export const WORLD_HELP = `  --seed N            another run: other losses, ports, sequence numbers (default 1)
+/** The caches on a name's way, by the names that --without-cache takes. */
+const CACHES = ['browser', 'host', 'router', 'resolver'];
+
+export const WORLD_HELP = `  --seed N            another run: other losses and numbers (default 1)
   --loss 5%           lose frames on the laptop's Wi-Fi, each way
   --delay 80ms        more delay there, each way
   --reorder 1%        let frames overtake each other there
-  --site HOST=DIR     let your own site join, as HOST ending in .test; repeatable`;
+  --site HOST=DIR     let your own site join; HOST ends in .test; repeatable
+  --without-cache C   switch a name cache off: browser, host, router or
+                      resolver; repeatable`;
 
 /** Throws UsageError. */
 export function buildWorld(args: Parsed, trace: Trace): { world: BuiltinInternet; seed: string } {
@@ -34,8 +40,17 @@ export function buildWorld(args: Parsed, trace: Trace): { world: BuiltinInternet
     wifi,
     sites: parseSites(args.texts('site')),
   };
+  const without = args.texts('without-cache');
+  const unknown = without.find(name => !CACHES.includes(name));
+  if (unknown !== undefined) throw new UsageError(`--without-cache takes ${CACHES.join(', ')}, not '${unknown}'`);
   try {
-    return { world: new BuiltinInternet(options), seed };
+    const world = new BuiltinInternet(options);
+    const caches = world.caches();
+    for (const name of without) {
+      const cache = caches.get(name);
+      if (cache !== undefined) cache.enabled = false;
+    }
+    return { world, seed };
   } catch (error) {
     if (error instanceof TypeError) throw new UsageError(error.message);
     throw error;

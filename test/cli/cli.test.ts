@@ -45,6 +45,7 @@ test('wrong usage is one line and exit status 2', () => {
     [['get', 'http://[/'], /is not a URL/],
     [['get', 'http://a/', '--loss', '120%'], /--loss takes a share/],
     [['get', 'http://a/', '--delay', 'long'], /--delay takes a time/],
+    [['get', 'http://a/', '--without-cache', 'x'], /--without-cache takes browser, host, router, resolver/],
     [['get', 'http://a/', '--site', 'x'], /--site takes HOST=DIR/],
     [['get', 'http://a/', '--site', 'x.test=/no/such/dir'], /there is no folder/],
     [['get', 'http://a/', '--site', 'x.com=.'], /must end in \.test/],
@@ -155,6 +156,15 @@ test('netarium ping, dig, map and help', () => {
     /refers to test\.[\s\S]*refers to example\.test\.[\s\S]*203\.0\.113\.80/,
   );
   assert.match(netarium('dig', '203.0.113.80').out, /PTR {2}www\.example\.test\./);
+  const caches = netarium('dig', 'www.example.test', '--caches', '--without-cache', 'router').out;
+  assert.match(
+    caches,
+    /host cache:\n {2}www\.example\.test\. A 203\.0\.113\.80, 300 s left\nrouter cache: switched off\nresolver cache:\n/,
+  );
+  assert.match(
+    netarium('get', 'http://www.example.test/about.html', '--without-cache', 'browser').out,
+    /browser cache {2}off/,
+  );
   const missing = netarium('dig', 'nope.example.test');
   assert.deepEqual([missing.status, missing.err], [1, 'netarium: NAME: nope.example.test NXDOMAIN\n']);
   assert.match(netarium('map').out, /laptop[\s\S]*home-router[\s\S]*\(NAT\)[\s\S]*21 hosts, 8 switches, 29 links/);

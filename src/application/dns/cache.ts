@@ -74,7 +74,8 @@ export class DnsCache {
           .map(record => `${rrName(typeOf(record.data))} ${formatData(record.data)}`)
           .join(', ');
         const negative = answer.rcode === RCODE.NXDOMAIN ? 'does not exist' : 'has no such record';
-        return `${key} ${data || negative}, ${Math.ceil((expires - now) / 1e9)} s left`;
+        const what = data === '' ? `${key} ${negative}` : `${key.split(' ')[0]} ${data}`;
+        return `${what}, ${Math.ceil((expires - now) / 1e9)} s left`;
       });
   }
 }

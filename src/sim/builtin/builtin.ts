@@ -117,6 +117,15 @@ export class BuiltinInternet extends Internet {
     return host;
   }
 
+  /** The name caches behind the browser's own, from the nearest on: to look into, empty or switch off. */
+  caches(): Map<string, DnsCache> {
+    return new Map([
+      ['host', this.laptopResolver.cache],
+      ['router', this.routerResolver.cache],
+      ['resolver', this.resolver.cache],
+    ]);
+  }
+
   private readonly date = (): number => wallClock(this.clock.now());
 
   private buildHome(): { router: Host; laptop: Host } {
