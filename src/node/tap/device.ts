@@ -3,7 +3,7 @@
  * calls that Node has none for.
  */
 import { readFileSync } from 'node:fs';
-import koffi from 'koffi';
+import { createRequire } from 'node:module';
 
 const O_RDWR = 2;
 const O_NONBLOCK = 0x800;
@@ -29,7 +29,18 @@ interface SystemCalls {
   socket(domain: number, type: number, protocol: number): number;
 }
 
-function systemCalls(): SystemCalls {
+type Koffi = typeof import('koffi');
+
+/** Native code: loaded when a device is wanted, and not before. */
+function loadKoffi(): Koffi {
+  try {
+    return createRequire(import.meta.url)('koffi') as Koffi;
+  } catch {
+    throw new TapError('--tap needs the package koffi, which is not installed on this machine');
+  }
+}
+
+function systemCalls(koffi: Koffi): SystemCalls {
   const libc = koffi.load(null);
   const ioctl = libc.func('int ioctl(int fd, unsigned long request, ...)');
   return {
@@ -50,9 +61,11 @@ export class TapError extends Error {
 export class TapDevice {
   readonly name: string;
   readonly fd: number;
+  private readonly koffi: Koffi;
   private readonly calls: SystemCalls;
 
-  private constructor(calls: SystemCalls, fd: number, name: string) {
+  private constructor(koffi: Koffi, calls: SystemCalls, fd: number, name: string) {
+    this.koffi = koffi;
     this.calls = calls;
     this.fd = fd;
     this.name = name;
@@ -63,19 +76,20 @@ export class TapDevice {
     if (process.platform !== 'linux') throw new TapError('--tap needs Linux');
     if (!/^[A-Za-z0-9_.-]{1,15}$/.test(name))
       throw new TapError(`'${name}' is no interface name: 1 to 15 letters, digits, '-', '_' or '.'`);
-    const calls = systemCalls();
+    const koffi = loadKoffi();
+    const calls = systemCalls(koffi);
     const fd = calls.open('/dev/net/tun', O_RDWR | O_NONBLOCK);
     if (fd < 0)
-      throw new TapError(`/dev/net/tun can't be opened (${errnoName()}): run as root, on a machine that has it`);
+      throw new TapError(`/dev/net/tun can't be opened (${errnoName(koffi)}): run as root, on a machine that has it`);
     const request = interfaceRequest(name, IFF_TAP | IFF_NO_PI);
     if (calls.ioctl(fd, TUNSETIFF, request) < 0) {
-      const why = errnoName();
+      const why = errnoName(koffi);
       calls.close(fd);
       throw new TapError(
         `the TAP device '${name}' can't be made or taken (${why}): run as root, and see that no other program has it`,
       );
     }
-    const device = new TapDevice(calls, fd, name);
+    const device = new TapDevice(koffi, calls, fd, name);
     device.bringUp();
     return device;
   }
@@ -89,9 +103,9 @@ export class TapDevice {
   read(buffer: Uint8Array): number {
     const count = this.calls.read(this.fd, buffer, buffer.length);
     if (count >= 0) return count;
-    const errno = koffi.errno();
+    const errno = this.koffi.errno();
     if (errno === EAGAIN || errno === EINTR) return 0;
-    throw new TapError(`reading from ${this.name} failed (${errnoName()})`);
+    throw new TapError(`reading from ${this.name} failed (${errnoName(this.koffi)})`);
   }
 
   /** False: the kernel had no room; the frame is lost, as on any full queue. */
@@ -123,7 +137,7 @@ function interfaceRequest(name: string, flags: number): Uint8Array {
   return request;
 }
 
-function errnoName(): string {
+function errnoName(koffi: Koffi): string {
   const errno = koffi.errno();
   return Object.entries(koffi.os.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`;
 }
