@@ -6,6 +6,7 @@
  */
 import { adjustChecksum, internetChecksum } from '../base/checksum.ts';
 import { type Duration, type Instant, minutes, seconds } from '../base/instant.ts';
+import { type PortRange, pickPort } from '../base/ports.ts';
 import type { Context } from '../trace/events.ts';
 import type { Ipv4Address } from '../wire/address.ts';
 import { ICMP, icmp, isIcmpError } from '../wire/icmp.ts';
@@ -34,8 +35,7 @@ export const NAT_DEFAULTS: NatSettings = {
 };
 
 /** Outside the range that the router's own sockets take theirs from (RFC 6335 §6: 49152-65535). */
-const FIRST_PORT = 32768;
-const PORTS = 16384;
+const PORTS: PortRange = { first: 32768, count: 16384 };
 /** Remote endpoints remembered for one mapping; the oldest goes first. */
 const MAX_PEERS = 4096;
 
@@ -195,12 +195,7 @@ export class Nat {
 
   private freePort(protocol: number): number | undefined {
     if (this.byInside.size >= this.settings.maxMappings) return undefined;
-    const first = this.context.random.below(PORTS);
-    for (let n = 0; n < PORTS; n++) {
-      const port = FIRST_PORT + ((first + n) % PORTS);
-      if (!this.byOutside.has(protocol * 65536 + port)) return port;
-    }
-    return undefined;
+    return pickPort(this.context.random, PORTS, port => !this.byOutside.has(protocol * 65536 + port));
   }
 
   private sweep(): void {

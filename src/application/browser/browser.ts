@@ -10,6 +10,7 @@ import { DnsCache } from '../dns/cache.ts';
 import { lookUp } from '../dns/forwarder.ts';
 import { AddressLookup } from '../dns/lookup.ts';
 import type { Answer, Resolver } from '../dns/types.ts';
+import { UnderWay } from '../dns/under-way.ts';
 import { HttpClient, type HttpClientOptions, type HttpRequest, parseHttpUrl } from '../http1/client.ts';
 import { Headers } from '../http1/headers.ts';
 import { urlsInCss } from './css.ts';
@@ -87,7 +88,7 @@ class CachedResolver implements Resolver {
   private readonly context: Context;
   private readonly cache: DnsCache;
   private readonly inner: Resolver;
-  private readonly underWay = new Map<string, Promise<Answer>>();
+  private readonly underWay = new UnderWay();
 
   constructor(context: Context, cache: DnsCache, inner: Resolver) {
     this.context = context;
@@ -95,17 +96,14 @@ class CachedResolver implements Resolver {
     this.inner = inner;
   }
 
-  async resolve(name: DomainName, type: number): Promise<Answer> {
-    const key = `${name} ${type}`;
-    const pending = this.underWay.get(key);
-    if (pending !== undefined) return pending;
-    const found = lookUp(this.context, this.cache, name, type);
-    if (found !== undefined) return found;
-    const asking = this.inner.resolve(name, type).finally(() => this.underWay.delete(key));
-    this.underWay.set(key, asking);
-    const answer = await asking;
-    this.cache.put(name, type, answer);
-    return answer;
+  resolve(name: DomainName, type: number): Promise<Answer> {
+    return this.underWay.share(name, type, async () => {
+      const found = lookUp(this.context, this.cache, name, type);
+      if (found !== undefined) return found;
+      const answer = await this.inner.resolve(name, type);
+      this.cache.put(name, type, answer);
+      return answer;
+    });
   }
 }
 

@@ -5,12 +5,12 @@
 import { type Duration, seconds } from '../../base/instant.ts';
 import type { Network } from '../../socket/types.ts';
 import type { Context, DnsEvent } from '../../trace/events.ts';
-import { canonicalName } from '../../wire/dns-name.ts';
 import { type DnsMessage, type DomainName, RCODE, RR, rcodeName, rrName } from '../../wire/dns-types.ts';
 import type { DnsCache } from './cache.ts';
 import { DnsClient, type Exchange, ExchangeFailure, outcome } from './client.ts';
 import type { HostsFile } from './hosts-file.ts';
 import { type Answer, dataList, extendedError, type Resolver, type ServerAddress, serverText } from './types.ts';
+import { UnderWay } from './under-way.ts';
 
 export interface ForwarderOptions {
   /** 'stub' or 'forwarder', for traces. */
@@ -31,7 +31,7 @@ export class Forwarder implements Resolver {
   private readonly context: Context;
   private readonly client: DnsClient;
   private readonly options: ForwarderOptions;
-  private readonly underWay = new Map<string, Promise<Answer>>();
+  private readonly underWay = new UnderWay();
 
   constructor(context: Context, network: Network, options: ForwarderOptions) {
     this.context = context;
@@ -47,12 +47,7 @@ export class Forwarder implements Resolver {
     if (cached !== undefined) return cached;
     const fromFile = this.inHostsFile(name, type);
     if (fromFile !== undefined) return fromFile;
-    const key = `${canonicalName(name)} ${type}`;
-    const pending = this.underWay.get(key);
-    if (pending !== undefined) return pending;
-    const asking = this.ask(name, type).finally(() => this.underWay.delete(key));
-    this.underWay.set(key, asking);
-    return asking;
+    return this.underWay.share(name, type, () => this.ask(name, type));
   }
 
   private inHostsFile(name: DomainName, type: number): Answer | undefined {

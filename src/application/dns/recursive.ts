@@ -21,6 +21,7 @@ import type { DnsCache } from './cache.ts';
 import { DnsClient, type Exchange, ExchangeFailure, outcome } from './client.ts';
 import { lookUp } from './forwarder.ts';
 import { type Answer, CNAME_LOOP, dataList, type Resolver, type ServerAddress, serverText } from './types.ts';
+import { UnderWay } from './under-way.ts';
 
 export interface RecursiveOptions {
   /** The root hints. */
@@ -53,7 +54,7 @@ export class RecursiveResolver implements Resolver {
   private readonly context: Context;
   private readonly client: DnsClient;
   private readonly options: RecursiveOptions;
-  private readonly underWay = new Map<string, Promise<Answer>>();
+  private readonly underWay = new UnderWay();
 
   constructor(context: Context, network: Network, options: RecursiveOptions) {
     this.context = context;
@@ -65,12 +66,7 @@ export class RecursiveResolver implements Resolver {
   async resolve(name: DomainName, type: number): Promise<Answer> {
     const cached = lookUp(this.context, this.cache, name, type);
     if (cached !== undefined) return cached;
-    const key = `${canonicalName(name)} ${type}`;
-    const pending = this.underWay.get(key);
-    if (pending !== undefined) return pending;
-    const walking = this.walk(name, type, { queries: 0, depth: 0 }).finally(() => this.underWay.delete(key));
-    this.underWay.set(key, walking);
-    return walking;
+    return this.underWay.share(name, type, () => this.walk(name, type, { queries: 0, depth: 0 }));
   }
 
   /** Follows aliases, each from the top again. */

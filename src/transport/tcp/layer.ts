@@ -1,5 +1,7 @@
 /** TCP of one host: which segment belongs to whom, opening and listening, and the answer to segments that are nobody's. */
+
 import { finishChecksum, pseudoHeaderSum, sumWords } from '../../base/checksum.ts';
+import { DYNAMIC_PORTS, pickPort } from '../../base/ports.ts';
 import { seqAdd, seqGe, seqGt, seqLt } from '../../base/seq32.ts';
 import type { IncomingDatagram, IncomingError, InternetLayer, ProtocolHandler } from '../../internet/types.ts';
 import type { Context } from '../../trace/events.ts';
@@ -12,13 +14,10 @@ import { ACK, decodeTcp, RST, Segment, SYN, tcp, tcpOptionsLength, writeTcpHeade
 import { HEADERS, sendSegment, TcpEndpoint, traceSegment } from './endpoint.ts';
 import { type FourTuple, SequenceNumbers } from './isn.ts';
 import { type ListenerHost, type ListenOptions, TcpListener } from './listener.ts';
+import { windowShift } from './receiver.ts';
 import type { State } from './state.ts';
 import { SynCookies } from './syn-cookies.ts';
 import type { TcpErrorCode, TcpSettings } from './types.ts';
-
-/** RFC 6335 §6: the dynamic ports. */
-const FIRST_EPHEMERAL = 49152;
-const EPHEMERAL = 16384;
 
 export interface ConnectOptions {
   remoteAddress: Ipv4Address;
@@ -58,7 +57,9 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     const { remoteAddress, remotePort } = options;
     const localAddress = options.localAddress ?? this.ip.sourceFor(remoteAddress);
     if (localAddress === undefined) return 'no-route';
-    const localPort = options.localPort ?? this.ephemeralPort(localAddress, remoteAddress, remotePort);
+    const isFree = (localPort: number): boolean =>
+      !this.listeners.has(localPort) && this.find({ localAddress, localPort, remoteAddress, remotePort }) === undefined;
+    const localPort = options.localPort ?? pickPort(this.context.random, DYNAMIC_PORTS, isFree);
     if (localPort === undefined) return 'no-port';
     const ends = { localAddress, localPort, remoteAddress, remotePort };
     if (this.find(ends) !== undefined) return 'in-use';
@@ -67,7 +68,8 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
 
   /** Undefined when the port is taken. */
   listen(options: ListenOptions): TcpListener | undefined {
-    const port = options.port === 0 ? this.freeListenPort() : options.port;
+    const port =
+      options.port === 0 ? pickPort(this.context.random, DYNAMIC_PORTS, p => !this.listeners.has(p)) : options.port;
     if (port === undefined) return undefined;
     const there = this.listeners.get(port) ?? [];
     const clash = there.some(
@@ -287,32 +289,6 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     const there = this.listeners.get(port);
     return there?.find(l => l.address === address) ?? there?.find(l => l.address === undefined);
   }
-
-  /** RFC 6056 §3.3.1: simple port randomisation. */
-  private ephemeralPort(localAddress: Ipv4Address, remoteAddress: Ipv4Address, remotePort: number): number | undefined {
-    const first = this.context.random.below(EPHEMERAL);
-    for (let n = 0; n < EPHEMERAL; n++) {
-      const localPort = FIRST_EPHEMERAL + ((first + n) % EPHEMERAL);
-      const free = this.find({ localAddress, localPort, remoteAddress, remotePort }) === undefined;
-      if (free && !this.listeners.has(localPort)) return localPort;
-    }
-    return undefined;
-  }
-
-  private freeListenPort(): number | undefined {
-    const first = this.context.random.below(EPHEMERAL);
-    for (let n = 0; n < EPHEMERAL; n++) {
-      const port = FIRST_EPHEMERAL + ((first + n) % EPHEMERAL);
-      if (!this.listeners.has(port)) return port;
-    }
-    return undefined;
-  }
 }
 
 const keyOf = (ends: FourTuple): number => ends.localPort * 65536 + ends.remotePort;
-
-function windowShift(receiveBuffer: number): number {
-  let shift = 0;
-  while (shift < 14 && 65535 * 2 ** shift < receiveBuffer) shift++;
-  return shift;
-}

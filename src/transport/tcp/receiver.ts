@@ -45,11 +45,8 @@ export class Receiver {
     return !this.reassembly.isEmpty || this.finAt !== undefined;
   }
 
-  /** The shift that lets a 16-bit field tell of the whole buffer (RFC 7323 §2.3: at most 14). */
   get scale(): number {
-    let shift = 0;
-    while (shift < 14 && 65535 * 2 ** shift < this.settings.receiveBuffer) shift++;
-    return shift;
+    return windowShift(this.settings.receiveBuffer);
   }
 
   open(irs: Seq): void {
@@ -201,4 +198,11 @@ export class Receiver {
       ? undefined
       : 'the promised window lies behind RCV.NXT';
   }
+}
+
+/** The shift that lets a 16-bit field tell of the whole buffer (RFC 7323 §2.3: at most 14). */
+export function windowShift(receiveBuffer: number): number {
+  let shift = 0;
+  while (shift < 14 && 65535 * 2 ** shift < receiveBuffer) shift++;
+  return shift;
 }

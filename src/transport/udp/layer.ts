@@ -1,4 +1,5 @@
 /** UDP of one host (RFC 768, RFC 1122 §4.1): sockets by port, ICMP errors to the socket that they concern. */
+import { DYNAMIC_PORTS, pickPort } from '../../base/ports.ts';
 import type {
   IncomingDatagram,
   IncomingError,
@@ -11,9 +12,6 @@ import { IPV4_ANY, type Ipv4Address } from '../../wire/address.ts';
 import { PROTOCOL } from '../../wire/ipv4.ts';
 import { HEADROOM, Packet } from '../../wire/packet.ts';
 import { checkUdp, prependUdp, udp } from '../../wire/udp.ts';
-
-const FIRST_EPHEMERAL = 49152;
-const EPHEMERAL = 16384;
 
 export interface UdpArrival {
   from: Ipv4Address;
@@ -67,7 +65,7 @@ export class UdpLayer implements ProtocolHandler {
 
   /** Port 0: a random one (RFC 6056). Undefined when there is none, or it is taken. */
   open(port = 0, address?: Ipv4Address): UdpSocket | undefined {
-    const chosen = port === 0 ? this.freePort() : port;
+    const chosen = port === 0 ? pickPort(this.context.random, DYNAMIC_PORTS, p => !this.sockets.has(p)) : port;
     if (chosen === undefined) return undefined;
     const there = this.sockets.get(chosen) ?? [];
     if (there.some(s => s.address === undefined || address === undefined || s.address === address)) return undefined;
@@ -135,14 +133,5 @@ export class UdpLayer implements ProtocolHandler {
   private find(address: Ipv4Address, port: number): UdpSocket | undefined {
     const there = this.sockets.get(port);
     return there?.find(s => s.address === address) ?? there?.find(s => s.address === undefined);
-  }
-
-  private freePort(): number | undefined {
-    const first = this.context.random.below(EPHEMERAL);
-    for (let n = 0; n < EPHEMERAL; n++) {
-      const port = FIRST_EPHEMERAL + ((first + n) % EPHEMERAL);
-      if (!this.sockets.has(port)) return port;
-    }
-    return undefined;
   }
 }
