@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { chromium } from '../lib/chromium.ts';
 import { loadJourney } from '../lib/journey.ts';
 
 const skip = spawnSync('which', ['chromium']).status === 0 ? false : 'chromium is not installed';
@@ -51,23 +52,8 @@ test('the same seed gives the same journey in Chromium as in Node', { skip }, as
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const flags = [
-    '--headless',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ];
-  const run = promisify(execFile);
-  const { stdout } = await run('chromium', [
-    ...flags,
-    `--user-data-dir=${folder}`,
-    '--virtual-time-budget=20000',
-    '--dump-dom',
-    `http://127.0.0.1:${port}/`,
-  ]);
+  const [program, ...flags] = [...chromium(folder), '--virtual-time-budget=20000', '--dump-dom'];
+  const { stdout } = await promisify(execFile)(program, [...flags, `http://127.0.0.1:${port}/`]);
   server.close();
   const { page, journey } = await loadJourney('http://www.example.test/', { seed: 3, loss: 0.1, codings: undefined });
   assert.match(stdout, /<title>done<\/title>/);

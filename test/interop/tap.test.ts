@@ -19,6 +19,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { chromium } from '../lib/chromium.ts';
 
 const has = (program: string): boolean => spawnSync('which', [program]).status === 0;
 const lacking = ['ip', 'tc', 'nft', 'curl', 'ping', 'nginx', 'chromium'].filter(program => !has(program));
@@ -157,18 +158,8 @@ test('netarium serve: ping, curl and a browser reach us', { skip }, async () => 
     assert.equal(run(['curl', '-sS', '-r', '5-9', `http://${OURS}/index.html`]), 'type ');
     const refused = spawnSync('ip', inside(['curl', '-sS', `http://${OURS}:81/`]));
     assert.equal(refused.status, 7, 'curl: failed to connect, at once');
-    const browser = [
-      'chromium',
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ];
     assert.match(
-      run([...browser, `--user-data-dir=${folder}/chromium`, '--dump-dom', `http://${OURS}/`]),
+      run([...chromium(join(folder, 'chromium')), '--dump-dom', `http://${OURS}/`]),
       /<h1>Through the glass<\/h1>/,
     );
   });
