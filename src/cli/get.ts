@@ -55,7 +55,7 @@ export async function get(args: readonly string[]): Promise<number> {
   const began = performance.now();
   if (parsed.text('tap') !== undefined) {
     const loaded = await getThroughTap(parsed, url, recorder);
-    const title = `real network · ${parsed.text('tap')} · loaded in ${formatDuration(loaded.journey.loadedAt - loaded.journey.startedAt)}`;
+    const title = `real network · ${parsed.text('tap')} · ${outcomeOf(loaded)}`;
     return finish(parsed, loaded, recorder, title, Date.now() - performance.now());
   }
   const { world, seed } = buildWorld(parsed, recorder.sink);
@@ -64,12 +64,14 @@ export async function get(args: readonly string[]): Promise<number> {
     throw new UsageError(`there is no link '${link}'; there are ${[...world.cables.keys()].join(', ')}`);
   }
   const loaded = await load(world, url, recorder, !parsed.texts('without-cache').includes('browser'));
-  const { journey } = loaded;
   const computed = Math.round(performance.now() - began);
-  const what = loaded.failure === undefined ? 'loaded' : 'failed';
-  const title = `sealed internet · seed ${seed} · ${world.hosts.size} hosts · ${what} in ${formatDuration(journey.loadedAt - journey.startedAt)} (virtual), computed in ${computed} ms`;
+  const title = `sealed internet · seed ${seed} · ${world.hosts.size} hosts · ${outcomeOf(loaded)} (virtual), computed in ${computed} ms`;
   return finish(parsed, loaded, recorder, title, EPOCH);
 }
+
+/** 'loaded in 479.2 ms'. */
+const outcomeOf = ({ journey, failure }: Loaded): string =>
+  `${failure === undefined ? 'loaded' : 'failed'} in ${formatDuration(journey.loadedAt - journey.startedAt)}`;
 
 function urlOf(parsed: Parsed): string {
   const [url, ...rest] = parsed.positionals;

@@ -85,6 +85,26 @@ test('a broken answer is an HttpError of the remote side', async () => {
   }
 });
 
+test('RFC 9112 §6.3: bytes behind a response are not the answer to the next request', async () => {
+  const world = new TestWorld();
+  const { a, b } = world.pair();
+  b.network.listen({ port: 80 }, socket => ({
+    data: () =>
+      void socket.write(
+        fromLatin1('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil'),
+      ),
+    end: () => socket.end(),
+    error() {},
+    closed() {},
+  }));
+  const client = new HttpClient(a.context, a.network, { lookup: async () => ['10.0.0.2'] });
+  for (let n = 0; n < 3; n++) {
+    const response = await world.clock.until(client.request({ url: 'http://h/' }));
+    assert.equal(new TextDecoder().decode(await world.clock.until(response.bytes())), 'ok');
+  }
+  assert.equal(world.events('state', 'a').filter(e => e.to === 'SYN_SENT').length, 3, 'a connection each');
+});
+
 test('RFC 9110 §15.4: redirects, their methods, and their end', async () => {
   const handler: RequestHandler = async request => {
     const to = (status: number, location: string): ServerResponse => ({

@@ -50,6 +50,8 @@ export class ClientConnection implements SocketHandler {
   private response: RawResponse | undefined;
   private decoder: BodyDecoder | undefined;
   private keepAlive = true;
+  /** Ends the body of a response that is whole. */
+  private completed: (() => void) | undefined;
   private bodySent = false;
   private interim = 0;
   private dead = false;
@@ -122,7 +124,8 @@ export class ClientConnection implements SocketHandler {
     }
     this.pending = this.pending.length === 0 ? bytes : concat([this.pending, bytes]);
     try {
-      while (this.current !== undefined && this.step());
+      while (this.current !== undefined && this.completed === undefined && this.step());
+      this.settle();
     } catch (error) {
       this.fail(error instanceof Error ? error : new Error(String(error)));
     }
@@ -130,8 +133,9 @@ export class ClientConnection implements SocketHandler {
 
   end(): void {
     this.keepAlive = false;
-    if (this.decoder?.closed() === false)
-      this.fail(new HttpError('remote', 'the connection ended before the response was whole'));
+    const early = this.decoder?.closed() === false;
+    this.settle();
+    if (early) this.fail(new HttpError('remote', 'the connection ended before the response was whole'));
     else if (this.current !== undefined) this.fail(new HttpError('remote', 'the connection ended without a response'));
     this.dead = true;
     this.socket.end();
@@ -193,19 +197,27 @@ export class ClientConnection implements SocketHandler {
     this.response = { version: head.version, status: head.status, reason: head.reason, headers, body };
     this.decoder = new BodyDecoder(framing, {
       data: bytes => body.push(bytes),
-      end: trailers => this.complete(body, trailers),
+      end: trailers => {
+        this.completed = () => body.finish(trailers);
+      },
     });
     handler.response(this.response);
     this.decoder?.start();
   }
 
-  private complete(body: IncomingBody, trailers: Headers): void {
+  /** The response is whole, and what it was read from is known to its end. */
+  private settle(): void {
+    const finish = this.completed;
+    if (finish === undefined) return;
     const handler = this.current?.handler;
+    this.completed = undefined;
     this.current = undefined;
     this.decoder = undefined;
     this.response = undefined;
-    if (this.pending.length > 0 && this.decoder !== undefined) this.keepAlive = false;
-    body.finish(trailers);
+    // RFC 9112 §6.3: what follows "MUST NOT" be taken for another response; the next request would get it.
+    if (this.pending.length > 0) this.keepAlive = false;
+    this.pending = EMPTY;
+    finish();
     if (!this.keepAlive && !this.dead) this.close();
     handler?.done();
   }

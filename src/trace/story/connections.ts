@@ -36,12 +36,11 @@ function story(
   requests: readonly HttpEvent[],
 ): ConnectionStory {
   // The same two ports may carry a later connection.
-  const next = segments.find(
-    s => s.time > syn.time && endsKey(s) === endsKey(syn) && s.direction === 'out' && isBareSyn(s) && s.seq !== syn.seq,
-  );
+  const all = byEnds.get(endsKey(syn)) ?? [];
+  const next = all.find(s => s.time > syn.time && s.direction === 'out' && isBareSyn(s) && s.seq !== syn.seq);
   const until = next?.time ?? Number.POSITIVE_INFINITY;
   const isOfThis = (event: { time: number }): boolean => event.time >= syn.time && event.time < until;
-  const mine = (byEnds.get(endsKey(syn)) ?? []).filter(isOfThis);
+  const mine = all.filter(isOfThis);
   // The other end is found by the SYN's sequence number, which a NAT leaves alone.
   const arrived = segments.find(s => s.direction === 'in' && isBareSyn(s) && s.seq === syn.seq && s.host !== syn.host);
   const theirs = arrived === undefined ? [] : (byEnds.get(endsKey(arrived)) ?? []).filter(isOfThis);
