@@ -120,7 +120,8 @@ export class ClientConnection implements SocketHandler {
     if (this.current === undefined) {
       // RFC 9112 §9.2: a response that nobody asked for: the connection can't be trusted.
       this.keepAlive = false;
-      return this.close();
+      this.close();
+      return this.onGone();
     }
     this.pending = this.pending.length === 0 ? bytes : concat([this.pending, bytes]);
     try {
