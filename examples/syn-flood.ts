@@ -8,7 +8,8 @@ import { ms, seconds } from '../src/index.ts';
 import { ip } from '../src/wire/address.ts';
 import { PROTOCOL } from '../src/wire/ipv4.ts';
 import { HEADROOM, Packet } from '../src/wire/packet.ts';
-import { Segment, SYN, tcp, tcpOptionsLength, writeTcpHeader } from '../src/wire/tcp.ts';
+import { Segment, SYN, tcp, writeTcpHeader } from '../src/wire/tcp.ts';
+import { tcpOptionsLength } from '../src/wire/tcp-options.ts';
 import { Stage } from './stage.ts';
 
 const FLOOD = 5000;

@@ -6,6 +6,7 @@ import { UsageError } from './arguments.ts';
 import { DIG_HELP, dig } from './dig.ts';
 import { GET_HELP, get } from './get.ts';
 import { MAP_HELP, map } from './map.ts';
+import { PACKETDRILL_HELP, packetdrill } from './packetdrill.ts';
 import { PING_HELP, ping } from './ping.ts';
 import { SERVE_HELP, serve } from './serve.ts';
 
@@ -15,6 +16,7 @@ const HELP = `netarium: an internet in a glass box
   netarium ping HOST        echo requests
   netarium dig NAME [TYPE]  ask for records
   netarium map              the hosts and the links between them
+  netarium packetdrill PATH packetdrill scripts, in virtual time
   netarium serve DIR        a web server on a TAP device of this machine
   netarium help COMMAND     the flags of a command
 `;
@@ -24,6 +26,7 @@ const COMMANDS: Record<string, { run: (args: readonly string[]) => Promise<numbe
   ping: { run: ping, help: PING_HELP },
   dig: { run: dig, help: DIG_HELP },
   map: { run: map, help: MAP_HELP },
+  packetdrill: { run: packetdrill, help: PACKETDRILL_HELP },
   serve: { run: serve, help: SERVE_HELP },
 };
 

@@ -2,19 +2,22 @@
 import type { Random } from '../base/random.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { ArpSettings } from '../internet/arp.ts';
+import { DualStack } from '../internet/dual-stack.ts';
 import type { NetworkInterface } from '../internet/interface.ts';
 import { Ipv4Layer } from '../internet/ipv4.ts';
+import { Ipv6Layer } from '../internet/ipv6.ts';
 import { Nat, type NatSettings } from '../internet/nat.ts';
 import type { Link } from '../link/types.ts';
 import { StackNetwork } from '../socket/stack.ts';
 import type { Network } from '../socket/types.ts';
 import { HostContext } from '../trace/context.ts';
 import type { Trace } from '../trace/events.ts';
-import { reno } from '../transport/tcp/congestion/reno.ts';
 import { TcpLayer } from '../transport/tcp/layer.ts';
-import { TCP_DEFAULTS, type TcpSettings } from '../transport/tcp/types.ts';
+import { PROFILES, type ProfileName } from '../transport/tcp/profiles.ts';
+import type { TcpSettings } from '../transport/tcp/types.ts';
 import { UdpLayer } from '../transport/udp/layer.ts';
 import { ip, type MacAddress, parsePrefix, prefix } from '../wire/address.ts';
+import { parsePrefix6 } from '../wire/address6.ts';
 import { type PingOptions, type PingResult, ping } from './ping.ts';
 
 /** What a host shares with the others of its world. */
@@ -25,6 +28,8 @@ export interface World {
 }
 
 export interface HostOptions {
+  /** Whose behaviour its TCP has; default 'rfc'. */
+  profile?: ProfileName;
   tcp?: Partial<TcpSettings>;
   /** Forwards what is not for it. */
   router?: boolean;
@@ -35,6 +40,7 @@ export class Host {
   readonly name: string;
   readonly context: HostContext;
   readonly ip: Ipv4Layer;
+  readonly ip6: Ipv6Layer;
   readonly udp: UdpLayer;
   readonly tcp: TcpLayer;
   readonly network: Network;
@@ -49,8 +55,10 @@ export class Host {
     this.context = new HostContext(name, world.scheduler, random, world.trace);
     this.ip = new Ipv4Layer(this.context);
     this.ip.forwarding = options.router ?? false;
+    this.ip6 = new Ipv6Layer(this.context);
+    const internet = new DualStack(this.ip, this.ip6);
     this.udp = new UdpLayer(this.context, this.ip);
-    this.tcp = new TcpLayer(this.context, this.ip, { ...TCP_DEFAULTS, congestionControl: reno, ...options.tcp });
+    this.tcp = new TcpLayer(this.context, internet, { ...PROFILES[options.profile ?? 'rfc'], ...options.tcp });
     this.network = new StackNetwork(this.tcp, this.udp, world.scheduler);
   }
 
@@ -60,6 +68,15 @@ export class Host {
     if (address !== undefined && own === undefined)
       throw new TypeError(`'${address}' is not an address with a prefix length`);
     return this.ip.addInterface(`eth${this.ip.interfaces.length}`, mac, link, own, this.arp);
+  }
+
+  /** Speaks IPv6 on an interface: with this address ('fd00::1/64'), or with those that routers make (RFC 4862). */
+  enableIpv6(own: NetworkInterface, address?: string): void {
+    const prefix6 = address === undefined ? undefined : parsePrefix6(address);
+    if (address !== undefined && prefix6 === undefined) {
+      throw new TypeError(`'${address}' is not an IPv6 address with a prefix length`);
+    }
+    this.ip6.enable(own, prefix6);
   }
 
   /** A route 'to' a prefix or 'default', by a gateway on one of our networks. */

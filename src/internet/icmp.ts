@@ -6,7 +6,14 @@ import { decodeIcmp, encodeIcmp, ICMP, type IcmpMessage, icmpName, isIcmpError, 
 import { decodeIpv4, ipv4, ipv4HeaderLength, PROTOCOL } from '../wire/ipv4.ts';
 import { Malformed } from '../wire/reader.ts';
 import { nextHopMtu } from './path-mtu.ts';
-import type { IncomingDatagram, IncomingError, InternetLayer, ProtocolHandler, SendFailure } from './types.ts';
+import type {
+  ErrorMeaning,
+  IncomingDatagram,
+  IncomingError,
+  InternetLayer,
+  ProtocolHandler,
+  SendFailure,
+} from './types.ts';
 
 /** RFC 1812 §4.3.2.3: an error quotes as much as fits without the whole exceeding 576 bytes. */
 const QUOTE = 576 - ipv4.size - 8;
@@ -23,17 +30,17 @@ export interface EchoRequest {
 /** What comes back for an echo identifier. */
 export interface EchoListener {
   reply(from: Ipv4Address, sequence: number, data: Uint8Array, ttl: number): void;
-  error(error: IncomingError, sequence: number): void;
+  error(error: IncomingError<Ipv4Address>, sequence: number): void;
 }
 
 /** What ICMP needs of the layer that it is part of. */
-export interface IcmpHost extends InternetLayer {
-  handlerFor(protocol: number): ProtocolHandler | undefined;
+export interface IcmpHost extends InternetLayer<Ipv4Address> {
+  handlerFor(protocol: number): ProtocolHandler<Ipv4Address> | undefined;
   learnPathMtu(destination: Ipv4Address, mtu: number): void;
   redirected(destination: Ipv4Address, gateway: Ipv4Address, reporter: Ipv4Address): void;
 }
 
-export class IcmpLayer implements ProtocolHandler {
+export class IcmpLayer implements ProtocolHandler<Ipv4Address> {
   private readonly context: Context;
   private readonly ip: IcmpHost;
   private readonly listeners = new Map<number, EchoListener>();
@@ -60,7 +67,7 @@ export class IcmpLayer implements ProtocolHandler {
     return this.ip.send({ packet, source, destination, protocol: PROTOCOL.icmp, ttl, dontFragment });
   }
 
-  receive(datagram: IncomingDatagram): void {
+  receive(datagram: IncomingDatagram<Ipv4Address>): void {
     const message = decodeIcmp(datagram.bytes, datagram.start, datagram.end);
     if (message instanceof Malformed) return this.context.drop('icmp', message.reason);
     if (message.type !== ICMP.echoRequest) this.note('received', datagram.source, message);
@@ -72,7 +79,7 @@ export class IcmpLayer implements ProtocolHandler {
   }
 
   /** An error about an echo request of ours. */
-  error(error: IncomingError): boolean {
+  error(error: IncomingError<Ipv4Address>): boolean {
     const [type, , , , high, low, seqHigh, seqLow] = error.transport;
     const listener = this.listeners.get(high * 256 + low);
     if (type !== ICMP.echoRequest || listener === undefined) return false;
@@ -117,7 +124,7 @@ export class IcmpLayer implements ProtocolHandler {
     });
   }
 
-  private answerEcho(datagram: IncomingDatagram, message: IcmpMessage): void {
+  private answerEcho(datagram: IncomingDatagram<Ipv4Address>, message: IcmpMessage): void {
     // RFC 1122 §3.2.2.6: a request to a broadcast or multicast address may be discarded; it is the smurf's amplifier.
     if (datagram.toMany) return this.context.drop('icmp', 'icmp-echo-to-many');
     const packet = encodeIcmp({ ...message, type: ICMP.echoReply });
@@ -130,19 +137,19 @@ export class IcmpLayer implements ProtocolHandler {
     });
   }
 
-  private echoReply(datagram: IncomingDatagram, message: IcmpMessage): void {
+  private echoReply(datagram: IncomingDatagram<Ipv4Address>, message: IcmpMessage): void {
     const listener = this.listeners.get(message.rest >>> 16);
     listener?.reply(datagram.source, message.rest & 0xffff, message.body, datagram.ttl);
   }
 
-  private deliverError(datagram: IncomingDatagram, message: IcmpMessage): void {
+  private deliverError(datagram: IncomingDatagram<Ipv4Address>, message: IcmpMessage): void {
     const error = this.quoted(datagram, message);
     if (error === undefined || !this.ip.isLocal(error.source)) return this.context.drop('icmp', 'icmp-not-ours');
     const believed = this.ip.handlerFor(error.protocol)?.error(error) ?? false;
     if (believed && error.mtu > 0) this.ip.learnPathMtu(error.destination, error.mtu);
   }
 
-  private redirect(datagram: IncomingDatagram, message: IcmpMessage): void {
+  private redirect(datagram: IncomingDatagram<Ipv4Address>, message: IcmpMessage): void {
     const error = this.quoted(datagram, message);
     if (error !== undefined && this.ip.isLocal(error.source)) {
       this.ip.redirected(error.destination, message.rest, datagram.source);
@@ -150,7 +157,10 @@ export class IcmpLayer implements ProtocolHandler {
   }
 
   /** The datagram inside an error: its whole IP header and at least eight bytes behind it, or it is of no use. */
-  private quoted(datagram: IncomingDatagram, message: IcmpMessage): IncomingError | undefined {
+  private quoted(
+    datagram: IncomingDatagram<Ipv4Address>,
+    message: IcmpMessage,
+  ): IncomingError<Ipv4Address> | undefined {
     const { body } = message;
     const headerLength = body.length >= ipv4.size ? ipv4HeaderLength(body, 0) : 0;
     if (headerLength < ipv4.size || body.length < headerLength + 8 || body[0] >> 4 !== 4) return undefined;
@@ -159,6 +169,8 @@ export class IcmpLayer implements ProtocolHandler {
     return {
       type: message.type,
       code: message.code,
+      meaning: meaningOf(message.type, message.code),
+      name: icmpName(message.type, message.code),
       mtu: needsFragmenting ? nextHopMtu(message.rest & 0xffff, ipv4.f.totalLength.get(body, 0)) : 0,
       reporter: datagram.source,
       source: header.source,
@@ -193,4 +205,14 @@ export class IcmpLayer implements ProtocolHandler {
     };
     trace(about === undefined ? event : { ...event, about: formatIpv4(about) });
   }
+}
+
+const UNREACHABLE_MEANINGS: readonly ErrorMeaning[] = ['network', 'host', 'protocol', 'port', 'too-big'];
+
+function meaningOf(type: number, code: number): ErrorMeaning {
+  if (type === ICMP.unreachable) {
+    if (code === 6 || code === 11) return 'network';
+    return UNREACHABLE_MEANINGS[code] ?? (code === 9 || code === 10 || code === 13 ? 'prohibited' : 'host');
+  }
+  return type === ICMP.timeExceeded ? 'time' : 'other';
 }

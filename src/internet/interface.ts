@@ -36,6 +36,8 @@ export class NetworkInterface implements ArpPort, RarpPort {
   readonly arp: ArpTable;
   up = true;
   onRarp: ((message: ArpMessage) => void) | undefined;
+  /** The IPv6 layer's, where there is one: the datagram in [start, end) of the frame. */
+  onIpv6: ((frame: Frame, start: number, end: number) => void) | undefined;
   private readonly context: Context;
   private readonly owner: InterfaceOwner;
   private readonly groups = new Set<Ipv4Address>([ALL_HOSTS]);
@@ -99,8 +101,8 @@ export class NetworkInterface implements ArpPort, RarpPort {
     else this.arp.send(packet, nextHop);
   }
 
-  transmit(packet: Packet, to: MacAddress): void {
-    prependEthernet(packet, to, this.mac, ETHERTYPE.ipv4);
+  transmit(packet: Packet, to: MacAddress, type: number = ETHERTYPE.ipv4): void {
+    prependEthernet(packet, to, this.mac, type);
     this.link.send(packet.view());
   }
 
@@ -125,7 +127,10 @@ export class NetworkInterface implements ArpPort, RarpPort {
 
   private frameArrives(frame: Frame): void {
     if (!this.up) return;
-    if (this.link.medium === 'ip') return this.owner.ipv4Arrives(this, frame, 0, frame.length, false);
+    if (this.link.medium === 'ip') {
+      if (frame[0] >> 4 === 6 && this.onIpv6 !== undefined) return this.onIpv6(frame, 0, frame.length);
+      return this.owner.ipv4Arrives(this, frame, 0, frame.length, false);
+    }
     if (frame.length < ethernet.size) return this.context.drop('link', 'frame-truncated');
     const destination = ethernet.f.destination.get(frame, 0);
     // A switch that floods shows us frames for others; no interface of ours is promiscuous.
@@ -133,6 +138,8 @@ export class NetworkInterface implements ArpPort, RarpPort {
     const type = ethernet.f.type.get(frame, 0);
     if (type === ETHERTYPE.ipv4) {
       this.owner.ipv4Arrives(this, frame, ethernet.size, frame.length, destination !== this.mac);
+    } else if (type === ETHERTYPE.ipv6 && this.onIpv6 !== undefined) {
+      this.onIpv6(frame, ethernet.size, frame.length);
     } else if (type === ETHERTYPE.arp || type === ETHERTYPE.rarp) {
       this.arpArrives(frame, type);
     } else {

@@ -43,14 +43,14 @@ const MAX_REDIRECTS = 256;
 export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   readonly interfaces: NetworkInterface[] = [];
   readonly routes = new RoutingTable();
-  readonly pathMtu: PathMtu;
+  readonly pathMtu: PathMtu<Ipv4Address>;
   readonly icmp: IcmpLayer;
   readonly reassembler: Reassembler;
   /** A router forwards what is not for it (RFC 1122 §3.3.1: a host does not). */
   forwarding = false;
   nat: Nat | undefined;
   private readonly context: Context;
-  private readonly handlers = new Map<number, ProtocolHandler>();
+  private readonly handlers = new Map<number, ProtocolHandler<Ipv4Address>>();
   private readonly redirects = new Set<Ipv4Address>();
   private nextIdentification: number;
 
@@ -80,11 +80,11 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     this.routes.add({ prefix: address, interface: to });
   }
 
-  register(protocol: number, handler: ProtocolHandler): void {
+  register(protocol: number, handler: ProtocolHandler<Ipv4Address>): void {
     this.handlers.set(protocol, handler);
   }
 
-  handlerFor(protocol: number): ProtocolHandler | undefined {
+  handlerFor(protocol: number): ProtocolHandler<Ipv4Address> | undefined {
     return this.handlers.get(protocol);
   }
 
@@ -117,7 +117,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     for (const own of this.named(interfaceName)) own.leave(group);
   }
 
-  portUnreachable(datagram: IncomingDatagram): void {
+  portUnreachable(datagram: IncomingDatagram<Ipv4Address>): void {
     const { bytes, headerStart, end, toMany } = datagram;
     this.icmp.sendError(ICMP.unreachable, UNREACHABLE.port, 0, bytes, headerStart, end, toMany);
   }
@@ -145,7 +145,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
 
   // --- down
 
-  send(datagram: OutgoingDatagram): SendFailure | undefined {
+  send(datagram: OutgoingDatagram<Ipv4Address>): SendFailure | undefined {
     const { packet, source, destination, dontFragment = false } = datagram;
     const header: Ipv4Header = {
       source,

@@ -1,12 +1,15 @@
-/** What transports see of the internet layer. */
-import type { Ipv4Address } from '../wire/address.ts';
+/**
+ * What transports see of the internet layer. `A` is the kind of address: a layer of one version speaks its own, the two
+ * together (dual-stack.ts) either.
+ */
+import type { IpAddress } from '../wire/ip-address.ts';
 import type { Packet } from '../wire/packet.ts';
 
 /** A datagram to send. `packet` holds the transport's header and data, with headroom for what goes before them. */
-export interface OutgoingDatagram {
+export interface OutgoingDatagram<A = IpAddress> {
   packet: Packet;
-  source: Ipv4Address;
-  destination: Ipv4Address;
+  source: A;
+  destination: A;
   protocol: number;
   ttl?: number;
   trafficClass?: number;
@@ -26,9 +29,9 @@ export type SendFailure =
   | { reason: 'broadcast-not-allowed' };
 
 /** A datagram for this host, whole (reassembled). The transport's part is bytes[start, end). */
-export interface IncomingDatagram {
-  source: Ipv4Address;
-  destination: Ipv4Address;
+export interface IncomingDatagram<A = IpAddress> {
+  source: A;
+  destination: A;
   protocol: number;
   ttl: number;
   trafficClass: number;
@@ -43,38 +46,44 @@ export interface IncomingDatagram {
 }
 
 /** An ICMP error about a datagram that this host had sent. */
-export interface IncomingError {
+/** What an error says, whichever version's numbers it came with. */
+export type ErrorMeaning = 'network' | 'host' | 'protocol' | 'port' | 'prohibited' | 'too-big' | 'time' | 'other';
+
+export interface IncomingError<A = IpAddress> {
   type: number;
   code: number;
+  meaning: ErrorMeaning;
+  /** 'host unreachable', for people. */
+  name: string;
   /** Next-hop MTU for "fragmentation needed", else 0. */
   mtu: number;
   /** Who says so. */
-  reporter: Ipv4Address;
+  reporter: A;
   /** Of the datagram that it is about. */
-  source: Ipv4Address;
-  destination: Ipv4Address;
+  source: A;
+  destination: A;
   protocol: number;
   /** The first bytes of the transport's header (at least eight). */
   transport: Uint8Array;
 }
 
-export interface ProtocolHandler {
-  receive(datagram: IncomingDatagram): void;
+export interface ProtocolHandler<A = IpAddress> {
+  receive(datagram: IncomingDatagram<A>): void;
   /** True when it concerns something that is still alive and plausibly sent that: then a path MTU in it is believed. */
-  error(error: IncomingError): boolean;
+  error(error: IncomingError<A>): boolean;
 }
 
-export interface InternetLayer {
-  send(datagram: OutgoingDatagram): SendFailure | undefined;
+export interface InternetLayer<A = IpAddress> {
+  send(datagram: OutgoingDatagram<A>): SendFailure | undefined;
   /** The address that a datagram to `destination` would carry as its source; undefined without a route. */
-  sourceFor(destination: Ipv4Address): Ipv4Address | undefined;
-  isLocal(address: Ipv4Address): boolean;
-  isBroadcast(address: Ipv4Address): boolean;
+  sourceFor(destination: A): A | undefined;
+  isLocal(address: A): boolean;
+  isBroadcast(address: A): boolean;
   /** Path MTU to a destination, bytes of a whole datagram. */
-  mtuFor(destination: Ipv4Address): number;
-  register(protocol: number, handler: ProtocolHandler): void;
+  mtuFor(destination: A): number;
+  register(protocol: number, handler: ProtocolHandler<A>): void;
   /** Answers a datagram for which there is no port. */
-  portUnreachable(datagram: IncomingDatagram): void;
-  join(group: Ipv4Address, interfaceName?: string): void;
-  leave(group: Ipv4Address, interfaceName?: string): void;
+  portUnreachable(datagram: IncomingDatagram<A>): void;
+  join(group: A, interfaceName?: string): void;
+  leave(group: A, interfaceName?: string): void;
 }

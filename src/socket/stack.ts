@@ -6,6 +6,7 @@ import type { TcpEvent } from '../transport/tcp/types.ts';
 import type { UdpLayer } from '../transport/udp/layer.ts';
 import { formatIpv4, type Ipv4Address, parseIpv4 } from '../wire/address.ts';
 import { ICMP, icmpName, UNREACHABLE } from '../wire/icmp.ts';
+import { formatIp, parseIp } from '../wire/ip-address.ts';
 import { NetworkError } from './errors.ts';
 import type {
   ByteSocket,
@@ -33,8 +34,8 @@ export class StackNetwork implements Network {
   }
 
   connect(to: ConnectRequest, handler: SocketHandler): ByteSocket {
-    const remoteAddress = parseIpv4(to.address);
-    if (remoteAddress === undefined) return this.failedSocket(to, handler, 'EINVAL', 'not an IPv4 address');
+    const remoteAddress = parseIp(to.address);
+    if (remoteAddress === undefined) return this.failedSocket(to, handler, 'EINVAL', 'not an IP address');
     const settings = to.noDelay === undefined ? {} : { noDelay: to.noDelay };
     const endpoint = this.tcp.connect({ remoteAddress, remotePort: to.port, settings });
     if (typeof endpoint === 'string') return this.failedSocket(to, handler, FAILURES[endpoint], endpoint);
@@ -133,8 +134,8 @@ class StackSocket implements ByteSocket {
     this.endpoint = endpoint;
     this.scheduler = scheduler;
     this.handler = handler;
-    this.local = { address: formatIpv4(endpoint.localAddress), port: endpoint.localPort };
-    this.remote = { address: formatIpv4(endpoint.remoteAddress), port: endpoint.remotePort };
+    this.local = { address: formatIp(endpoint.localAddress), port: endpoint.localPort };
+    this.remote = { address: formatIp(endpoint.remoteAddress), port: endpoint.remotePort };
     endpoint.onEvent = event => this.event(event);
   }
 

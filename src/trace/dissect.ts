@@ -7,7 +7,8 @@ import { findHeadEnd, parseRequestHead, parseResponseHead } from '../wire/http1.
 import { icmp, icmpLayoutFor, icmpName, isIcmpError } from '../wire/icmp.ts';
 import { checkIpv4, ipv4, ipv4HeaderLength, PROTOCOL, parseIpv4Options } from '../wire/ipv4.ts';
 import { type Reader, RecordingReader, type Span } from '../wire/reader.ts';
-import { flagNames, parseTcpOptions, Segment, tcp } from '../wire/tcp.ts';
+import { flagNames, Segment, tcp } from '../wire/tcp.ts';
+import { parseTcpOptions } from '../wire/tcp-options.ts';
 import { udp } from '../wire/udp.ts';
 
 /** The layers from the outside in. Their ranges follow one another and cover the frame. Never throws. */

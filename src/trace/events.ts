@@ -33,7 +33,7 @@ export interface DropEvent {
   kind: 'drop';
   time: Instant;
   host: string;
-  layer: 'link' | 'arp' | 'ipv4' | 'icmp' | 'udp' | 'tcp' | 'nat' | 'dns';
+  layer: 'link' | 'arp' | 'ipv4' | 'ipv6' | 'icmp' | 'udp' | 'tcp' | 'nat' | 'dns';
   reason: string;
 }
 

@@ -4,7 +4,7 @@
  */
 import { assert } from '../base/assert.ts';
 
-/** Room for Ethernet (14) + IPv4 with options (60); TCP and UDP reckon their own headers on top. */
+/** Room for Ethernet (14) + IPv4 with options (60) or IPv6 (40); TCP and UDP reckon their own headers on top. */
 export const HEADROOM = 14 + 60;
 
 export class Packet {

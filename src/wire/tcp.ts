@@ -1,9 +1,9 @@
 /** TCP segments: the header of RFC 9293 §3.1 and the options of RFC 9293, 7323 and 2018. */
-import { hex } from '../base/bytes.ts';
 import type { SeqRange } from '../base/ranges.ts';
 import { seqAdd } from '../base/seq32.ts';
 import { asHex, bits, layout, u16, u32 } from './layout.ts';
 import { Malformed, Reader } from './reader.ts';
+import { type OptionOrder, parseTcpOptions, writeTcpOptions } from './tcp-options.ts';
 
 export const FIN = 0x01;
 export const SYN = 0x02;
@@ -47,21 +47,18 @@ export const tcp = layout('TCP', 20, {
   urgentPointer: u16(),
 });
 
-export const OPTION = {
-  end: 0,
-  noOperation: 1,
-  mss: 2,
-  windowScale: 3,
-  sackPermitted: 4,
-  sack: 5,
-  timestamps: 8,
-} as const;
-
 export interface UnknownOption {
   kind: number;
   data: Uint8Array;
 }
 
+/** RFC 9768 §3.2.3: 24-bit counts of the bytes that came with each codepoint. */
+export interface AccEcnField {
+  name: 'e0b' | 'e1b' | 'ceb';
+  value: number;
+}
+
+const NO_ACC_ECN: readonly AccEcnField[] = [];
 const NO_SACK: readonly SeqRange[] = [];
 const NO_UNKNOWN: readonly UnknownOption[] = [];
 
@@ -87,7 +84,15 @@ export class Segment {
   tsVal = 0;
   tsEcr = 0;
   sack: readonly SeqRange[] = NO_SACK;
+  /** RFC 7413: a cookie, or no bytes to ask for one. `experimental`: under the number of RFC 6994. */
+  fastOpen: Uint8Array | undefined;
+  fastOpenExperimental = false;
+  /** RFC 9768 §3.2.3: counts of bytes, in the order in which they stand. */
+  accEcn: readonly AccEcnField[] = NO_ACC_ECN;
   unknownOptions: readonly UnknownOption[] = NO_UNKNOWN;
+  order: OptionOrder = 'aligned';
+  /** The ECN field of the IP header (RFC 3168 §5), not on TCP's part of the wire. */
+  ecn = 0;
   payload: Uint8Array | undefined;
   /** Bytes of data. */
   length = 0;
@@ -106,110 +111,6 @@ export class Segment {
   /** The first sequence number behind the segment. */
   get end(): number {
     return seqAdd(this.seq, this.sequenceLength);
-  }
-}
-
-/** Bytes of the options as `writeTcpOptions` writes them, a multiple of four. */
-export function tcpOptionsLength(segment: Segment): number {
-  let length = 0;
-  if (segment.mss >= 0) length += 4;
-  if (segment.sackPermitted) length += segment.hasTimestamps ? 2 : 4;
-  if (segment.hasTimestamps) length += segment.sackPermitted ? 10 : 12;
-  if (segment.windowScale >= 0) length += 4;
-  if (segment.sack.length > 0) length += 4 + segment.sack.length * 8;
-  for (const option of segment.unknownOptions) length += 2 + option.data.length;
-  return (length + 3) & ~3;
-}
-
-/**
- * The order and padding that most stacks use: MSS, SACK permitted with timestamps filling two words and a half
- * together, window scale behind a NOP; NOP NOP timestamps and NOP NOP SACK otherwise (RFC 7323 appendix A).
- */
-export function writeTcpOptions(segment: Segment, bytes: Uint8Array, start: number): void {
-  let at = start;
-  const put = (...values: number[]): void => {
-    for (const value of values) bytes[at++] = value;
-  };
-  const put32 = (value: number): void => put(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
-  if (segment.mss >= 0) put(OPTION.mss, 4, segment.mss >> 8, segment.mss & 255);
-  if (segment.sackPermitted) {
-    if (!segment.hasTimestamps) put(OPTION.noOperation, OPTION.noOperation);
-    put(OPTION.sackPermitted, 2);
-  }
-  if (segment.hasTimestamps) {
-    if (!segment.sackPermitted) put(OPTION.noOperation, OPTION.noOperation);
-    put(OPTION.timestamps, 10);
-    put32(segment.tsVal);
-    put32(segment.tsEcr);
-  }
-  if (segment.windowScale >= 0) put(OPTION.noOperation, OPTION.windowScale, 3, segment.windowScale);
-  if (segment.sack.length > 0) {
-    put(OPTION.noOperation, OPTION.noOperation, OPTION.sack, 2 + segment.sack.length * 8);
-    for (const block of segment.sack) {
-      put32(block.start);
-      put32(block.end);
-    }
-  }
-  for (const option of segment.unknownOptions) {
-    put(option.kind, option.data.length + 2);
-    bytes.set(option.data, at);
-    at += option.data.length;
-  }
-  while ((at - start) % 4 !== 0) put(OPTION.end);
-}
-
-const OPTION_NAMES: Record<number, string> = {
-  2: 'maximum segment size',
-  3: 'window scale',
-  4: 'SACK permitted',
-  5: 'SACK',
-  8: 'timestamps',
-};
-
-/**
- * RFC 9293 §3.1: MUST-5..7: options may begin on any byte, unknown ones are passed over by their length; an illegal
- * length is treated as malformed (MUST-7: "MUST be prepared to handle an illegal option length").
- */
-export function parseTcpOptions(reader: Reader, segment: Segment): void {
-  while (reader.left > 0 && reader.ok) {
-    const kind = reader.bytes[reader.at];
-    if (kind === OPTION.end) {
-      reader.view(reader.left, 'end of options');
-    } else if (kind === OPTION.noOperation) {
-      reader.u8('no operation');
-    } else {
-      reader.group(OPTION_NAMES[kind] ?? `option ${kind}`, () => parseTcpOption(reader, segment, kind));
-    }
-  }
-}
-
-function parseTcpOption(reader: Reader, segment: Segment, kind: number): void {
-  const start = reader.at;
-  reader.u8('kind');
-  const length = reader.u8('length');
-  if (!reader.ok || length < 2 || start + length > reader.end) {
-    reader.fail('tcp-option-length', start);
-    return;
-  }
-  if (kind === OPTION.mss && length === 4) {
-    segment.mss = reader.u16('mss');
-  } else if (kind === OPTION.windowScale && length === 3) {
-    segment.windowScale = reader.u8('shift');
-  } else if (kind === OPTION.sackPermitted && length === 2) {
-    segment.sackPermitted = true;
-  } else if (kind === OPTION.timestamps && length === 10) {
-    segment.hasTimestamps = true;
-    segment.tsVal = reader.u32('TSval');
-    segment.tsEcr = reader.u32('TSecr');
-  } else if (kind === OPTION.sack && length > 2 && length % 8 === 2) {
-    const blocks: SeqRange[] = [];
-    for (let n = 0; n < (length - 2) / 8; n++) {
-      blocks.push({ start: reader.u32('left edge'), end: reader.u32('right edge') });
-    }
-    segment.sack = blocks;
-  } else {
-    const data = reader.view(length - 2, 'data', bytes => hex(bytes, ' '));
-    segment.unknownOptions = [...segment.unknownOptions, { kind, data }];
   }
 }
 

@@ -287,6 +287,8 @@ test('RFC 5927: a forged "fragmentation needed" that is not in flight is not bel
   const forged = {
     type: 3,
     code: 4,
+    meaning: 'too-big' as const,
+    name: 'fragmentation needed',
     mtu: 600,
     reporter: 1,
     source: ip('10.0.0.1'),

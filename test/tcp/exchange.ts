@@ -12,8 +12,9 @@ import { type Instant, ms } from '../../src/base/instant.ts';
 import { seqAdd } from '../../src/base/seq32.ts';
 import { reno } from '../../src/transport/tcp/congestion/reno.ts';
 import { TcpConnection } from '../../src/transport/tcp/connection.ts';
+import { RFC_PROFILE } from '../../src/transport/tcp/profiles.ts';
 import type { State } from '../../src/transport/tcp/state.ts';
-import { TCP_DEFAULTS, type TcpEvent, type TcpSettings } from '../../src/transport/tcp/types.ts';
+import type { TcpEvent, TcpSettings } from '../../src/transport/tcp/types.ts';
 import { ACK, CWR, ECE, FIN, PSH, RST, Segment, SYN, URG } from '../../src/wire/tcp.ts';
 
 const LETTERS: readonly [string, number][] = [
@@ -67,10 +68,13 @@ export class Exchange {
     this.window = window;
     this.machine = new TcpConnection({
       settings: {
-        ...TCP_DEFAULTS,
+        ...RFC_PROFILE,
         timestamps: false,
         windowScaling: false,
         congestionControl: reno,
+        rack: false,
+        tailLossProbe: false,
+        ecn: 'off',
         noDelay: true,
         ...settings,
       },
@@ -96,12 +100,12 @@ export class Exchange {
   }
 
   open(): void {
-    this.machine.open();
+    this.machine.open(this.now);
     this.drain();
   }
 
   accept(line: string): void {
-    this.machine.accept(this.parse(line));
+    this.machine.accept(this.now, this.parse(line));
     this.drain();
   }
 
@@ -112,7 +116,7 @@ export class Exchange {
   }
 
   close(): void {
-    this.machine.close();
+    this.machine.close(this.now);
     this.drain();
   }
 
@@ -122,7 +126,7 @@ export class Exchange {
   }
 
   abort(): void {
-    this.machine.abort();
+    this.machine.abort(this.now);
     this.drain();
   }
 
@@ -130,7 +134,7 @@ export class Exchange {
   reads(length: number): void {
     let left = length;
     while (left > 0) {
-      const bytes = this.machine.read(left);
+      const bytes = this.machine.read(this.now, left);
       assert.ok(bytes !== undefined, `${left} more bytes should be readable`);
       for (const byte of bytes) assert.equal(byte, pattern(this.readOffset++), 'a byte is not in its place');
       left -= bytes.length;

@@ -29,6 +29,11 @@ exchange('RFC 6582 §3.2: without SACK, three duplicates, and each partial ACK n
   t.sends('. 2001:3001(1000) ack 1');
   t.gets('. 1:1(0) ack 6001');
   t.silent();
+  // Only what is beyond the recovery ends it, lest its duplicates begin another (§3.2 step 1).
+  assert.deepEqual(t.decisions, ['fast-retransmit']);
+  t.write(1000);
+  t.ignoreSent();
+  t.gets('. 1:1(0) ack 7001');
   assert.deepEqual(t.decisions, ['fast-retransmit', 'recovered']);
 });
 
@@ -50,10 +55,10 @@ exchange('RFC 5681 §3.2: recovery halves the window', () => {
   const t = established();
   t.write(10_000);
   t.ignoreSent();
-  const before = t.machine.sender.congestion.cwnd;
-  assert.equal(before, 10_000, 'RFC 6928: ten segments');
+  const before = t.machine.sender.recovery.window.cwnd;
+  assert.equal(before, 10, 'RFC 6928: ten segments');
   t.gets('. 1:1(0) ack 1 <sack 1001:4001>');
-  assert.equal(t.machine.sender.congestion.cwnd, 5000);
+  assert.equal(t.machine.sender.recovery.window.ssthresh, 5);
 });
 
 exchange(
@@ -64,11 +69,11 @@ exchange(
     t.sends(...four);
     t.after(seconds(1));
     t.sends('. 1:1001(1000) ack 1');
-    assert.equal(t.machine.sender.congestion.cwnd, 1000);
-    assert.equal(t.machine.sender.congestion.ssthresh, 2000);
+    assert.equal(t.machine.sender.recovery.window.cwnd, 1);
+    assert.equal(t.machine.sender.recovery.window.ssthresh, 2);
     t.after(seconds(2));
     t.sends('. 1:1001(1000) ack 1');
-    assert.equal(t.machine.sender.congestion.ssthresh, 2000, 'held when the same segment times out again');
+    assert.equal(t.machine.sender.recovery.window.ssthresh, 2, 'held when the same segment times out again');
     t.gets('. 1:1(0) ack 1001');
     t.sends('. 1001:2001(1000) ack 1', '. 2001:3001(1000) ack 1');
     t.gets('. 1:1(0) ack 4001');
@@ -118,7 +123,7 @@ exchange('RFC 5681 §3.1: slow start doubles a window, congestion avoidance adds
   t.write(60_000);
   t.sends('. 1:1001(1000) ack 1', '. 1001:2001(1000) ack 1');
   t.gets('. 1:1(0) ack 1001', '. 1:1(0) ack 2001');
-  assert.equal(t.machine.sender.congestion.cwnd, 4000);
+  assert.equal(t.machine.sender.recovery.window.cwnd, 4);
   assert.equal(t.ignoreSent().length, 4);
 });
 
@@ -128,10 +133,10 @@ exchange('RFC 5681 §4.1: after an idle time the window starts again', () => {
     t.write(4000);
     t.gets(`. 1:1(0) ack ${n * 4000 + 2001}`, `. 1:1(0) ack ${n * 4000 + 4001}`);
   }
-  assert.ok(t.machine.sender.congestion.cwnd > 4000);
+  assert.ok(t.machine.sender.recovery.window.cwnd > 4);
   t.after(seconds(10));
   t.write(1000);
-  assert.equal(t.machine.sender.congestion.cwnd, 2000);
+  assert.equal(t.machine.sender.recovery.window.cwnd, 2);
 });
 
 exchange('RFC 2018 §8: a receiver that takes its SACKs back gets everything again after a timeout', () => {
@@ -153,9 +158,9 @@ exchange('RFC 1191 §6.5: a smaller path MTU cuts what is out, without blaming c
   const t = established();
   t.write(2000);
   t.ignoreSent();
-  const { cwnd } = t.machine.sender.congestion;
-  t.machine.pathMssChanged(600);
+  const { cwnd } = t.machine.sender.recovery.window;
+  t.machine.pathMssChanged(t.now, 600);
   t.gets('. 1:1(0) ack 1 win 32768');
-  t.sends('. 1:601(600) ack 1', '. 601:1001(400) ack 1', '. 1001:1601(600) ack 1', 'P. 1601:2001(400) ack 1');
-  assert.ok(t.machine.sender.congestion.cwnd >= Math.min(cwnd, 6000));
+  t.sends('. 1:601(600) ack 1', '. 601:1201(600) ack 1', '. 1201:1801(600) ack 1', 'P. 1801:2001(200) ack 1');
+  assert.ok(t.machine.sender.recovery.window.cwnd >= Math.min(cwnd, 6));
 });

@@ -31,7 +31,8 @@ import {
 } from '../../src/wire/ipv4.ts';
 import { HEADROOM, Packet } from '../../src/wire/packet.ts';
 import { Malformed, Reader } from '../../src/wire/reader.ts';
-import { decodeTcp, Segment, tcp, tcpOptionsLength, writeTcpHeader } from '../../src/wire/tcp.ts';
+import { decodeTcp, Segment, tcp, writeTcpHeader } from '../../src/wire/tcp.ts';
+import { tcpOptionsLength } from '../../src/wire/tcp-options.ts';
 import { checkUdp, prependUdp, udp } from '../../src/wire/udp.ts';
 import { record } from '../lib/arbitrary.ts';
 import { assertTiles } from '../lib/spans.ts';

@@ -1,21 +1,26 @@
 /**
  * One end of a TCP connection, sans I/O: segments, user calls and the time go in; segments, events and a deadline come
- * out. After every input the driver (layer.ts) drains `nextSegment` and `nextEvent` and looks at `deadline`.
+ * out. After every input the driver (endpoint.ts) drains `nextSegment` and `nextEvent` and looks at `deadline`.
  *
  *   segment-arrives.ts  what each arriving segment does (RFC 9293 §3.10.7)
  *   sender.ts           what may be sent;  receiver.ts  what was received and when to acknowledge it
+ *   timers.ts           what a deadline that has passed does
  *   state.ts            which changes of state there are
  */
 import { assert } from '../../base/assert.ts';
-import { type Instant, seconds } from '../../base/instant.ts';
-import { type Seq, seqLt } from '../../base/seq32.ts';
-import { ACK, RST, Segment, SYN } from '../../wire/tcp.ts';
-import { Deadlines, type Purpose } from './deadlines.ts';
+import { type Duration, type Instant, seconds } from '../../base/instant.ts';
+import { type Seq, seqAdd, seqLt, seqMax } from '../../base/seq32.ts';
+import { ACK, CWR, ECE, RST, Segment, SYN } from '../../wire/tcp.ts';
+import { Deadlines } from './deadlines.ts';
+import { Ecn } from './ecn.ts';
+import { FastOpenSide } from './fast-open-side.ts';
+import { PathProbe } from './path-probe.ts';
 import { Receiver } from './receiver.ts';
 import { segmentArrives } from './segment-arrives.ts';
-import { Sender } from './sender.ts';
+import { Sender, type SenderHost, type WriteOptions } from './sender.ts';
 import { isLegal, isSynchronized, mayWrite, type State } from './state.ts';
 import { Tcb } from './tcb.ts';
+import { timedOut } from './timers.ts';
 import type { TcpErrorCode, TcpEvent, TcpObserver, TcpSettings } from './types.ts';
 
 /** RFC 5961 §7: at most this many challenge ACKs in five seconds. */
@@ -32,40 +37,51 @@ export interface TcpConnectionOptions {
   observer?: TcpObserver;
 }
 
-export class TcpConnection {
+export class TcpConnection implements SenderHost {
   readonly tcb = new Tcb();
   readonly settings: TcpSettings;
   readonly deadlines = new Deadlines();
   readonly receiver: Receiver;
   readonly sender: Sender;
+  readonly ecn = new Ecn();
+  readonly fastOpen: FastOpenSide;
+  readonly pathProbe: PathProbe;
   observer: TcpObserver | undefined;
   readonly localMss: number;
   /** Opened passively: a RST in SYN_RCVD is then no error of the user's (RFC 9293 §3.10.7.4, second). */
   passive = false;
   /** The user has gone: data that still arrives is answered with a RST (RFC 9293 §3.6.1). */
   orphaned = false;
+  /** The user will not read any more, and may still write. */
+  readShut = false;
   /** An ICMP error that does not end the connection, but says why it may time out (RFC 9293 §3.9.2.2). */
   softError: { code: TcpErrorCode; why: string } | undefined;
+  keepAlivesUnanswered = 0;
+  /** When the other end was heard last. */
+  lastHeardAt: Instant = 0;
+  openedAt: Instant = 0;
+  segmentsReceived = 0;
   private readonly iss: Seq;
   private readonly pending: Segment[] = [];
   private readonly events: TcpEvent[] = [];
-  private blockedWriter = false;
   private endTold = false;
   private closeDue = false;
-  private keepAlivesUnanswered = 0;
   private challengesLeft = CHALLENGES;
   private challengesSince: Instant = Number.NEGATIVE_INFINITY;
+  private lastChallenge: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(options: TcpConnectionOptions) {
     this.settings = options.settings;
     this.iss = options.iss;
     this.localMss = options.localMss;
     this.observer = options.observer;
-    this.tcb.tsOffset = options.tsOffset ?? 0;
+    this.tcb.tsOffset = this.settings.timestampOffsets ? (options.tsOffset ?? 0) : 0;
     this.tcb.pathMss = options.pathMss ?? options.localMss;
     this.tcb.peerMss = options.localMss;
-    this.receiver = new Receiver(this.tcb, this.settings, this.deadlines);
+    this.receiver = new Receiver(this.tcb, this.settings, this.deadlines, this.advertisedMss, () => this.sender.rtt);
     this.sender = new Sender(this);
+    this.fastOpen = new FastOpenSide(this);
+    this.pathProbe = new PathProbe(this);
   }
 
   get state(): State {
@@ -76,56 +92,78 @@ export class TcpConnection {
     return this.deadlines.earliest;
   }
 
-  // --- user calls (RFC 9293 §3.9.1)
-
-  /** Active OPEN. */
-  open(): void {
-    assert(this.state === 'CLOSED', 'OPEN of a connection that exists');
-    this.setState('SYN_SENT', 'active OPEN');
-    this.sender.open(this.iss);
+  /** Our MSS option: the link's, or less where the user wants less. */
+  get advertisedMss(): number {
+    const { maxSegment } = this.settings;
+    return maxSegment > 0 ? Math.min(maxSegment, this.localMss) : this.localMss;
   }
 
-  /** A SYN has come to a listener, which made this connection for it. */
-  accept(syn: Segment): void {
+  // --- user calls (RFC 9293 §3.9.1)
+
+  /** Active OPEN; `early` is data for the SYN, as far as Fast Open lets it. */
+  open(now: Instant, early?: Uint8Array): void {
+    assert(this.state === 'CLOSED', 'OPEN of a connection that exists');
+    this.openedAt = now;
+    this.setState('SYN_SENT', 'active OPEN');
+    this.sender.open(this.iss);
+    if (early !== undefined) this.sender.write(now, early);
+    this.sender.sendSyn(now, SYN | this.ecnOfSyn);
+    this.fastOpen.sendEarlyData(now);
+  }
+
+  private get ecnOfSyn(): number {
+    const { ecn } = this.settings;
+    return ecn === 'accurate' ? 0x100 | CWR | ECE : ecn === 'on' ? CWR | ECE : 0;
+  }
+
+  /** A SYN has come to a listener, which made this connection for it. `codepoint`: the ECN field it came with. */
+  accept(now: Instant, syn: Segment): void {
     this.passive = true;
+    this.openedAt = now;
+    this.lastHeardAt = now;
     this.setState('LISTEN', 'passive OPEN');
     this.agree(syn);
+    this.tcb.tsRecentAt = now;
+    this.ecn.asked(syn.flags, this.settings.ecn, syn.ecn);
     this.receiver.open(syn.seq);
     this.setState('SYN_RCVD', 'SYN arrives');
     this.sender.open(this.iss);
     this.takeWindowOfSyn(syn);
+    this.fastOpen.synArrived(now, syn);
+    this.sender.sendSyn(now, SYN | ACK | this.ecn.synAckFlags);
   }
 
   /** The ACK of a SYN that was answered with a cookie: `syn` is what the cookie says the SYN was. */
-  acceptCookie(syn: Segment): void {
+  acceptCookie(now: Instant, syn: Segment): void {
     this.passive = true;
+    this.openedAt = now;
     this.setState('LISTEN', 'passive OPEN');
     this.agree(syn);
+    this.tcb.tsRecentAt = now;
     this.receiver.open(syn.seq);
-    this.receiver.offerWindow(0);
+    this.receiver.offerInitial();
     this.setState('SYN_RCVD', 'SYN arrives');
     this.sender.openBehindSyn(this.iss);
     this.takeWindowOfSyn(syn);
   }
 
   /** Takes what the send buffer has room for; 'writable' follows when a write was not taken whole. */
-  write(now: Instant, bytes: Uint8Array): number {
+  write(now: Instant, bytes: Uint8Array, options?: WriteOptions): number {
     if (!mayWrite(this.state) || this.sender.finRequested) return 0;
-    const taken = this.sender.write(bytes);
-    if (taken < bytes.length) this.blockedWriter = true;
-    this.refreshKeepAlive(now);
+    const taken = this.sender.write(now, bytes, options);
+    if (this.state !== 'SYN_SENT') this.refreshKeepAlive(now);
     return taken;
   }
 
-  read(max = Number.POSITIVE_INFINITY): Uint8Array | undefined {
-    const bytes = this.receiver.read(max);
+  read(now: Instant, max = Number.POSITIVE_INFINITY): Uint8Array | undefined {
+    const bytes = this.receiver.read(now, max);
     if (bytes !== undefined) this.receiver.considerWindowUpdate();
     this.tellEnd();
     return bytes;
   }
 
   /** CLOSE: no more will be written. What was written is sent first; reading goes on (half-close). */
-  close(): void {
+  close(now: Instant): void {
     if (this.sender.finRequested) return;
     switch (this.state) {
       case 'CLOSED':
@@ -135,11 +173,11 @@ export class TcpConnection {
         return this.finish('CLOSE');
       case 'SYN_RCVD':
       case 'ESTABLISHED':
-        this.sender.finRequested = true;
-        return this.setState('FIN_WAIT_1', 'CLOSE');
+        this.setState('FIN_WAIT_1', 'CLOSE');
+        return this.sender.close(now);
       case 'CLOSE_WAIT':
-        this.sender.finRequested = true;
-        return this.setState('LAST_ACK', 'CLOSE');
+        this.setState('LAST_ACK', 'CLOSE');
+        return this.sender.close(now);
       default:
         return;
     }
@@ -149,39 +187,55 @@ export class TcpConnection {
   release(now: Instant): void {
     this.orphaned = true;
     // RFC 9293 §3.6.1 and RFC 2525 §2.17: unread data was not delivered, and the other end must not think it was.
-    if (this.receiver.readable > 0) return this.abort('closed with unread data');
+    if (this.receiver.readable > 0) return this.abort(now, 'closed with unread data');
     const { linger } = this.settings;
-    if (linger === 0) return this.abort('closed with a linger time of zero');
-    this.close();
+    if (linger === 0) return this.abort(now, 'closed with a linger time of zero');
+    this.close(now);
     if (linger !== undefined && this.state !== 'CLOSED') this.deadlines.set('linger', now + linger);
     if (this.state === 'FIN_WAIT_2') this.deadlines.set('finWait2', now + this.settings.finWait2);
   }
 
   /** ABORT: a RST in all states in which the other end knows of us (RFC 9293 §3.10.5). */
-  abort(why = 'ABORT'): void {
-    const known = isSynchronized(this.state) && this.state !== 'TIME_WAIT';
-    if (known || this.state === 'SYN_RCVD') this.pending.push(this.reset(this.tcb.sndNxt, undefined));
+  abort(now: Instant, why = 'ABORT'): void {
+    if (this.knownToPeer) this.pending.push(this.resetSegment(now));
     this.finish(why);
+  }
+
+  private get knownToPeer(): boolean {
+    return (isSynchronized(this.state) && this.state !== 'TIME_WAIT') || this.state === 'SYN_RCVD';
   }
 
   // --- the network
 
   segmentArrives(now: Instant, segment: Segment): void {
     this.keepAlivesUnanswered = 0;
+    this.lastHeardAt = now;
+    this.segmentsReceived++;
+    this.tcb.lastEcho = segment.hasTimestamps ? segment.tsEcr : undefined;
     segmentArrives(this, now, segment);
-    this.refreshKeepAlive(now);
-    if (this.blockedWriter && this.sender.room * 3 > this.settings.sendBuffer) {
-      this.blockedWriter = false;
-      this.events.push({ type: 'writable' });
+    if (this.state !== 'CLOSED' && this.state !== 'SYN_SENT') {
+      this.sender.transmitter.push(now, 'nagle');
+      if (this.sender.outbox.length === 0) this.receiver.considerAck(now);
     }
+    this.refreshKeepAlive(now);
+    this.tellWritable();
+  }
+
+  tellWritable(): void {
+    const { sender } = this;
+    if (!sender.writerWaits) return;
+    if (sender.queue.pipe < sender.recovery.window.cwnd) sender.grow();
+    if (!sender.isWritable) return;
+    sender.writerWaits = false;
+    this.events.push({ type: 'writable' });
   }
 
   /** The path takes segments of at most `mss` bytes (without headers). */
-  pathMssChanged(mss: number): void {
+  pathMssChanged(now: Instant, mss: number): void {
     if (mss >= this.tcb.pathMss) return;
     this.tcb.pathMss = mss;
     this.observer?.decided('path-mtu', `segments of at most ${mss} bytes from now on`);
-    this.sender.pathMtuShrank();
+    this.sender.pathMtuShrank(now);
   }
 
   /** Deals with every deadline that has passed. */
@@ -189,76 +243,43 @@ export class TcpConnection {
     for (;;) {
       const purpose = this.deadlines.takeDue(now);
       if (purpose === undefined) return;
-      this.timedOut(now, purpose);
+      timedOut(this, now, purpose);
     }
   }
 
-  private timedOut(now: Instant, purpose: Purpose): void {
-    switch (purpose) {
-      case 'retransmit':
-        return this.retransmitTimeout(now);
-      case 'persist':
-        if (this.sender.unansweredProbes > this.settings.retries) return this.giveUp('no answer to window probes');
-        return this.sender.persistTimeout();
-      case 'delayedAck':
-        this.receiver.ackNow = true;
-        return;
-      case 'keepAlive':
-        return this.keepAliveTimeout(now);
-      case 'timeWait':
-        return this.finish('2 MSL have passed');
-      case 'finWait2':
-        return this.finish('nobody waits for the FIN');
-      case 'userTimeout':
-        return this.giveUp('USER TIMEOUT');
-      case 'linger':
-        return this.sender.finAcknowledged ? undefined : this.abort('the linger time has passed');
-    }
-  }
-
-  private retransmitTimeout(now: Instant): void {
-    if (this.sender.board.isEmpty) return;
-    const handshake = this.state === 'SYN_SENT' || this.state === 'SYN_RCVD';
-    const limit = handshake ? this.settings.synRetries : this.settings.retries;
-    if (this.sender.attempts >= limit) return this.giveUp(`no answer to ${limit + 1} transmissions`);
-    this.observer?.decided('rto', `nothing acknowledged for ${Math.round(this.sender.rtt.rto / 1e6)} ms`);
-    this.sender.retransmitTimeout(now);
-  }
-
-  private giveUp(why: string): void {
-    if (isSynchronized(this.state)) this.pending.push(this.reset(this.tcb.sndNxt, undefined));
+  giveUp(now: Instant, why: string): void {
+    if (isSynchronized(this.state) && this.settings.resetsOnTimeout) this.pending.push(this.resetSegment(now));
     const { code, why: cause } = this.softError ?? { code: 'ETIMEDOUT' as const, why };
     this.fail(code, this.softError === undefined ? why : `${why}; ${cause}`);
   }
 
-  /** RFC 9293 §3.8.4: off by default, an answered probe costs nothing, an unanswered one is not yet the end. */
-  private keepAliveTimeout(now: Instant): void {
-    const keepAlive = this.settings.keepAlive;
-    if (keepAlive === undefined || !isSynchronized(this.state)) return;
-    if (this.keepAlivesUnanswered >= keepAlive.count) return this.giveUp('no answer to keep-alive probes');
-    this.keepAlivesUnanswered++;
-    this.observer?.decided('keep-alive', `idle; probe ${this.keepAlivesUnanswered} of ${keepAlive.count}`);
-    // SEG.SEQ = SND.NXT - 1: unacceptable, so it must be answered.
-    this.pending.push(this.build(now, ACK, (this.tcb.sndNxt - 1) >>> 0));
-    this.deadlines.set('keepAlive', now + keepAlive.interval);
-  }
-
   private refreshKeepAlive(now: Instant): void {
-    const keepAlive = this.settings.keepAlive;
+    const { keepAlive } = this.settings;
     if (keepAlive !== undefined && isSynchronized(this.state) && this.state !== 'TIME_WAIT') {
       this.deadlines.set('keepAlive', now + keepAlive.idle);
     }
   }
 
+  /** SO_KEEPALIVE and its times were changed. */
+  keepAliveChanged(now: Instant): void {
+    if (this.settings.keepAlive === undefined) this.deadlines.clear('keepAlive');
+    else if (isSynchronized(this.state))
+      this.deadlines.set('keepAlive', Math.max(now, this.lastHeardAt + this.settings.keepAlive.idle));
+  }
+
   // --- output
 
   nextSegment(now: Instant): Segment | undefined {
-    const first = this.pending.shift();
+    const first = this.pending.shift() ?? this.sender.outbox.shift();
     if (first !== undefined) return first;
-    if (this.state === 'CLOSED') return undefined;
-    const segment = this.sender.next(now);
-    if (segment !== undefined) return segment;
-    return this.receiver.ackNow && this.state !== 'SYN_SENT' ? this.build(now, ACK, this.tcb.sndNxt) : undefined;
+    if (this.state === 'CLOSED' || this.state === 'SYN_SENT' || !this.receiver.ackNow) return undefined;
+    return this.build(now, ACK, this.acceptableSeq);
+  }
+
+  /** SND.NXT, or the edge of a window that has shrunk: what the other end will not find unacceptable. */
+  get acceptableSeq(): Seq {
+    const { tcb } = this;
+    return seqLt(tcb.sndWndEnd, tcb.sndNxt) ? seqMax(tcb.sndWndEnd, tcb.sndUna) : tcb.sndNxt;
   }
 
   /** Data that arrived before a RST or a last FIN is read first: 'error' and 'closed' wait for it. */
@@ -273,51 +294,82 @@ export class TcpConnection {
 
   /** Writes the data of a segment that `nextSegment` has just answered. */
   copyPayload(segment: Segment, target: Uint8Array, at: number): void {
-    if (segment.length > 0) this.sender.copy(segment.seq, segment.length, target, at);
+    if (segment.length > 0)
+      this.sender.copy(segment.flags & SYN ? seqAdd(segment.seq, 1) : segment.seq, segment.length, target, at);
   }
 
   /** A segment as this connection sends them: acknowledgement, window, timestamps, SACK, and on a SYN what we offer. */
   build(now: Instant, flags: number, seq: Seq): Segment {
     const { tcb, receiver, settings } = this;
     const segment = new Segment();
+    segment.order = settings.optionOrder;
     segment.seq = seq;
     segment.flags = flags;
     const isSyn = (flags & SYN) !== 0;
-    if (flags & ACK) segment.ack = tcb.rcvNxt;
-    if (isSyn) this.offerOptions(segment, (flags & ACK) !== 0);
+    const hasAck = (flags & ACK) !== 0;
+    if (hasAck) segment.ack = tcb.rcvNxt;
+    if (isSyn) this.offerOptions(segment, hasAck);
     // RFC 7323 §2.2: the window field of a SYN is never scaled.
-    if (isSyn && !(flags & ACK)) segment.window = Math.min(settings.receiveBuffer, 65535);
-    else segment.window = receiver.offerWindow(isSyn ? 0 : tcb.rcvScale);
-    if (tcb.timestampsOn || (isSyn && !(flags & ACK) && settings.timestamps)) {
+    if (!isSyn) segment.window = receiver.offerWindow(tcb.rcvScale);
+    else segment.window = hasAck ? receiver.offerInitial() : Math.min(receiver.window.initial(), 65535);
+    if (tcb.timestampsOn || (isSyn && !hasAck && settings.timestamps)) {
       segment.hasTimestamps = true;
       segment.tsVal = tcb.timestamp(now);
-      segment.tsEcr = flags & ACK ? tcb.tsRecent : 0;
+      segment.tsEcr = hasAck ? tcb.tsRecent : 0;
     }
-    if (flags & ACK && !isSyn) {
-      if (tcb.sackOn && (receiver.hasGap || receiver.hasDuplicate)) segment.sack = receiver.sackBlocks();
+    if (hasAck) {
+      if (!isSyn) {
+        if (tcb.sackOn && (receiver.hasGap || receiver.hasDuplicate)) segment.sack = receiver.sackBlocks();
+        segment.flags |= this.ecn.ackFlags;
+      }
+      receiver.acknowledged();
     }
-    if (flags & ACK) receiver.acknowledged();
     return segment;
   }
 
   private offerOptions(segment: Segment, answer: boolean): void {
     const { tcb, settings } = this;
-    segment.mss = this.localMss;
+    segment.mss = this.advertisedMss;
     // In an answer, only what the other end has offered (RFC 7323 §2.2, §3.2; RFC 2018 §2).
     if (answer ? tcb.scalingOn : settings.windowScaling) segment.windowScale = this.receiver.scale;
     segment.sackPermitted = answer ? tcb.sackOn : settings.sack;
+    this.fastOpen.offer(segment, answer);
   }
 
-  /** RFC 9293 §3.10.7.1: <SEQ=SEG.ACK><CTL=RST>, or <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>. */
-  reset(seq: Seq, ack: Seq | undefined): Segment {
-    const segment = new Segment();
-    segment.seq = seq;
+  get extraOptions(): number {
+    return this.receiver.sackLength;
+  }
+
+  get ecnOn(): boolean {
+    return this.ecn.state !== 'off';
+  }
+
+  get accurateEcn(): boolean {
+    return this.ecn.state === 'accurate';
+  }
+
+  get sendsEarly(): boolean {
+    return this.fastOpen.accepted;
+  }
+
+  dataSent(now: Instant): void {
+    this.receiver.policy.dataSent(now);
+  }
+
+  /** RFC 9293 §3.10.7.1: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>. */
+  private resetSegment(now: Instant): Segment {
+    const segment = this.build(now, RST | ACK, this.acceptableSeq);
     segment.flags = RST | ACK;
-    segment.ack = ack ?? this.tcb.rcvNxt;
+    segment.sack = [];
+    if (this.settings.windowRule === 'linux') segment.window = 0;
     return segment;
   }
 
-  // --- for segment-arrives.ts
+  // --- for segment-arrives.ts and timers.ts
+
+  sendReset(now: Instant): void {
+    this.pending.push(this.resetSegment(now));
+  }
 
   send(segment: Segment): void {
     this.pending.push(segment);
@@ -340,8 +392,12 @@ export class TcpConnection {
   enterTimeWait(now: Instant, cause: string): void {
     this.setState('TIME_WAIT', cause);
     this.deadlines.clearAll();
-    this.deadlines.set('timeWait', now + 2 * this.settings.msl);
+    this.deadlines.set('timeWait', now + this.timeWait);
     this.closeDue = true;
+  }
+
+  get timeWait(): Duration {
+    return this.settings.timeWait ?? 2 * this.settings.msl;
   }
 
   enterFinWait2(now: Instant): void {
@@ -352,14 +408,14 @@ export class TcpConnection {
   /** The options of a SYN (RFC 7323 §1.3: each is in use only when both SYNs carry it). */
   agree(syn: Segment): void {
     const { tcb, settings } = this;
-    tcb.peerMss = syn.mss >= 0 ? Math.max(syn.mss, 64) : 536;
+    const offered = syn.mss >= 0 ? Math.max(syn.mss, 64) : 536;
+    tcb.peerMss = settings.maxSegment > 0 ? Math.min(offered, settings.maxSegment) : offered;
     tcb.timestampsOn = settings.timestamps && syn.hasTimestamps;
     tcb.sackOn = settings.sack && syn.sackPermitted;
     tcb.scalingOn = settings.windowScaling && syn.windowScale >= 0;
     tcb.sndScale = tcb.scalingOn ? Math.min(syn.windowScale, 14) : 0; // RFC 7323 §2.3: more than 14 counts as 14
     tcb.rcvScale = tcb.scalingOn ? this.receiver.scale : 0;
     if (tcb.timestampsOn) tcb.tsRecent = syn.tsVal;
-    this.sender.mssChanged();
   }
 
   takeWindowOfSyn(syn: Segment): void {
@@ -367,18 +423,44 @@ export class TcpConnection {
     tcb.sndWnd = syn.window;
     tcb.maxSndWnd = syn.window;
     tcb.sndWl1 = syn.seq;
-    tcb.sndWl2 = syn.ack;
+    // A SYN without an ACK acknowledges nothing of ours yet: whatever comes is newer.
+    tcb.sndWl2 = syn.flags & ACK ? syn.ack : tcb.iss;
+  }
+
+  /** Both ends know of each other: estimates begin. */
+  established(now: Instant): void {
+    const { tcb, receiver, sender, settings } = this;
+    const fullSize = Math.max(88, Math.min(536, tcb.mss, receiver.window.capacity >> 1));
+    receiver.established(this.advertisedMss - (tcb.timestampsOn ? 12 : 0), fullSize);
+    sender.established(now);
+    this.pathProbe.begin(now);
+    if (settings.keepAlive !== undefined) this.deadlines.set('keepAlive', now + settings.keepAlive.idle);
   }
 
   /** RFC 5961 §3-5: an ACK that a genuine other end can answer and a blind attacker cannot; limited (§7). */
   challengeAck(now: Instant, why: string): void {
-    if (now - this.challengesSince >= seconds(5)) {
-      this.challengesSince = now;
-      this.challengesLeft = CHALLENGES;
+    const { challengeInterval } = this.settings;
+    if (challengeInterval > 0) {
+      if (now - this.lastChallenge < challengeInterval) return;
+      this.lastChallenge = now;
+    } else {
+      if (now - this.challengesSince >= seconds(5)) {
+        this.challengesSince = now;
+        this.challengesLeft = CHALLENGES;
+      }
+      if (this.challengesLeft-- <= 0) return;
     }
-    if (this.challengesLeft-- <= 0) return;
     this.observer?.decided('challenge-ack', why);
-    this.pending.push(this.build(now, ACK, this.tcb.sndNxt));
+    this.pending.push(this.build(now, ACK, this.acceptableSeq));
+  }
+
+  /** An unacceptable segment deserves an acknowledgement, but not more often than this. */
+  mayAnswerUnacceptable(now: Instant): boolean {
+    const { challengeInterval } = this.settings;
+    if (challengeInterval === 0) return true;
+    if (now - this.lastChallenge < challengeInterval) return false;
+    this.lastChallenge = now;
+    return true;
   }
 
   fail(code: TcpErrorCode, why: string): void {
@@ -407,7 +489,6 @@ export class TcpConnection {
   invariants(): string | undefined {
     if (this.state === 'CLOSED')
       return this.deadline === Number.POSITIVE_INFINITY ? undefined : 'a timer outlives CLOSED';
-    if (seqLt(this.tcb.sndMax, this.tcb.sndNxt)) return 'SND.NXT is beyond SND.MAX';
     return this.sender.check() ?? this.receiver.check();
   }
 }

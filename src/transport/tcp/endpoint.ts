@@ -3,22 +3,25 @@
  * drains segments, then events, and re-arms the timer; this is the only place where a connection touches either.
  */
 
-import { finishChecksum, pseudoHeaderSum, sumWords } from '../../base/checksum.ts';
+import { finishChecksum, sumWords } from '../../base/checksum.ts';
 import { type Instant, NEVER } from '../../base/instant.ts';
 import type { Timer } from '../../base/scheduler.ts';
 import type { InternetLayer, SendFailure } from '../../internet/types.ts';
 import type { Context } from '../../trace/events.ts';
-import { formatIpv4, type Ipv4Address } from '../../wire/address.ts';
+import { addressSum, formatEnd, formatIp, type IpAddress, isIpv6 } from '../../wire/ip-address.ts';
 import { PROTOCOL } from '../../wire/ipv4.ts';
 import { HEADROOM, Packet } from '../../wire/packet.ts';
-import { RST, type Segment, SYN, tcp, tcpOptionsLength, writeTcpHeader } from '../../wire/tcp.ts';
+import { RST, type Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
+import { tcpOptionsLength } from '../../wire/tcp-options.ts';
 import { TcpConnection } from './connection.ts';
+import { type TcpInfo, tcpInfo } from './info.ts';
 import type { FourTuple } from './isn.ts';
+import type { WriteOptions } from './sender.ts';
 import type { State } from './state.ts';
 import type { TcpEvent, TcpObserver, TcpSettings } from './types.ts';
 
 /** IP and TCP headers without options: what an MTU and an MSS differ by (RFC 6691). */
-export const HEADERS = 40;
+export const headersTo = (address: IpAddress): number => (isIpv6(address) ? 60 : 40);
 
 export interface EndpointOptions extends FourTuple {
   settings: TcpSettings;
@@ -27,15 +30,18 @@ export interface EndpointOptions extends FourTuple {
 }
 
 export class TcpEndpoint implements TcpObserver {
-  readonly localAddress: Ipv4Address;
+  readonly localAddress: IpAddress;
   readonly localPort: number;
-  readonly remoteAddress: Ipv4Address;
+  readonly remoteAddress: IpAddress;
   readonly remotePort: number;
   readonly connection: TcpConnection;
   /** Told of everything that concerns the user; set it before the next turn. */
   onEvent: (event: TcpEvent) => void = () => {};
+  /** SND.UNA has moved to here. */
+  onAcknowledged: (una: number) => void = () => {};
   /** The layer's: the connection is in CLOSED and may be forgotten. */
   onGone: () => void = () => {};
+  private readonly addressesSum: number;
   private readonly context: Context;
   private readonly ip: InternetLayer;
   private timer: Timer | undefined;
@@ -50,12 +56,14 @@ export class TcpEndpoint implements TcpObserver {
     this.localPort = options.localPort;
     this.remoteAddress = options.remoteAddress;
     this.remotePort = options.remotePort;
-    const pathMss = ip.mtuFor(options.remoteAddress) - HEADERS;
+    const headers = headersTo(options.remoteAddress);
+    const pathMss = ip.mtuFor(options.remoteAddress) - headers;
+    this.addressesSum = addressSum(options.localAddress) + addressSum(options.remoteAddress);
     this.connection = new TcpConnection({
       settings: options.settings,
       iss: options.iss,
       tsOffset: options.tsOffset,
-      localMss: Math.min(pathMss, 65535 - HEADERS),
+      localMss: Math.min(pathMss, 65535 - headers),
       pathMss,
       observer: this,
     });
@@ -65,32 +73,38 @@ export class TcpEndpoint implements TcpObserver {
     return this.context.scheduler.now();
   }
 
+  /** What there is to know of it now. */
+  info(): TcpInfo {
+    return tcpInfo(this.connection, this.now);
+  }
+
   get state(): State {
     return this.connection.state;
   }
 
   // --- user calls
 
-  open(): void {
-    this.connection.open();
+  /** `early`: data for the SYN, with Fast Open. */
+  open(early?: Uint8Array): void {
+    this.connection.open(this.now, early);
     this.run();
   }
 
   /** How many bytes were taken. */
-  write(bytes: Uint8Array): number {
-    const taken = this.connection.write(this.now, bytes);
+  write(bytes: Uint8Array, options?: WriteOptions): number {
+    const taken = this.connection.write(this.now, bytes, options);
     this.run();
     return taken;
   }
 
   read(max?: number): Uint8Array | undefined {
-    const bytes = this.connection.read(max);
+    const bytes = this.connection.read(this.now, max);
     this.run();
     return bytes;
   }
 
   close(): void {
-    this.connection.close();
+    this.connection.close(this.now);
     this.run();
   }
 
@@ -100,7 +114,7 @@ export class TcpEndpoint implements TcpObserver {
   }
 
   abort(): void {
-    this.connection.abort();
+    this.connection.abort(this.now);
     this.run();
   }
 
@@ -108,7 +122,9 @@ export class TcpEndpoint implements TcpObserver {
 
   segmentArrives(segment: Segment): void {
     const before = this.state;
+    const una = this.connection.tcb.sndUna;
     this.connection.segmentArrives(this.now, segment);
+    if (this.connection.tcb.sndUna !== una) this.onAcknowledged(this.connection.tcb.sndUna);
     if (this.context.trace !== undefined) this.trace('in', segment, before);
     this.run();
   }
@@ -163,17 +179,25 @@ export class TcpEndpoint implements TcpObserver {
     const packet = Packet.withHeadroom(HEADROOM + headerLength, segment.length);
     this.connection.copyPayload(segment, packet.bytes, packet.start);
     writeTcpHeader(segment, packet.bytes, packet.prepend(headerLength), headerLength);
-    const failure = sendSegment(this.ip, packet, this.localAddress, this.remoteAddress);
+    const { tos, ttl, discoverMtu } = this.connection.settings;
+    const failure = sendSegment(this.ip, packet, {
+      source: this.localAddress,
+      destination: this.remoteAddress,
+      addressesSum: this.addressesSum,
+      trafficClass: (tos & ~3) | segment.ecn,
+      ttl,
+      dontFragment: discoverMtu,
+    });
     if (failure !== undefined) this.notSent(failure, segment);
   }
 
   private notSent(failure: SendFailure, segment: Segment): void {
     if (failure.reason === 'too-big') {
-      this.connection.pathMssChanged(failure.mtu - HEADERS);
+      this.connection.pathMssChanged(this.now, failure.mtu - headersTo(this.remoteAddress));
     } else if (segment.has(SYN) && !segment.has(RST)) {
-      this.connection.fail('ENETUNREACH', `no route to ${formatIpv4(this.remoteAddress)}`);
+      this.connection.fail('ENETUNREACH', `no route to ${formatIp(this.remoteAddress)}`);
     } else {
-      this.connection.softError = { code: 'ENETUNREACH', why: `no route to ${formatIpv4(this.remoteAddress)}` };
+      this.connection.softError = { code: 'ENETUNREACH', why: `no route to ${formatIp(this.remoteAddress)}` };
     }
   }
 
@@ -191,8 +215,8 @@ export class TcpEndpoint implements TcpObserver {
 
   private get ends(): { local: string; remote: string } {
     return {
-      local: `${formatIpv4(this.localAddress)}:${this.localPort}`,
-      remote: `${formatIpv4(this.remoteAddress)}:${this.remotePort}`,
+      local: formatEnd(this.localAddress, this.localPort),
+      remote: formatEnd(this.remoteAddress, this.remotePort),
     };
   }
 
@@ -215,8 +239,8 @@ export function traceSegment(
     kind: 'segment',
     time: context.scheduler.now(),
     host: context.host,
-    local: `${formatIpv4(ends.localAddress)}:${ends.localPort}`,
-    remote: `${formatIpv4(ends.remoteAddress)}:${ends.remotePort}`,
+    local: formatEnd(ends.localAddress, ends.localPort),
+    remote: formatEnd(ends.remoteAddress, ends.remotePort),
     direction,
     seq: segment.seq,
     ack: segment.ack,
@@ -230,17 +254,24 @@ export function traceSegment(
   });
 }
 
-/** `packet` starts with a TCP header whose checksum is still zero. TCP segments are never fragmented on purpose (RFC 1191). */
-export function sendSegment(
-  ip: InternetLayer,
-  packet: Packet,
-  source: Ipv4Address,
-  destination: Ipv4Address,
-): SendFailure | undefined {
+export interface Delivery {
+  source: IpAddress;
+  destination: IpAddress;
+  /** The addresses' share of the checksum. */
+  addressesSum: number;
+  trafficClass?: number;
+  ttl?: number;
+  /** TCP segments are never fragmented on purpose (RFC 1191); default true. */
+  dontFragment?: boolean;
+}
+
+/** `packet` starts with a TCP header whose checksum is still zero. */
+export function sendSegment(ip: InternetLayer, packet: Packet, delivery: Delivery): SendFailure | undefined {
   const { bytes, start, end } = packet;
-  const sum = pseudoHeaderSum(source, destination, PROTOCOL.tcp, end - start);
+  const { source, destination, addressesSum, trafficClass, ttl, dontFragment = true } = delivery;
+  const sum = addressesSum + PROTOCOL.tcp + (end - start);
   tcp.f.checksum.set(bytes, start, finishChecksum(sumWords(bytes, start, end, sum)));
-  return ip.send({ packet, source, destination, protocol: PROTOCOL.tcp, dontFragment: true });
+  return ip.send({ packet, source, destination, protocol: PROTOCOL.tcp, dontFragment, trafficClass, ttl });
 }
 
 /** In packetdrill's notation. */

@@ -2,12 +2,12 @@
 import type { Instant } from '../../base/instant.ts';
 import type { Random } from '../../base/random.ts';
 import { type SipKey, sipHash } from '../../base/siphash.ts';
-import type { Ipv4Address } from '../../wire/address.ts';
+import { addressWords, type IpAddress } from '../../wire/ip-address.ts';
 
 export interface FourTuple {
-  localAddress: Ipv4Address;
+  localAddress: IpAddress;
   localPort: number;
-  remoteAddress: Ipv4Address;
+  remoteAddress: IpAddress;
   remotePort: number;
 }
 
@@ -37,7 +37,7 @@ export class SequenceNumbers {
 }
 
 const words = (ends: FourTuple): number[] => [
-  ends.localAddress,
-  ends.remoteAddress,
+  ...addressWords(ends.localAddress),
+  ...addressWords(ends.remoteAddress),
   ends.localPort * 65536 + ends.remotePort,
 ];

@@ -1,28 +1,30 @@
 /** TCP of one host: which segment belongs to whom, opening and listening, and the answer to segments that are nobody's. */
 
-import { finishChecksum, pseudoHeaderSum, sumWords } from '../../base/checksum.ts';
+import { finishChecksum, sumWords } from '../../base/checksum.ts';
+import { seconds } from '../../base/instant.ts';
 import { DYNAMIC_PORTS, pickPort } from '../../base/ports.ts';
 import { seqAdd, seqGe, seqGt, seqLt } from '../../base/seq32.ts';
 import type { IncomingDatagram, IncomingError, InternetLayer, ProtocolHandler } from '../../internet/types.ts';
 import type { Context } from '../../trace/events.ts';
-import { formatIpv4, type Ipv4Address } from '../../wire/address.ts';
-import { ICMP, icmpName, UNREACHABLE } from '../../wire/icmp.ts';
+import { addressSum, formatEnd, formatIp, type IpAddress } from '../../wire/ip-address.ts';
 import { PROTOCOL } from '../../wire/ipv4.ts';
 import { HEADROOM, Packet } from '../../wire/packet.ts';
 import { Malformed } from '../../wire/reader.ts';
-import { ACK, decodeTcp, RST, Segment, SYN, tcp, tcpOptionsLength, writeTcpHeader } from '../../wire/tcp.ts';
-import { HEADERS, sendSegment, TcpEndpoint, traceSegment } from './endpoint.ts';
+import { ACK, decodeTcp, RST, Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
+import { tcpOptionsLength } from '../../wire/tcp-options.ts';
+import { headersTo, sendSegment, TcpEndpoint, traceSegment } from './endpoint.ts';
+import { FastOpenCache, FastOpenCookies } from './fast-open.ts';
 import { type FourTuple, SequenceNumbers } from './isn.ts';
 import { type ListenerHost, type ListenOptions, TcpListener } from './listener.ts';
-import { windowShift } from './receiver.ts';
 import type { State } from './state.ts';
 import { SynCookies } from './syn-cookies.ts';
-import type { TcpErrorCode, TcpSettings } from './types.ts';
+import type { KeepAlive, TcpErrorCode, TcpSettings } from './types.ts';
+import { newWindowPolicy, windowShift } from './window-policy.ts';
 
 export interface ConnectOptions {
-  remoteAddress: Ipv4Address;
+  remoteAddress: IpAddress;
   remotePort: number;
-  localAddress?: Ipv4Address;
+  localAddress?: IpAddress;
   localPort?: number;
   settings?: Partial<TcpSettings>;
 }
@@ -30,11 +32,18 @@ export interface ConnectOptions {
 export type ConnectFailure = 'no-route' | 'no-port' | 'in-use';
 
 export class TcpLayer implements ProtocolHandler, ListenerHost {
-  readonly settings: TcpSettings;
+  /** What connections begin with; a change holds for those to come. */
+  settings: TcpSettings;
   private readonly context: Context;
   private readonly ip: InternetLayer;
   private readonly numbers: SequenceNumbers;
   private readonly cookies: SynCookies;
+  /** Every listener takes Fast Open, asked for or not. */
+  fastOpenAllListeners = false;
+  /** With what SO_KEEPALIVE begins (RFC 9293 §3.8.4: idle for no less than two hours). */
+  keepAliveDefaults: KeepAlive = { idle: seconds(7200), interval: seconds(75), count: 9 };
+  readonly fastOpenCookies: FastOpenCookies;
+  readonly fastOpenCache = new FastOpenCache();
   /** By both ports; the few that share them are told apart by their addresses. */
   private readonly endpoints = new Map<number, TcpEndpoint[]>();
   private readonly listeners = new Map<number, TcpListener[]>();
@@ -45,6 +54,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     this.settings = settings;
     this.numbers = new SequenceNumbers(context.random);
     this.cookies = new SynCookies(context.random);
+    this.fastOpenCookies = new FastOpenCookies(context.random);
     ip.register(PROTOCOL.tcp, this);
   }
 
@@ -64,6 +74,10 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     const ends = { localAddress, localPort, remoteAddress, remotePort };
     if (this.find(ends) !== undefined) return 'in-use';
     return this.add(ends, { ...this.settings, ...options.settings });
+  }
+
+  isListening(port: number): boolean {
+    return this.listeners.has(port);
   }
 
   /** Undefined when the port is taken. */
@@ -87,10 +101,11 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     const { bytes, start, end, source, destination } = datagram;
     // RFC 9293 §3.9.2.3 (MUST-57): a SYN to a broadcast or multicast address is silently discarded.
     if (datagram.toMany) return this.context.drop('tcp', 'tcp-to-many');
-    const sum = pseudoHeaderSum(source, destination, PROTOCOL.tcp, end - start);
+    const sum = addressSum(source) + addressSum(destination) + PROTOCOL.tcp + (end - start);
     if (finishChecksum(sumWords(bytes, start, end, sum)) !== 0) return this.context.drop('tcp', 'tcp-checksum');
     const segment = decodeTcp(bytes, start, end);
     if (segment instanceof Malformed) return this.context.drop('tcp', segment.reason);
+    segment.ecn = datagram.trafficClass & 3;
     const ends = {
       localAddress: destination,
       localPort: segment.destinationPort,
@@ -157,7 +172,11 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     const length = tcp.size + tcpOptionsLength(segment);
     const packet = Packet.withHeadroom(HEADROOM + length, 0);
     writeTcpHeader(segment, packet.bytes, packet.prepend(length), length);
-    sendSegment(this.ip, packet, ends.localAddress, ends.remoteAddress);
+    sendSegment(this.ip, packet, {
+      source: ends.localAddress,
+      destination: ends.remoteAddress,
+      addressesSum: addressSum(ends.localAddress) + addressSum(ends.remoteAddress),
+    });
   }
 
   /** ICMP errors (RFC 9293 §3.9.2.2, RFC 5927): believed only with a sequence number that is in flight. */
@@ -178,22 +197,25 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
       this.context.drop('tcp', 'icmp-not-in-flight');
       return false;
     }
-    if (error.mtu > 0) connection.pathMssChanged(Math.max(error.mtu, 552) - HEADERS);
+    if (error.mtu > 0) this.pathMtuChanged(endpoint, error.mtu);
     else this.unreachable(endpoint, error);
     endpoint.run();
     return true;
   }
 
-  private unreachable(endpoint: TcpEndpoint, error: IncomingError): void {
+  private pathMtuChanged(endpoint: TcpEndpoint, mtu: number): void {
+    const { connection, remoteAddress } = endpoint;
+    const least = typeof remoteAddress === 'number' ? 552 : 1280;
+    if (connection.settings.discoverMtu) {
+      connection.pathMssChanged(this.context.scheduler.now(), Math.max(mtu, least) - headersTo(remoteAddress));
+    }
+  }
+
+  private unreachable(endpoint: TcpEndpoint, { meaning, name, reporter }: IncomingError): void {
     const { connection } = endpoint;
-    const why = `${icmpName(error.type, error.code)}, says ${formatIpv4(error.reporter)}`;
-    const isUnreachable = error.type === ICMP.unreachable;
-    const hard = isUnreachable && (error.code === UNREACHABLE.protocol || error.code === UNREACHABLE.port);
-    const code: TcpErrorCode = hard
-      ? 'ECONNREFUSED'
-      : isUnreachable && error.code === UNREACHABLE.network
-        ? 'ENETUNREACH'
-        : 'EHOSTUNREACH';
+    const why = `${name}, says ${formatIp(reporter)}`;
+    const hard = meaning === 'protocol' || meaning === 'port';
+    const code: TcpErrorCode = hard ? 'ECONNREFUSED' : meaning === 'network' ? 'ENETUNREACH' : 'EHOSTUNREACH';
     // RFC 5927 §4.1, §5.2: hard errors are soft ones on a connection that is established; RFC 1122 §4.2.3.9: so are the others.
     if (hard && endpoint.state === 'SYN_SENT') connection.fail(code, why);
     else connection.softError = { code, why };
@@ -203,13 +225,34 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
 
   acceptSyn(listener: TcpListener, ends: FourTuple, syn: Segment): TcpEndpoint {
     const endpoint = this.add(ends, { ...this.settings, ...listener.settings });
-    endpoint.connection.accept(syn);
+    const { scheduler } = this.context;
+    this.considerFastOpen(listener, endpoint, syn);
+    endpoint.connection.accept(scheduler.now(), syn);
     endpoint.bornOf(syn);
     // Run only after the listener watches it; the scheduler's next turn is soon enough and keeps the order of events.
-    const { scheduler } = this.context;
-    endpoint.connection.tcb.tsRecentAt = scheduler.now();
     scheduler.at(scheduler.now(), () => endpoint.run());
     return endpoint;
+  }
+
+  /** RFC 7413 §4.2: is the cookie good, and is one to be given out? */
+  private considerFastOpen(listener: TcpListener, endpoint: TcpEndpoint, syn: Segment): void {
+    const { fastOpen, settings } = endpoint.connection;
+    const { localAddress, remoteAddress } = endpoint;
+    if (!settings.fastOpen.server || (listener.fastOpenBacklog <= 0 && !this.fastOpenAllListeners)) return;
+    const offered = syn.fastOpen;
+    const hasRoom = listener.fastOpenPending < (listener.fastOpenBacklog || listener.backlog);
+    const grant = {
+      cookie: this.fastOpenCookies.cookieFor(remoteAddress, localAddress),
+      experimental: syn.fastOpenExperimental,
+    };
+    if (settings.fastOpen.serverWithoutCookie && (syn.length > 0 || offered !== undefined)) {
+      fastOpen.accepted = hasRoom;
+      return;
+    }
+    if (offered === undefined) return;
+    const verdict = offered.length === 0 ? 'bad' : this.fastOpenCookies.check(offered, remoteAddress, localAddress);
+    fastOpen.accepted = hasRoom && verdict !== 'bad';
+    if (verdict !== 'good') fastOpen.grant = grant;
   }
 
   answerWithCookie(listener: TcpListener, ends: FourTuple, syn: Segment): void {
@@ -219,15 +262,18 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     answer.flags = SYN | ACK;
     answer.seq = this.cookies.make(now, ends, syn);
     answer.ack = seqAdd(syn.seq, 1);
-    answer.mss = this.ip.mtuFor(ends.remoteAddress) - HEADERS;
-    answer.window = Math.min(settings.receiveBuffer, 65535);
+    answer.mss = this.ip.mtuFor(ends.remoteAddress) - headersTo(ends.remoteAddress);
+    answer.order = settings.optionOrder;
+    answer.window = Math.min(newWindowPolicy(settings, answer.mss).initial(), 65535);
     if (syn.hasTimestamps && settings.timestamps) {
       answer.hasTimestamps = true;
       const clock = (Math.floor(now / 1e6) + this.numbers.timestampOffset(ends)) >>> 0;
       answer.tsVal = this.cookies.timestamp(clock, syn);
       answer.tsEcr = syn.tsVal;
       answer.sackPermitted = syn.sackPermitted && settings.sack;
-      if (syn.windowScale >= 0 && settings.windowScaling) answer.windowScale = windowShift(settings.receiveBuffer);
+      if (syn.windowScale >= 0 && settings.windowScaling)
+        answer.windowScale =
+          settings.windowScale ?? windowShift(Math.max(settings.receiveBuffer, settings.receiveBufferMax));
     }
     this.answerBare(ends, syn, answer, 'LISTEN');
   }
@@ -238,16 +284,15 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     if (syn === undefined) return undefined;
     const settings = { ...this.settings, ...listener.settings };
     const endpoint = this.add(ends, settings, (ack.ack - 1) >>> 0);
-    endpoint.connection.acceptCookie(syn);
-    endpoint.connection.tcb.tsRecentAt = now;
+    endpoint.connection.acceptCookie(now, syn);
     return endpoint;
   }
 
   note(ends: FourTuple, decision: string, why: string): void {
     const { trace, host, scheduler } = this.context;
     if (trace === undefined) return;
-    const local = `${formatIpv4(ends.localAddress)}:${ends.localPort}`;
-    const remote = `${formatIpv4(ends.remoteAddress)}:${ends.remotePort}`;
+    const local = formatEnd(ends.localAddress, ends.localPort);
+    const remote = formatEnd(ends.remoteAddress, ends.remotePort);
     trace({ kind: 'decision', time: scheduler.now(), host, local, remote, decision, why });
   }
 
@@ -285,7 +330,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     return there?.find(e => e.remoteAddress === ends.remoteAddress && e.localAddress === ends.localAddress);
   }
 
-  private listenerFor(address: Ipv4Address, port: number): TcpListener | undefined {
+  private listenerFor(address: IpAddress, port: number): TcpListener | undefined {
     const there = this.listeners.get(port);
     return there?.find(l => l.address === address) ?? there?.find(l => l.address === undefined);
   }

@@ -2,7 +2,7 @@
  * A passive OPEN for many: half-open connections up to the backlog, SYN cookies beyond it, and a queue of those that
  * are established and not yet accepted.
  */
-import type { Ipv4Address } from '../../wire/address.ts';
+import type { IpAddress } from '../../wire/ip-address.ts';
 import type { Segment } from '../../wire/tcp.ts';
 import type { TcpEndpoint } from './endpoint.ts';
 import type { FourTuple } from './isn.ts';
@@ -11,11 +11,12 @@ import type { TcpSettings } from './types.ts';
 export interface ListenOptions {
   port: number;
   /** Undefined: any address of this host. */
-  address?: Ipv4Address;
+  address?: IpAddress;
   /** Half-open, and established but not accepted, connections: each at most this many. */
   backlog?: number;
   synCookies?: boolean;
   settings?: Partial<TcpSettings>;
+  fastOpenBacklog?: number;
 }
 
 /** What a listener has the layer do. */
@@ -31,15 +32,19 @@ export interface ListenerHost {
 
 export class TcpListener {
   readonly port: number;
-  readonly address: Ipv4Address | undefined;
+  readonly address: IpAddress | undefined;
   readonly backlog: number;
-  readonly settings: Partial<TcpSettings>;
+  settings: Partial<TcpSettings>;
+  /** Connections that Fast Open has opened and no ACK has confirmed: at most this many (RFC 7413 §5.1). */
+  fastOpenBacklog: number;
   /** Cookies sent and not yet too old: only then is a stray ACK looked at twice. */
   cookiesSent = 0;
   private readonly host: ListenerHost;
   private readonly synCookies: boolean;
   private readonly halfOpen = new Set<TcpEndpoint>();
   private readonly queue: TcpEndpoint[] = [];
+  /** Something waits for `accept`. */
+  onQueued: () => void = () => {};
   private handler: ((endpoint: TcpEndpoint) => void) | undefined;
 
   constructor(host: ListenerHost, options: ListenOptions) {
@@ -49,6 +54,17 @@ export class TcpListener {
     this.backlog = options.backlog ?? 128;
     this.synCookies = options.synCookies ?? true;
     this.settings = options.settings ?? {};
+    this.fastOpenBacklog = options.fastOpenBacklog ?? 0;
+  }
+
+  get fastOpenPending(): number {
+    let count = 0;
+    for (const endpoint of this.halfOpen) if (endpoint.connection.fastOpen.accepted) count++;
+    return count;
+  }
+
+  get queued(): number {
+    return this.queue.length;
   }
 
   get halfOpenCount(): number {
@@ -81,6 +97,7 @@ export class TcpListener {
       const endpoint = this.host.acceptSyn(this, ends, syn);
       this.halfOpen.add(endpoint);
       this.watch(endpoint);
+      if (endpoint.connection.fastOpen.accepted) this.hand(endpoint);
     } else if (this.synCookies) {
       this.cookiesSent++;
       this.host.note(ends, 'syn-cookie', `${this.halfOpen.size} half-open connections: this SYN is not remembered`);
@@ -115,8 +132,16 @@ export class TcpListener {
 
   private established(endpoint: TcpEndpoint): void {
     this.halfOpen.delete(endpoint);
+    if (endpoint.connection.fastOpen.accepted) return;
     endpoint.onEvent = () => {};
+    this.hand(endpoint);
+  }
+
+  private hand(endpoint: TcpEndpoint): void {
     if (this.handler !== undefined) this.handler(endpoint);
-    else this.queue.push(endpoint);
+    else {
+      this.queue.push(endpoint);
+      this.onQueued();
+    }
   }
 }

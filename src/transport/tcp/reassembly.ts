@@ -20,12 +20,35 @@ export class Reassembly {
   private readonly held = new SeqRanges();
   /** Starts of ranges by when they last grew, the latest first: RFC 2018 §4's order of blocks. */
   private recent: Seq[] = [];
+  private total = 0;
 
   get isEmpty(): boolean {
     return this.pieces.length === 0;
   }
 
-  /** Where a FIN that came early stands. */
+  get bytes(): number {
+    return this.total;
+  }
+
+  get count(): number {
+    return this.pieces.length;
+  }
+
+  get rangeCount(): number {
+    return this.held.ranges.length;
+  }
+
+  /** What of [start, end) is here already: its first part. */
+  overlap(start: Seq, end: Seq): SeqRange | undefined {
+    for (const range of this.held.ranges) {
+      const from = seqGe(range.start, start) ? range.start : start;
+      const to = seqLe(range.end, end) ? range.end : end;
+      if (seqLt(from, to)) return { start: from, end: to };
+    }
+    return undefined;
+  }
+
+  /** The right edge of what is held. */
   get highest(): Seq | undefined {
     return this.held.highest;
   }
@@ -52,6 +75,7 @@ export class Reassembly {
     const first = this.pieces[0];
     if (first === undefined || seqGt(first.seq, rcvNxt)) return undefined;
     this.pieces.shift();
+    this.total -= first.bytes.length;
     const skip = seqDiff(rcvNxt, first.seq);
     const end = (first.seq + first.bytes.length) >>> 0;
     this.held.dropBefore(end);
@@ -75,6 +99,7 @@ export class Reassembly {
 
   clear(): void {
     this.pieces = [];
+    this.total = 0;
     this.held.clear();
     this.recent = [];
   }
@@ -96,6 +121,7 @@ export class Reassembly {
     let at = this.pieces.length;
     while (at > 0 && seqGt(this.pieces[at - 1].seq, piece.seq)) at--;
     this.pieces.splice(at, 0, piece);
+    this.total += piece.bytes.length;
   }
 }
 

@@ -2,38 +2,61 @@
 import type { Instant } from '../../base/instant.ts';
 import type { SeqRange } from '../../base/ranges.ts';
 import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
-import type { Segment } from '../../wire/tcp.ts';
+import { PSH, type Segment } from '../../wire/tcp.ts';
+import { type AckPolicy, AdaptiveDelay, FixedDelay } from './ack-policy.ts';
 import type { Deadlines } from './deadlines.ts';
 import { Reassembly } from './reassembly.ts';
+import type { RttEstimator } from './rtt.ts';
 import { DEFAULT_MSS, type Tcb } from './tcb.ts';
 import type { TcpSettings } from './types.ts';
+import { type BufferState, newWindowPolicy, type WindowPolicy, windowShift } from './window-policy.ts';
 
 /** A small payload that waits unread is copied, so that it does not hold a whole frame in memory. */
 const COPY_BELOW = 256;
+/** Duplicate ACKs that are never held back: what fast retransmit needs (RFC 5681 §3.2). */
+const NEVER_COMPRESSED = 3;
 
 export class Receiver {
   /** An acknowledgement is due now. */
   ackNow = false;
   /** The FIN has come and everything before it too. */
   finReceived = false;
+  bytesReceived = 0;
+  segmentsWithData = 0;
+  outOfOrder = 0;
+  lastDataAt: Instant = 0;
+  policy: AckPolicy;
+  readonly window: WindowPolicy;
+  /** The user has shut reading down: what still comes is acknowledged and thrown away. */
+  discards = false;
   private readonly tcb: Tcb;
   private readonly settings: TcpSettings;
   private readonly deadlines: Deadlines;
+  private readonly rtt: () => RttEstimator;
   private readonly reassembly = new Reassembly();
   private chunks: Uint8Array[] = [];
   private unread = 0;
   /** Where a FIN that came early stands. */
   private finAt: Seq | undefined;
-  private unacknowledged = 0;
-  /** The largest segment seen: what "full-sized" means for the other end (RFC 9293 §3.8.6.3). */
-  private largest = DEFAULT_MSS;
+  /** RCV.NXT when an acknowledgement went out last. */
+  private acknowledgedTo: Seq = 0;
+  private ackWanted = false;
   /** RFC 2018 with RFC 2883 §4: a duplicate is reported in the first block. */
   private duplicate: SeqRange | undefined;
+  private duplicateAcks = 0;
+  private duplicatesAt: Seq = 0;
+  private compressed = 0;
 
-  constructor(tcb: Tcb, settings: TcpSettings, deadlines: Deadlines) {
+  constructor(tcb: Tcb, settings: TcpSettings, deadlines: Deadlines, localMss: number, rtt: () => RttEstimator) {
     this.tcb = tcb;
     this.settings = settings;
     this.deadlines = deadlines;
+    this.rtt = rtt;
+    this.window = newWindowPolicy(settings, localMss);
+    this.policy =
+      settings.ackRule === 'adaptive'
+        ? new AdaptiveDelay(DEFAULT_MSS, localMss)
+        : new FixedDelay(settings.delayedAck, DEFAULT_MSS);
   }
 
   /** Bytes that read() would give. */
@@ -45,46 +68,90 @@ export class Receiver {
     return !this.reassembly.isEmpty || this.finAt !== undefined;
   }
 
+  /** Bytes received and not acknowledged. */
+  get unacknowledged(): number {
+    return seqDiff(this.tcb.rcvNxt, this.acknowledgedTo);
+  }
+
   get scale(): number {
-    return windowShift(this.settings.receiveBuffer);
+    const { settings } = this;
+    return settings.windowScale ?? windowShift(Math.max(this.window.capacity, settings.receiveBufferMax));
+  }
+
+  /** The right edge of the highest data held out of order. */
+  get highestHeld(): Seq | undefined {
+    return this.reassembly.highest;
   }
 
   open(irs: Seq): void {
-    this.tcb.irs = irs;
-    this.tcb.rcvNxt = seqAdd(irs, 1);
-    this.tcb.rcvAdv = this.tcb.rcvNxt;
-    this.tcb.lastAckSent = this.tcb.rcvNxt;
+    const { tcb } = this;
+    tcb.irs = irs;
+    tcb.rcvNxt = seqAdd(irs, 1);
+    tcb.rcvAdv = tcb.rcvNxt;
+    tcb.lastAckSent = tcb.rcvNxt;
+    this.acknowledgedTo = tcb.rcvNxt;
+    this.duplicatesAt = tcb.rcvNxt;
   }
 
-  /**
-   * The window field for the next segment. RFC 9293 §3.8.6.2.2: the right edge moves only by min(half the buffer,
-   * one segment) or more, and never back.
-   */
+  established(mss: number, fullSize: number): void {
+    this.window.established(mss, this.tcb.rcvScale);
+    if (this.policy instanceof AdaptiveDelay) this.policy.fullSize = fullSize;
+  }
+
+  /** The window field of a SYN or SYN+ACK, which is never scaled (RFC 7323 §2.2). */
+  offerInitial(): number {
+    const { tcb } = this;
+    const whole = this.window.initial();
+    const window = Math.min(whole, 65535);
+    // Linux means the whole window, although the field cannot say it.
+    const meant = this.settings.windowRule === 'linux' ? whole : window;
+    if (seqLt(tcb.rcvAdv, seqAdd(tcb.rcvNxt, meant))) tcb.rcvAdv = seqAdd(tcb.rcvNxt, meant);
+    return window;
+  }
+
+  /** The window that the SYN+ACK's field could not tell of is meant all the same where the profile says so. */
   offerWindow(scale: number): number {
     const { tcb } = this;
-    const free = Math.max(0, this.settings.receiveBuffer - this.unread);
-    const growth = free - tcb.rcvWnd;
-    const threshold = Math.min(Math.floor(this.settings.receiveBuffer / 2), this.largest);
-    if (growth >= threshold || (tcb.rcvWnd === 0 && growth > 0 && this.unread === 0)) {
-      // Rounded down to what the field can say, so that the promise and the field agree.
-      const field = Math.min(free >> scale, 65535);
-      if (field << scale > tcb.rcvWnd) tcb.rcvAdv = seqAdd(tcb.rcvNxt, field << scale);
-    }
-    return Math.min(tcb.rcvWnd >> scale, 65535);
+    const wanted = this.window.offer(this.state(0, scale));
+    const most = 65535 * 2 ** scale;
+    if (wanted > tcb.rcvWnd) tcb.rcvAdv = seqAdd(tcb.rcvNxt, Math.min(wanted, most));
+    const unit = 2 ** scale;
+    // Never less than was promised: rounded up where a segment was taken out of the middle of a unit.
+    const field = this.settings.windowRule === 'linux' ? Math.ceil(tcb.rcvWnd / unit) : Math.floor(tcb.rcvWnd / unit);
+    return Math.min(field, 65535);
+  }
+
+  private state(now: Instant, scale: number): BufferState {
+    const held = this.reassembly.bytes;
+    return {
+      now,
+      unread: this.unread,
+      held,
+      segments: this.chunks.length + this.reassembly.count,
+      offered: this.tcb.rcvWnd,
+      fullSize: this.policy.fullSize,
+      scale,
+    };
   }
 
   /** The data of an acceptable segment (RFC 9293 §3.10.7.4, seventh and eighth). True when something became readable. */
   accept(now: Instant, segment: Segment, hasFin: boolean): boolean {
     const { tcb } = this;
     const windowEnd = tcb.rcvAdv;
-    const start = seqLt(segment.seq, tcb.rcvNxt) ? tcb.rcvNxt : segment.seq;
     const dataEnd = seqAdd(segment.seq, segment.length);
+    const start = seqLt(segment.seq, tcb.rcvNxt) ? tcb.rcvNxt : segment.seq;
     const end = seqGt(dataEnd, windowEnd) ? windowEnd : dataEnd;
-    if (segment.length > this.largest) this.largest = segment.length;
-    if (hasFin && seqLe(dataEnd, windowEnd)) this.finAt = dataEnd;
-    if (segment.length > 0 && seqLe(dataEnd, tcb.rcvNxt)) this.noteDuplicate(segment.seq, dataEnd);
-
+    if (hasFin && seqLe(dataEnd, windowEnd)) {
+      this.finAt = dataEnd;
+      if (seqGt(dataEnd, tcb.rcvNxt) && segment.length === 0) this.ackNow = true;
+    }
+    if (segment.length > 0) {
+      this.segmentsWithData++;
+      if (seqLt(segment.seq, tcb.rcvNxt))
+        this.reportDuplicate(segment.seq, seqLe(dataEnd, tcb.rcvNxt) ? dataEnd : tcb.rcvNxt);
+    }
     const before = this.unread;
+    const nextBefore = tcb.rcvNxt;
     if (seqLt(start, end) && segment.payload !== undefined) {
       const from = seqDiff(start, segment.seq);
       const bytes = segment.payload.subarray(from, from + seqDiff(end, start));
@@ -92,40 +159,112 @@ export class Receiver {
       else this.holdOrAppend(start, bytes);
     } else if (segment.length > 0) {
       this.ackNow = true;
+      this.policy.beQuick(16);
     }
-    if (this.finAt !== undefined && this.finAt === tcb.rcvNxt && !this.finReceived) {
-      this.finReceived = true;
-      this.finAt = undefined;
-      tcb.rcvNxt = seqAdd(tcb.rcvNxt, 1);
-      if (seqLt(tcb.rcvAdv, tcb.rcvNxt)) tcb.rcvAdv = tcb.rcvNxt;
-      this.ackNow = true;
-    }
-    if (this.unread > before) this.scheduleAck(now, this.unread - before);
-    // RFC 5681 §4.2: "A TCP receiver SHOULD send an immediate duplicate ACK when an out-of-order segment arrives".
-    if (this.hasGap) this.ackNow = true;
+    if (tcb.rcvNxt !== nextBefore) this.dataArrived(now, segment);
+    else if (segment.length > 0) this.policy.received(now, this.arrival(segment));
+    this.takeFin();
     return this.unread > before;
   }
 
-  read(max: number): Uint8Array | undefined {
+  private takeFin(): void {
+    const { tcb } = this;
+    if (this.finAt === undefined || this.finAt !== tcb.rcvNxt || this.finReceived) return;
+    this.finReceived = true;
+    this.finAt = undefined;
+    tcb.rcvNxt = seqAdd(tcb.rcvNxt, 1);
+    if (seqLt(tcb.rcvAdv, tcb.rcvNxt)) tcb.rcvAdv = tcb.rcvNxt;
+    this.ackNow = true;
+    if (this.policy instanceof AdaptiveDelay) this.policy.becomeInteractive();
+  }
+
+  private dataArrived(now: Instant, segment: Segment): void {
+    this.lastDataAt = now;
+    this.policy.received(now, this.arrival(segment));
+    this.window.grew(this.state(now, this.tcb.rcvScale), segment.length);
+    this.ackWanted = true;
+  }
+
+  private arrival(segment: Segment): Parameters<AckPolicy['received']>[1] {
+    const { srtt, rto } = this.rtt();
+    return { length: segment.length, push: segment.has(PSH), window: this.tcb.rcvWnd, rto, srtt };
+  }
+
+  /** Once a segment is dealt with and what could be sent has been: is an acknowledgement due? */
+  considerAck(now: Instant): void {
+    if (this.ackNow || !this.ackWanted) return;
+    if (this.hasGap) return this.considerDuplicateAck(now);
+    const due = this.settings.quickAck ? 'now' : this.policy.due(now, this.unacknowledged);
+    if (due === 'now') this.ackNow = true;
+    else if (due.when < this.deadlines.get('delayedAck')) this.deadlines.set('delayedAck', due.when);
+  }
+
+  /** RFC 5681 §4.2: "A TCP receiver SHOULD send an immediate duplicate ACK when an out-of-order segment arrives". */
+  private considerDuplicateAck(now: Instant): void {
+    const { tcb, settings } = this;
+    if (this.duplicatesAt !== tcb.rcvNxt) {
+      this.duplicatesAt = tcb.rcvNxt;
+      this.duplicateAcks = 0;
+    }
+    const { srtt } = this.rtt();
+    const most = settings.maxCompressedAcks;
+    if (!tcb.sackOn || this.duplicateAcks < NEVER_COMPRESSED || this.compressed >= most || srtt === undefined) {
+      this.duplicateAcks++;
+      this.ackNow = true;
+      return;
+    }
+    // Many at once say the same: one for several, a twentieth of a round trip later (RFC 8985 §3.4 allows it).
+    this.compressed++;
+    if (!this.deadlines.isSet('compressedAck')) {
+      this.deadlines.set('compressedAck', now + Math.min(1e6, srtt / 20));
+    }
+  }
+
+  read(now: Instant, max: number): Uint8Array | undefined {
     const first = this.chunks[0];
     if (first === undefined || max <= 0) return undefined;
-    if (first.length <= max) {
-      this.chunks.shift();
-      this.unread -= first.length;
-      return first;
+    const whole = first.length <= max;
+    if (whole) this.chunks.shift();
+    else this.chunks[0] = first.subarray(max);
+    const bytes = whole ? first : first.subarray(0, max);
+    this.unread -= bytes.length;
+    this.window.read(now, bytes.length, this.rtt().srtt, this.unread);
+    return bytes;
+  }
+
+  /** The next bytes, which stay where they are. */
+  peek(max: number): Uint8Array {
+    const seen = new Uint8Array(Math.min(max, this.unread));
+    let at = 0;
+    for (const chunk of this.chunks) {
+      if (at >= seen.length) break;
+      const part = chunk.subarray(0, seen.length - at);
+      seen.set(part, at);
+      at += part.length;
     }
-    this.chunks[0] = first.subarray(max);
-    this.unread -= max;
-    return first.subarray(0, max);
+    return seen;
   }
 
   /** After reading: the other end is told when the window that it knows was small and has opened well. */
   considerWindowUpdate(): void {
-    const { tcb, settings } = this;
+    const { tcb, policy } = this;
+    if (this.finReceived) return;
+    if (this.ackWanted && policy.read(this.unacknowledged, this.unread === 0)) {
+      this.ackNow = true;
+      return;
+    }
     const offered = tcb.rcvWnd;
-    const free = settings.receiveBuffer - this.unread;
-    const enough = Math.min(Math.floor(settings.receiveBuffer / 2), 2 * this.largest);
-    if (!this.finReceived && offered < settings.receiveBuffer / 2 && free - offered >= enough) this.ackNow = true;
+    const fresh = this.window.offer(this.state(0, tcb.rcvScale));
+    if (this.settings.windowRule === 'linux') {
+      if (2 * offered <= this.window.limit && fresh > 0 && fresh >= 2 * offered) {
+        this.ackNow = true;
+      }
+      return;
+    }
+    const { capacity } = this.window;
+    const free = capacity - this.unread;
+    const enough = Math.min(Math.floor(capacity / 2), 2 * policy.fullSize);
+    if (offered < capacity / 2 && free - offered >= enough) this.ackNow = true;
   }
 
   /** SACK blocks for an acknowledgement; a D-SACK first (RFC 2883 §4). */
@@ -137,6 +276,13 @@ export class Receiver {
     return duplicate === undefined ? blocks : [duplicate, ...blocks].slice(0, max);
   }
 
+  get sackLength(): number {
+    if (!this.tcb.sackOn) return 0;
+    const max = this.tcb.timestampsOn ? 3 : 4;
+    const blocks = Math.min(max, this.reassembly.rangeCount + (this.duplicate === undefined ? 0 : 1));
+    return blocks === 0 ? 0 : 4 + 8 * blocks;
+  }
+
   get hasDuplicate(): boolean {
     return this.duplicate !== undefined;
   }
@@ -144,13 +290,36 @@ export class Receiver {
   /** A segment with an acknowledgement is on its way. */
   acknowledged(): void {
     this.ackNow = false;
-    this.unacknowledged = 0;
+    this.ackWanted = false;
+    this.acknowledgedTo = this.tcb.rcvNxt;
+    this.compressed = 0;
+    this.policy.acknowledged(1);
     this.deadlines.clear('delayedAck');
+    this.deadlines.clear('compressedAck');
     this.tcb.lastAckSent = this.tcb.rcvNxt;
   }
 
+  /** TCP_QUICKACK: switched on, what waits to be acknowledged is so at once. */
+  setQuick(on: boolean, now: Instant): void {
+    this.policy.setQuick(on);
+    if (on && this.ackWanted) this.ackNow = true;
+    void now;
+  }
+
+  /** Acknowledges soon, as if data had come: the user may answer first. */
+  ackSoon(when: Instant): void {
+    this.deadlines.set('delayedAck', when);
+    this.ackWanted = true;
+  }
+
+  private reportDuplicate(start: Seq, end: Seq): void {
+    this.noteDuplicate(start, end);
+    this.ackNow = true;
+    this.policy.beQuick(16);
+  }
+
   noteDuplicate(start: Seq, end: Seq): void {
-    if (this.tcb.sackOn && seqLt(start, end)) this.duplicate = { start, end };
+    if (this.tcb.sackOn && this.settings.duplicateSack && seqLt(start, end)) this.duplicate = { start, end };
   }
 
   clear(): void {
@@ -163,10 +332,13 @@ export class Receiver {
 
   private holdOrAppend(start: Seq, bytes: Uint8Array): void {
     const { tcb, reassembly } = this;
-    // A segment that fills a gap is acknowledged at once (RFC 5681 §4.2).
-    this.ackNow = true;
     if (seqGt(start, tcb.rcvNxt)) {
+      const known = reassembly.overlap(start, seqAdd(start, bytes.length));
+      if (known !== undefined) this.noteDuplicate(known.start, known.end);
+      this.outOfOrder++;
       reassembly.add(start, bytes);
+      this.ackWanted = true;
+      if (!tcb.sackOn) this.ackNow = true;
       return;
     }
     this.append(bytes);
@@ -175,20 +347,17 @@ export class Receiver {
       if (piece === undefined) break;
       if (piece.length > 0) this.append(piece);
     }
+    // A segment that fills a gap is acknowledged at once (RFC 5681 §4.2).
+    this.ackNow = true;
   }
 
   private append(bytes: Uint8Array): void {
+    this.tcb.rcvNxt = seqAdd(this.tcb.rcvNxt, bytes.length);
+    this.bytesReceived += bytes.length;
+    if (this.discards) return;
     const small = bytes.length < COPY_BELOW && bytes.buffer.byteLength > 2 * bytes.length && this.chunks.length > 0;
     this.chunks.push(small ? bytes.slice() : bytes);
     this.unread += bytes.length;
-    this.tcb.rcvNxt = seqAdd(this.tcb.rcvNxt, bytes.length);
-  }
-
-  /** RFC 9293 §3.8.6.3: an ACK at least for every second full-sized segment, and within half a second. */
-  private scheduleAck(now: Instant, bytes: number): void {
-    this.unacknowledged += bytes;
-    if (this.unacknowledged >= 2 * this.largest) this.ackNow = true;
-    else if (!this.deadlines.isSet('delayedAck')) this.deadlines.set('delayedAck', now + this.settings.delayedAck);
   }
 
   /** For tests. */
@@ -198,11 +367,4 @@ export class Receiver {
       ? undefined
       : 'the promised window lies behind RCV.NXT';
   }
-}
-
-/** The shift that lets a 16-bit field tell of the whole buffer (RFC 7323 §2.3: at most 14). */
-export function windowShift(receiveBuffer: number): number {
-  let shift = 0;
-  while (shift < 14 && 65535 * 2 ** shift < receiveBuffer) shift++;
-  return shift;
 }

@@ -1,156 +1,637 @@
 /**
- * What an acknowledgement means for the sender: the scoreboard, the round-trip time, and whether we are in the open, in
- * fast recovery (RFC 6582, RFC 6675) or recovering from a timeout (RFC 5681 §3.1).
+ * What the sender thinks of the network: in order ('open'), something is missing ('disorder'), the window was reduced
+ * for a congestion mark ('cwr'), fast recovery ('recovery') or the timer expired ('loss'). RFC 5681, RFC 6675 with
+ * RACK-TLP (RFC 8985), proportional rate reduction (RFC 6937), F-RTO (RFC 5682) and the undoing of reductions that
+ * turn out to have been unnecessary (Eifel, RFC 3522; D-SACK, RFC 3708).
  */
 import type { Instant } from '../../base/instant.ts';
-import { type Seq, seqDiff, seqGe, seqGt } from '../../base/seq32.ts';
-import { FIN, type Segment, SYN } from '../../wire/tcp.ts';
-import { newReno } from './loss/newreno.ts';
-import { sackBased } from './loss/sack.ts';
+import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
+import type { AckNews } from './ack-news.ts';
+import { type CongestionControl, NO_SSTHRESH, type Window } from './congestion/types.ts';
+import type { Deadlines } from './deadlines.ts';
+import { DeliveryRate } from './delivery-rate.ts';
+import { Rack } from './rack.ts';
 import type { RttEstimator } from './rtt.ts';
-import type { AckedNow, SackedNow, Scoreboard } from './scoreboard.ts';
+import type { SendQueue } from './send-queue.ts';
+import type { SendRecord } from './send-record.ts';
 import type { Tcb } from './tcb.ts';
-import type { CongestionControl, TcpObserver } from './types.ts';
+import type { TcpObserver, TcpSettings } from './types.ts';
 
-export type Phase = 'open' | 'recovery' | 'loss';
+export type CongestionState = 'open' | 'disorder' | 'cwr' | 'recovery' | 'loss';
+
+/** What is to be sent once an acknowledgement is dealt with. */
+export type Resend = 'nothing' | 'lost' | 'new';
+
+export interface RecoveryHost {
+  readonly tcb: Tcb;
+  readonly settings: TcpSettings;
+  readonly deadlines: Deadlines;
+  readonly observer: TcpObserver | undefined;
+}
 
 export class Recovery {
-  phase: Phase = 'open';
-  /** The first segment of a recovery is sent again whatever the window says (RFC 6675 §5 (4.3)). */
-  resendNow = false;
+  state: CongestionState = 'open';
+  readonly window: Window;
+  readonly rack = new Rack();
+  readonly rate = new DeliveryRate();
+  congestion: CongestionControl;
+  /** SND.NXT when the present state began: RFC 6582's "recover". */
+  highSeq: Seq = 0;
+  /** SND.UNA when a reduction began that may still be undone, and retransmissions since that no D-SACK has told of. */
+  undoMarker: Seq | undefined;
+  undoRetransmissions = 0;
+  /** The timestamp of the first retransmission of this episode (RFC 3522). */
+  retransmitStamp: number | undefined;
+  /** RFC 4737's degree of reordering, in segments: DupThresh, as far as it has adapted. */
+  reordering: number;
+  /** Timeouts in a row without progress. */
+  timeouts = 0;
+  /** A congestion window reduced is to be told to the other end (RFC 3168 §6.1.2). */
+  cwrDue = false;
+  tlpHighSeq: Seq | undefined;
+  tlpRetransmitted = false;
+  reorderings = 0;
+  duplicates = 0;
   duplicateAcks = 0;
-  private point: Seq = 0;
-  private readonly tcb: Tcb;
-  private readonly board: Scoreboard;
-  private readonly rtt: RttEstimator;
-  private readonly observer: () => TcpObserver | undefined;
-  private readonly congestion: () => CongestionControl;
+  totalRetransmissions = 0;
+  readonly tcb: Tcb;
+  readonly queue: SendQueue;
+  readonly rtt: RttEstimator;
+  private readonly host: RecoveryHost;
+  private priorSsthresh = 0;
+  private frto = false;
+  private renegged = false;
+  private prrDelivered = 0;
+  private prrOut = 0;
 
-  constructor(
-    tcb: Tcb,
-    board: Scoreboard,
-    rtt: RttEstimator,
-    congestion: () => CongestionControl,
-    observer: () => TcpObserver | undefined,
-  ) {
-    this.tcb = tcb;
-    this.board = board;
+  constructor(host: RecoveryHost, queue: SendQueue, rtt: RttEstimator) {
+    this.host = host;
+    this.tcb = host.tcb;
+    this.queue = queue;
     this.rtt = rtt;
-    this.congestion = congestion;
-    this.observer = observer;
+    this.congestion = host.settings.congestionControl();
+    this.reordering = host.settings.reordering;
+    this.window = { cwnd: host.settings.initialWindow, ssthresh: NO_SSTHRESH, credit: 0, prior: 0 };
   }
 
-  /** RFC 5681 §2 for what a duplicate ACK is; with SACK, RFC 6675 §2: one that brings new SACK information. */
-  isDuplicate(segment: Segment, newlySacked: number, windowChanged: boolean): boolean {
-    if (this.board.isEmpty || segment.ack !== this.tcb.sndUna || segment.has(SYN | FIN)) return false;
-    return this.tcb.sackOn ? newlySacked > 0 : segment.length === 0 && !windowChanged;
+  get inReduction(): boolean {
+    return this.state === 'cwr' || this.state === 'recovery';
   }
 
-  /** `segment.ack` is within what is outstanding; it may or may not move SND.UNA. */
-  acknowledge(now: Instant, segment: Segment, windowChanged: boolean): AckedNow {
-    const { tcb, board } = this;
-    const inFlight = board.flightSize;
-    const acked = board.acknowledge(segment.ack);
-    const hasBlocks = tcb.sackOn && segment.sack.length > 0;
-    const sacked = hasBlocks ? board.sack(segment.sack, segment.ack, tcb.sndNxt) : NOTHING_SACKED;
-    const newlySacked = sacked.bytes;
-    this.measure(now, segment, acked, sacked);
-    if (seqGt(segment.ack, tcb.sndUna)) {
-      tcb.sndUna = segment.ack;
-      if (seqGt(tcb.sndUna, tcb.sndNxt)) tcb.sndNxt = tcb.sndUna;
-      this.advanced(now, acked, inFlight);
-    } else if (this.isDuplicate(segment, newlySacked, windowChanged)) {
-      this.duplicateAcks++;
-      if (!tcb.sackOn) board.countDeparted(tcb.mss);
+  get inSlowStart(): boolean {
+    return this.window.cwnd < this.window.ssthresh;
+  }
+
+  get inOriginalOrder(): boolean {
+    return !this.anyResent;
+  }
+
+  // --- an acknowledgement
+
+  /** The acknowledgement is doubtful: no progress, an alert, or trouble already. `priorUna` is SND.UNA before it. */
+  judge(now: Instant, news: AckNews, priorUna: Seq, duplicateAcks: number): Resend {
+    const { queue } = this;
+    if (queue.out === 0) queue.sacked = 0;
+    if (news.ece) this.priorSsthresh = 0; // the network said it: nothing to undo
+    if (this.reneging(now, news)) return 'nothing';
+    if (this.state === 'open') this.retransmitStamp = undefined;
+    else if (seqGe(this.tcb.sndUna, this.highSeq) && this.leave()) return 'nothing';
+    if (this.state === 'recovery') return this.inRecovery(now, news, priorUna, duplicateAcks);
+    if (this.state === 'loss') {
+      const resend = this.inLoss(news, duplicateAcks);
+      this.identifyLoss(now, news);
+      if ((this.state as CongestionState) !== 'open' && !news.resentLost) return resend;
     }
-    if (newlySacked > 0 || !tcb.sackOn) this.detectLoss(now, false);
-    return acked;
+    return this.otherwise(now, news, duplicateAcks);
+  }
+
+  /** Everything that was out when the state began is acknowledged. True: that is all. */
+  private leave(): boolean {
+    if (this.state === 'cwr') {
+      // The state is held until something above is acknowledged, so that CWR reaches the other end.
+      if (this.tcb.sndUna !== this.highSeq) {
+        this.endReduction();
+        this.enter('open');
+      }
+    } else if (this.state === 'recovery') {
+      if (!this.tcb.sackOn) this.queue.sacked = 0;
+      if (this.tryUndoRecovery()) return true;
+      this.endReduction();
+    }
+    return false;
+  }
+
+  private inRecovery(now: Instant, news: AckNews, priorUna: Seq, duplicateAcks: number): Resend {
+    let markHead = duplicateAcks > 0 || (news.sacked && this.mustRetransmit);
+    if (!news.advanced) {
+      if (!this.tcb.sackOn) this.addRenoSack(duplicateAcks, news);
+    } else {
+      const undone = this.tryUndoPartial(priorUna);
+      if (undone === 'wait') return 'nothing';
+      markHead = undone === 'lost' && this.mustRetransmit;
+    }
+    if (this.tryUndoDuplicate()) this.tryToOpen(news);
+    this.identifyLoss(now, news);
+    if (this.state !== 'recovery') {
+      if (!this.timeToRecover()) return 'nothing';
+      this.enterRecovery(news.ece);
+    }
+    if (markHead) this.markByCount(false);
+    return 'lost';
+  }
+
+  private otherwise(now: Instant, news: AckNews, duplicateAcks: number): Resend {
+    if (!this.tcb.sackOn) {
+      if (news.advanced) this.queue.sacked = 0;
+      this.addRenoSack(duplicateAcks, news);
+    }
+    if (this.state === 'open' || this.state === 'disorder') this.tryUndoDuplicate();
+    this.identifyLoss(now, news);
+    if (!this.timeToRecover()) {
+      this.tryToOpen(news);
+      return 'nothing';
+    }
+    this.observe('fast-retransmit', this.tcb.sackOn ? 'selective acknowledgements' : 'duplicate ACKs');
+    this.enterRecovery(news.ece);
+    if (duplicateAcks > 0 || (news.sacked && this.mustRetransmit)) this.markByCount(true);
+    return 'lost';
+  }
+
+  /** RFC 5681 §3.1 after a timeout, with F-RTO (RFC 5682 §3.1) where nothing else was wrong. */
+  private inLoss(news: AckNews, duplicateAcks: number): Resend {
+    const { tcb } = this;
+    const recovered = seqGe(tcb.sndUna, this.highSeq);
+    if (news.advanced && this.tryUndoLoss(false)) return 'nothing';
+    if (this.frto) {
+      // Step 3.b: something was acknowledged that was never sent again: the timeout was spurious.
+      if (news.originalArrived && this.tryUndoLoss(true)) return 'nothing';
+      if (seqGt(tcb.sndNxt, this.highSeq)) {
+        if (news.sacked || duplicateAcks > 0) this.frto = false; // step 3.a
+      } else if (news.advanced && !recovered) {
+        this.highSeq = tcb.sndNxt;
+        // Step 2.b: new data, if there is some and the window lets it.
+        if (this.queue.head !== undefined && seqGt(tcb.sndWndEnd, tcb.sndNxt)) return 'new';
+        this.frto = false;
+      }
+    }
+    if (recovered) {
+      this.tryUndoRecovery();
+      return 'nothing';
+    }
+    if (!tcb.sackOn) {
+      if (seqGt(tcb.sndNxt, this.highSeq) && duplicateAcks > 0) this.addRenoSack(duplicateAcks, news);
+      else if (news.advanced) this.queue.sacked = 0;
+    }
+    return 'lost';
+  }
+
+  /** F-RTO found no new data to send after all. */
+  giveUpFrto(): void {
+    this.frto = false;
+  }
+
+  private get mustRetransmit(): boolean {
+    const { sndUna, mss } = this.tcb;
+    return this.tcb.sackOn && seqDiff(this.queue.highestSacked(sndUna), sndUna) > this.reordering * mss;
+  }
+
+  private timeToRecover(): boolean {
+    if (this.queue.lost > 0) return true;
+    return !this.byTime && this.queue.sacked + 1 > this.reordering;
+  }
+
+  private get byTime(): boolean {
+    return this.host.settings.rack && this.tcb.sackOn;
+  }
+
+  private identifyLoss(now: Instant, news: AckNews): void {
+    if (this.queue.isEmpty) return;
+    if (!this.tcb.sackOn) return this.markNewReno(news.advanced);
+    if (!this.byTime) return;
+    const before = this.queue.resent;
+    if (this.findLostByTime(now)) news.rearm = false;
+    if (before > this.queue.resent) news.resentLost = true;
+  }
+
+  /** RFC 8985 §6.2 step 5; true when the reordering timer was set. */
+  private findLostByTime(now: Instant): boolean {
+    if (!this.rack.advanced) return false;
+    this.rack.advanced = false;
+    const wait = this.rack.detect(now, this.queue, this.reorderingWindow);
+    if (wait > 0) this.host.deadlines.setTransmit('reordering', now + Math.min(wait, this.rtt.rto));
+    return wait > 0;
+  }
+
+  private get reorderingWindow(): number {
+    const { srtt = 0, min } = this.rtt;
+    return this.rack.window(this.queue, this.state === 'recovery' || this.state === 'loss', this.reordering, min, srtt);
+  }
+
+  /** RFC 8985 §6.3: the reordering timer has expired. True: there is something to send again. */
+  reorderingTimeout(now: Instant): boolean {
+    const before = this.queue.pipe;
+    const lost = this.queue.everLost;
+    this.rack.detect(now, this.queue, this.reorderingWindow);
+    if (before === this.queue.pipe) return false;
+    if (this.state !== 'recovery') {
+      this.enterRecovery(false);
+      if (!this.congestion.ownWindow) this.reduceProportionally(1, this.queue.everLost - lost, false);
+    }
+    return true;
+  }
+
+  /** RFC 6582 §3.2: the third duplicate ACK, and in recovery every partial ACK, says that the first hole is lost. */
+  private markNewReno(advanced: boolean): void {
+    const { queue } = this;
+    const third = !this.inTrouble && queue.sacked >= this.reordering;
+    if (!third && !(this.state === 'recovery' && advanced)) return;
+    const { first } = queue;
+    if (first === undefined || first.lost) return;
+    if (first.segments > 1) queue.split(first, first.mss, first.mss);
+    queue.markLost(first);
+  }
+
+  private get inTrouble(): boolean {
+    return this.state === 'recovery' || this.state === 'loss';
+  }
+
+  /** RFC 6675 §4 IsLost, by counting: what has DupThresh SACKed segments above it. `entering`: at least the first hole. */
+  private markByCount(entering: boolean): void {
+    const { queue } = this;
+    if (!this.tcb.sackOn || this.byTime) return;
+    const upTo = queue.sacked - this.reordering;
+    if (upTo < 0) {
+      if (entering && queue.first !== undefined) queue.markLost(this.firstSegment(queue.first));
+      return;
+    }
+    let seen = 0;
+    for (const record of queue.records) {
+      if (record.sacked) seen += record.segments;
+      if (seen > upTo) break;
+      if (!record.sacked && !record.lost) queue.markLost(record);
+    }
+  }
+
+  private firstSegment(record: SendRecord): SendRecord {
+    if (record.segments > 1) this.queue.split(record, record.mss, record.mss);
+    return record;
+  }
+
+  // --- without SACK
+
+  private addRenoSack(duplicateAcks: number, news: AckNews): void {
+    if (duplicateAcks === 0) return;
+    const before = this.queue.sacked;
+    this.queue.sacked += duplicateAcks;
+    this.limitRenoSacks(0);
+    this.countDelivered(Math.max(0, this.queue.sacked - before), news.ece);
+  }
+
+  /** Of the segments acknowledged one filled the hole; duplicate ACKs had told of the others. */
+  removeRenoSacks(segments: number, ece: boolean): void {
+    const { queue } = this;
+    if (segments > 0) {
+      this.countDelivered(Math.max(segments - queue.sacked, 1), ece);
+      queue.sacked = Math.max(0, queue.sacked - (segments - 1));
+    }
+    this.limitRenoSacks(segments);
+  }
+
+  /** More duplicate ACKs than segments in flight: reordering. */
+  private limitRenoSacks(acked: number): void {
+    const { queue } = this;
+    const holes = Math.min(Math.max(queue.lost, 1), queue.out);
+    if (queue.sacked + holes <= queue.out) return;
+    queue.sacked = queue.out - holes;
+    this.reordering = Math.min(queue.out + acked, this.host.settings.maxReordering);
+    this.reorderings++;
+  }
+
+  countDelivered(segments: number, marked: boolean): void {
+    this.rate.delivered += segments;
+    if (marked) this.rate.deliveredMarked += segments;
+  }
+
+  // --- reordering and duplicates
+
+  /** A segment below what was SACKed turns out to have arrived without having been sent again. */
+  noteReordering(low: Seq): void {
+    const highest = this.queue.highestSacked(this.tcb.sndUna);
+    if (seqLt(low, highest)) this.noteFilledHole(low, highest);
+  }
+
+  /** A hole that nobody had sent again was filled from below what was SACKed. */
+  noteFilledHole(low: Seq, highest: Seq): void {
+    const { mss } = this.tcb;
+    const extent = seqDiff(highest, low);
+    if (extent > this.reordering * mss) {
+      this.reordering = Math.min(Math.ceil(extent / mss), this.host.settings.maxReordering);
+    }
+    this.reorderings++;
+    this.rack.reorderingSeen = true;
+  }
+
+  /** False: more than was ever sent again. */
+  countDuplicates(segments: number): boolean {
+    this.duplicates += segments;
+    if (this.duplicates > this.totalRetransmissions) return false;
+    this.rack.dsackSeen = true;
+    return true;
+  }
+
+  // --- entering and leaving
+
+  private enter(state: CongestionState): void {
+    this.state = state;
+  }
+
+  enterRecovery(ece: boolean): void {
+    // A stamp of an episode before says nothing of this one.
+    if (this.queue.resent === 0 && !this.anyResent) this.retransmitStamp = undefined;
+    this.priorSsthresh = 0;
+    this.beginUndo();
+    if (!this.inReduction) {
+      if (!ece) this.priorSsthresh = this.ssthreshNow;
+      this.beginReduction();
+    }
+    this.enter('recovery');
+  }
+
+  /** An ECN echo (RFC 3168 §6.1.2): the window is reduced once a round trip. */
+  enterCwr(): void {
+    this.priorSsthresh = 0;
+    if (this.inTrouble || this.state === 'cwr') return;
+    this.undoMarker = undefined;
+    this.observe('congestion-echo', 'the other end has seen a congestion mark');
+    this.beginReduction();
+    this.enter('cwr');
   }
 
   /** The retransmission timer has expired (RFC 6298 §5.4-5.6, RFC 5681 §3.1). */
-  timedOut(now: Instant): void {
-    const { board, tcb } = this;
-    const again = this.phase === 'loss' && (board.first?.transmissions ?? 1) > 1;
-    this.congestion().onRto(now, board.flightSize, again);
-    // RFC 2018 §8: if the first hole is "SACKed", the receiver has reneged.
-    if (board.first?.sacked) board.forgetSacks();
-    board.markAllLost();
-    this.phase = 'loss';
-    this.point = tcb.sndNxt;
-    this.duplicateAcks = 0;
-    this.resendNow = true;
+  enterLoss(now: Instant): void {
+    const { queue, window, tcb } = this;
+    const fresh = !this.inTrouble;
+    this.markTimedOut(now);
+    if (
+      this.state === 'open' ||
+      this.state === 'disorder' ||
+      !seqGt(this.highSeq, tcb.sndUna) ||
+      (this.state === 'loss' && this.timeouts === 0)
+    ) {
+      this.priorSsthresh = this.ssthreshNow;
+      window.prior = window.cwnd;
+      window.ssthresh = this.congestion.reduce(window, this.queue.out);
+      this.congestion.timedOut?.();
+      this.beginUndo();
+    }
+    window.cwnd = queue.pipe + 1;
+    window.credit = 0;
+    // A timeout after many SACKs says that the reordering was overestimated.
+    const { reordering, frto } = this.host.settings;
+    if ((this.state === 'open' || this.state === 'disorder') && queue.sacked >= reordering) {
+      this.reordering = Math.min(this.reordering, reordering);
+    }
+    this.enter('loss');
+    this.highSeq = tcb.sndNxt;
+    this.tlpHighSeq = undefined;
+    this.cwrDue = true;
+    this.frto = frto && (fresh || this.timeouts > 0);
   }
 
-  private advanced(now: Instant, acked: AckedNow, inFlight: number): void {
-    const { tcb, board } = this;
-    const finished = seqGe(tcb.sndUna, this.point);
-    if (this.phase === 'recovery') {
-      if (finished) {
-        this.congestion().onRecovered();
-        this.observer()?.decided('recovered', 'everything sent before the loss is acknowledged');
-        this.backToOpen();
-      } else if (!tcb.sackOn) {
-        // RFC 6582 §3.2 (3), partial ACK: one of the segments acknowledged was the one sent again.
-        board.countDeparted(tcb.mss - acked.bytes);
-        this.duplicateAcks = 0;
-        this.detectLoss(now, true);
-      }
+  private markTimedOut(now: Instant): void {
+    const { queue } = this;
+    const { first } = queue;
+    const reneged = first?.sacked ?? false;
+    if (reneged) {
+      queue.forgetSacks();
+      this.renegged = true;
+    } else if (!this.tcb.sackOn) {
+      queue.sacked = 0;
+    }
+    for (const record of queue.records) {
+      // RFC 8985 §6.3: what was sent less than a round trip ago has not had its chance yet.
+      const recent = !reneged && this.byTime && record !== first && this.rack.remaining(now, record, 0) > 0;
+      if (!recent) queue.markLost(record);
+    }
+  }
+
+  /** Segments were lost for their size, not for congestion (RFC 1191 §6.5): they are sent again, the window stays. */
+  lostForSize(): void {
+    this.highSeq = this.tcb.sndNxt;
+    this.window.ssthresh = this.ssthreshNow;
+    this.priorSsthresh = 0;
+    this.undoMarker = undefined;
+    this.enter('loss');
+  }
+
+  /** RFC 5681 §4.1 by RFC 2861's rule: the window halves with every RTO of idleness, down to the restart window. */
+  restartAfterIdle(idle: number): void {
+    const { window } = this;
+    const least = Math.min(this.host.settings.initialWindow, window.cwnd);
+    window.ssthresh = this.ssthreshNow;
+    if (this.host.settings.idleRestart === 'rfc5681') {
+      window.cwnd = least;
       return;
     }
-    this.duplicateAcks = 0;
-    if (!tcb.sackOn) board.clearDeparted();
-    if (this.phase === 'loss' && finished) this.backToOpen();
-    this.grow(now, acked.bytes, inFlight);
-  }
-
-  private grow(now: Instant, bytes: number, inFlight: number): void {
-    const control = this.congestion();
-    const slowStart = control.cwnd < control.ssthresh;
-    const used = slowStart ? inFlight * 2 : inFlight + this.tcb.mss;
-    control.onAck({ now, bytes, inFlight, cwndLimited: this.phase === 'loss' || used >= control.cwnd });
-  }
-
-  private backToOpen(): void {
-    this.phase = 'open';
-    this.duplicateAcks = 0;
-    this.board.clearDeparted();
-  }
-
-  private detectLoss(now: Instant, partialAck: boolean): void {
-    const { board, tcb } = this;
-    if (this.phase === 'loss') return;
-    const detection = tcb.sackOn ? sackBased : newReno;
-    detection.detect(board, { duplicateAcks: this.duplicateAcks, mss: tcb.mss, partialAck });
-    if (this.phase !== 'open' || !board.hasLost) {
-      if (partialAck) this.resendNow = true;
-      return;
+    let left = idle - this.rtt.rto;
+    while (left > 0 && window.cwnd > least) {
+      window.cwnd >>= 1;
+      left -= this.rtt.rto;
     }
-    this.phase = 'recovery';
-    this.point = tcb.sndNxt;
-    this.resendNow = true;
-    this.congestion().onCongestion(now, board.flightSize);
-    this.observer()?.decided('fast-retransmit', `${this.duplicateAcks} duplicate ACKs (${detection.name})`);
+    window.cwnd = Math.max(window.cwnd, least);
   }
 
-  /**
-   * Karn's algorithm; what was sent more than once gives a sample only when the timestamp echoed is that of its last
-   * transmission. RFC 6298 §5.7: the backed-off timeout stays until there is a sample.
-   */
-  private measure(now: Instant, segment: Segment, acked: AckedNow, sacked: SackedNow): void {
-    const { tcb, rtt } = this;
-    if (acked.bytes === 0 && sacked.sentAt === undefined) return;
-    if (acked.resentAt === undefined && (acked.sentAt ?? sacked.sentAt) !== undefined) {
-      rtt.sample(now - ((acked.sentAt ?? sacked.sentAt) as Instant));
-    } else if (acked.resentAt !== undefined && tcb.timestampsOn && segment.hasTimestamps) {
-      const echoesLast = seqDiff(segment.tsEcr, tcb.timestamp(acked.resentAt)) >= 0;
-      const elapsed = seqDiff(tcb.timestamp(now), segment.tsEcr);
-      if (!echoesLast || elapsed < 0) return;
-      rtt.sample(Math.max(elapsed, 1) * 1e6);
+  private beginUndo(): void {
+    this.undoMarker = this.tcb.sndUna;
+    // Retransmissions that are still out belong to it.
+    this.undoRetransmissions = this.queue.resent > 0 ? this.queue.resent : -1;
+  }
+
+  private beginReduction(): void {
+    const { window } = this;
+    this.highSeq = this.tcb.sndNxt;
+    this.tlpHighSeq = undefined;
+    window.credit = 0;
+    window.prior = window.cwnd;
+    this.prrDelivered = 0;
+    this.prrOut = 0;
+    window.ssthresh = this.congestion.reduce(window, this.queue.out);
+    this.cwrDue = true;
+  }
+
+  /** RFC 6937 §3 (with the slow start bound of its successor): how much may be sent for what was delivered. */
+  reduceProportionally(delivered: number, newlyLost: number, advanced: boolean): void {
+    const { window, queue } = this;
+    if (delivered <= 0 || window.prior === 0) return;
+    const room = window.ssthresh - queue.pipe;
+    this.prrDelivered += delivered;
+    let allowed: number;
+    if (room < 0) {
+      allowed = Math.ceil((window.ssthresh * this.prrDelivered) / window.prior) - this.prrOut;
     } else {
-      return;
+      allowed = Math.max(this.prrDelivered - this.prrOut, delivered);
+      if (advanced && newlyLost === 0) allowed++;
+      allowed = Math.min(room, allowed);
     }
-    rtt.resetBackOff();
+    // The first retransmission goes out whatever the rest says.
+    allowed = Math.max(allowed, this.prrOut > 0 ? 0 : 1);
+    window.cwnd = queue.pipe + allowed;
+  }
+
+  sentInReduction(segments: number): void {
+    if (this.inReduction) this.prrOut += segments;
+  }
+
+  private endReduction(): void {
+    const { window } = this;
+    if (this.congestion.ownWindow) return;
+    if (window.ssthresh < NO_SSTHRESH && (this.state === 'cwr' || this.undoMarker !== undefined)) {
+      window.cwnd = window.ssthresh;
+    }
+    this.observe('recovered', 'everything sent before the loss is acknowledged');
+  }
+
+  private tryToOpen(news: AckNews): void {
+    if (!this.anyResent) this.retransmitStamp = undefined;
+    if (news.ece) this.enterCwr();
+    if (this.state !== 'cwr') this.keepOpen();
+  }
+
+  keepOpen(): void {
+    const state = this.queue.sacked + this.queue.lost > 0 || this.anyResent ? 'disorder' : 'open';
+    if (this.state === state) return;
+    this.enter(state);
+    this.highSeq = this.tcb.sndNxt;
+  }
+
+  private get anyResent(): boolean {
+    return this.queue.resent > 0 || (this.queue.first?.everResent ?? false);
+  }
+
+  /** RFC 2018 §8: a receiver that has thrown SACKed data away is treated as if the timer had expired. */
+  private reneging(now: Instant, news: AckNews): boolean {
+    if (!news.reneging || !this.tcb.sackOn) return false;
+    const { srtt = 0 } = this.rtt;
+    this.host.deadlines.setTransmit('retransmit', now + Math.max(srtt / 2, 10e6));
+    news.rearm = false;
+    return true;
+  }
+
+  /** RFC 6937's and CUBIC's ssthresh while a reduction is under way. */
+  get ssthreshNow(): number {
+    const { cwnd, ssthresh } = this.window;
+    return this.inReduction ? ssthresh : Math.max(ssthresh, (cwnd >> 1) + (cwnd >> 2));
+  }
+
+  // --- undo
+
+  /** RFC 3522: the timestamp echoed is older than the first retransmission: it was the original that arrived. */
+  private get originalEchoed(): boolean {
+    if (this.retransmitStamp !== undefined) return this.echoIsBefore(this.retransmitStamp);
+    // Nothing was sent again yet, so what arrived was merely late.
+    return this.tcb.sackOn || seqLt(this.tcb.sndUna, this.highSeq);
+  }
+
+  echoIsBefore(stamp: number): boolean {
+    const { lastEcho } = this.tcb;
+    return lastEcho !== undefined && lastEcho !== 0 && seqDiff(lastEcho, stamp) < 0;
+  }
+
+  private get mayUndo(): boolean {
+    return this.undoMarker !== undefined && (this.undoRetransmissions === 0 || this.originalEchoed);
+  }
+
+  private undo(unmark: boolean): void {
+    const { window } = this;
+    if (unmark) this.queue.forgetLosses();
+    if (this.priorSsthresh > 0) {
+      window.cwnd = this.congestion.undo(window);
+      if (this.priorSsthresh > window.ssthresh) {
+        window.ssthresh = this.priorSsthresh;
+        this.cwrDue = false;
+      }
+    }
+    this.observe('undo', 'what seemed lost was only late: the reduction is taken back');
+    this.undoMarker = undefined;
+    this.rack.advanced = true;
+  }
+
+  /** True: the state is held, since without SACK a duplicate of this recovery might start another (RFC 6582 §4). */
+  private tryUndoRecovery(): boolean {
+    if (this.mayUndo) this.undo(false);
+    else this.rack.recoveryEnded();
+    if (this.holdsWithoutSack) return true;
+    this.enter('open');
+    this.renegged = false;
+    return false;
+  }
+
+  private get holdsWithoutSack(): boolean {
+    if (this.tcb.sackOn || this.tcb.sndUna !== this.highSeq) return false;
+    if (!this.anyResent) this.retransmitStamp = undefined;
+    return true;
+  }
+
+  private tryUndoDuplicate(): boolean {
+    if (this.undoMarker === undefined || this.undoRetransmissions !== 0) return false;
+    this.rack.recoveryUndone();
+    this.undo(false);
+    return true;
+  }
+
+  private tryUndoLoss(spurious: boolean): boolean {
+    if (!spurious && !this.mayUndo) return false;
+    this.undo(true);
+    this.timeouts = 0;
+    if (this.holdsWithoutSack) return true;
+    if (spurious || this.tcb.sackOn) {
+      this.enter('open');
+      this.renegged = false;
+    }
+    return true;
+  }
+
+  /** A partial acknowledgement in recovery. */
+  private tryUndoPartial(priorUna: Seq): 'wait' | 'undone' | 'lost' {
+    if (this.undoMarker === undefined || !this.originalEchoed) return 'lost';
+    this.noteReordering(priorUna);
+    if (this.queue.resent > 0) return 'wait';
+    if (!this.anyResent) this.retransmitStamp = undefined;
+    this.undo(true);
+    this.keepOpen();
+    return 'undone';
+  }
+
+  // --- tail loss probes (RFC 8985 §7)
+
+  /** §7.4: what an acknowledgement says of the probe that is out. */
+  judgeProbe(ack: Seq, news: AckNews): void {
+    const high = this.tlpHighSeq;
+    if (high === undefined || seqLt(ack, high)) return;
+    if (!this.tlpRetransmitted || news.probeDuplicated) {
+      this.tlpHighSeq = undefined;
+    } else if (seqGt(ack, high)) {
+      // The probe has repaired a loss, and a loss is a sign of congestion.
+      this.beginReduction();
+      this.enter('cwr');
+      this.endReduction();
+      this.keepOpen();
+    } else if (!news.advanced && !news.notDuplicate && !news.sacked) {
+      this.tlpHighSeq = undefined;
+    }
+  }
+
+  get isReneged(): boolean {
+    return this.renegged;
+  }
+
+  private observe(decision: string, why: string): void {
+    this.host.observer?.decided(decision, why);
+  }
+
+  /** For tests. */
+  check(): string | undefined {
+    if (this.queue.pipe < 0) return 'less than nothing is in flight';
+    return seqLe(this.tcb.sndUna, this.tcb.sndNxt) ? undefined : 'SND.UNA lies behind SND.NXT';
   }
 }
-
-const NOTHING_SACKED: SackedNow = { bytes: 0, sentAt: undefined };

@@ -4,7 +4,8 @@
  */
 import { type Instant, seconds } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqInWindow, seqLe, seqLt } from '../../base/seq32.ts';
-import { ACK, FIN, RST, Segment, SYN } from '../../wire/tcp.ts';
+import { ACK, CWR, FIN, RST, Segment, SYN } from '../../wire/tcp.ts';
+import { acknowledge, acknowledgeOld } from './acknowledge.ts';
 import type { TcpConnection } from './connection.ts';
 import { mayReceive } from './state.ts';
 
@@ -15,11 +16,11 @@ export function segmentArrives(c: TcpConnection, now: Instant, segment: Segment)
   if (c.state === 'CLOSED' || c.state === 'LISTEN') return;
   if (c.state === 'SYN_SENT') return inSynSent(c, now, segment);
   if (!checkSequence(c, now, segment)) return;
-  updateTimestamp(c, now, segment);
   if (!checkReset(c, now, segment)) return;
   // Third, security and compartment: RFC 9293 appendix A.1, ignored.
   if (!checkSyn(c, now, segment)) return;
   if (!checkAck(c, now, segment)) return;
+  noteCongestion(c, segment);
   // Sixth, URG: the urgent pointer is not told to the user; the data stays in line (RFC 6093 §6).
   if (!takeText(c, now, segment)) return;
   checkFin(c, now);
@@ -48,15 +49,21 @@ function inSynSent(c: TcpConnection, now: Instant, segment: Segment): void {
   c.receiver.open(segment.seq);
   tcb.tsRecentAt = now;
   if (segment.has(ACK)) {
-    c.sender.acknowledge(now, segment, false);
+    const { ecn } = c.settings;
+    c.ecn.answered(segment.flags, ecn === 'accurate' ? 'accurate' : ecn === 'on' ? 'classic' : 'off', segment.ecn);
+    c.receiver.offerInitial();
     c.takeWindowOfSyn(segment);
+    acknowledge(c.sender, now, segment, { windowUpdated: true, ece: false });
     c.setState('ESTABLISHED', 'SYN+ACK arrives');
+    c.established(now);
     c.receiver.ackNow = true;
+    c.fastOpen.synAckArrived(now, segment);
   } else {
     // Simultaneous open: "form a SYN,ACK segment and send it".
     c.takeWindowOfSyn(segment);
+    c.ecn.asked(segment.flags, c.settings.ecn, segment.ecn);
     c.setState('SYN_RCVD', 'SYN arrives (simultaneous open)');
-    c.sender.synDue = true;
+    c.sender.resendSyn(now, SYN | ACK | c.ecn.synAckFlags, false);
   }
 }
 
@@ -69,12 +76,12 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
     acknowledgeUnacceptable(c, now, segment);
     return false;
   }
-  if (isAcceptable(segment, tcb.rcvNxt, tcb.rcvWnd)) return true;
+  if (isAcceptable(c, segment)) return true;
   // Our SYN+ACK was lost: the SYN comes again, and so does the answer.
   if (c.state === 'SYN_RCVD' && segment.has(SYN) && !segment.has(RST) && segment.seq === tcb.irs) {
     // With an ACK it is the other half of a simultaneous open (RFC 9293 §3.5, figure 8): its ACK is what we wait for.
     if (segment.has(ACK)) return true;
-    c.sender.synDue = true;
+    c.sender.resendSyn(now, SYN | ACK | c.ecn.synAckFlags, false);
     return false;
   }
   // RFC 9293 §3.10.7.4: "special allowance should be made to accept valid ACKs, URGs, and RSTs" at a zero window.
@@ -83,14 +90,27 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
   }
   if (c.state === 'CLOSED') return false;
   if (segment.has(FIN) && c.state === 'TIME_WAIT') restartTimeWait(c, now);
-  if (segment.length > 0 && seqLe(segment.end, tcb.rcvNxt)) c.receiver.noteDuplicate(segment.seq, segment.end);
+  if (c.settings.segmentRule === 'linux' && segment.has(RST) && isLateReset(c, segment)) {
+    c.fail('ECONNRESET', 'a RST arrived');
+    return false;
+  }
+  if (segment.length > 0 && seqLt(segment.seq, tcb.rcvNxt)) {
+    const end = seqAdd(segment.seq, segment.length);
+    c.receiver.noteDuplicate(segment.seq, seqGt(end, tcb.rcvNxt) ? tcb.rcvNxt : end);
+    c.receiver.policy.beQuick(16);
+  }
   acknowledgeUnacceptable(c, now, segment);
   return false;
 }
 
 /** The four cases of RFC 9293 §3.4, table 6. */
-function isAcceptable(segment: Segment, rcvNxt: number, rcvWnd: number): boolean {
+function isAcceptable(c: TcpConnection, segment: Segment): boolean {
+  const { rcvNxt, rcvWnd, lastAckSent } = c.tcb;
   const length = segment.sequenceLength;
+  if (c.settings.segmentRule === 'linux') {
+    // Anything that touches what lies between the last acknowledgement and the window's edge.
+    return !seqLt(segment.end, lastAckSent) && !seqGt(segment.seq, seqAdd(rcvNxt, rcvWnd));
+  }
   if (length === 0) return rcvWnd === 0 ? segment.seq === rcvNxt : seqInWindow(segment.seq, rcvNxt, rcvWnd);
   if (rcvWnd === 0) return false;
   const last = seqAdd(segment.seq, length - 1);
@@ -101,18 +121,41 @@ function isAcceptable(segment: Segment, rcvNxt: number, rcvWnd: number): boolean
   );
 }
 
+/** A RST that follows the other end's FIN: it may not have heard of our acknowledgement of it. */
+const isLateReset = (c: TcpConnection, segment: Segment): boolean =>
+  c.receiver.finReceived &&
+  segment.seq === (c.tcb.rcvNxt - 1) >>> 0 &&
+  (c.state === 'CLOSE_WAIT' || c.state === 'LAST_ACK' || c.state === 'CLOSING');
+
 /** "An acknowledgment should be sent in reply (unless the RST bit is set)". */
 function acknowledgeUnacceptable(c: TcpConnection, now: Instant, segment: Segment): void {
   if (segment.has(RST)) return;
   // What carries data or a FIN is an honest retransmission; the rest is limited like a challenge.
-  if (segment.sequenceLength > 0 && !segment.has(SYN)) c.receiver.ackNow = true;
-  else c.challengeAck(now, 'a segment outside the window');
+  const honest = segment.sequenceLength > 0 && !segment.has(SYN);
+  if (!honest) c.challengeAck(now, 'a segment outside the window');
+  else if (segment.length > 0 || c.mayAnswerUnacceptable(now)) c.receiver.ackNow = true;
 }
 
 function failsPaws(c: TcpConnection, now: Instant, segment: Segment): boolean {
   const { tcb } = c;
   if (!tcb.timestampsOn || !segment.hasTimestamps || segment.has(RST)) return false;
-  return seqLt(segment.tsVal, tcb.tsRecent) && now - tcb.tsRecentAt < TIMESTAMP_AGE;
+  if (!seqLt(segment.tsVal, tcb.tsRecent) || now - tcb.tsRecentAt >= TIMESTAMP_AGE) return false;
+  return !isReorderedAck(c, segment);
+}
+
+/** A pure ACK that was overtaken says nothing that could be wrong. */
+function isReorderedAck(c: TcpConnection, segment: Segment): boolean {
+  const { tcb } = c;
+  if (c.settings.segmentRule !== 'linux' || segment.sequenceLength > 0 || !segment.has(ACK)) return false;
+  const window = segment.window * 2 ** tcb.sndScale;
+  const behind = seqDiff(tcb.tsRecent, segment.tsVal);
+  return (
+    segment.seq === tcb.rcvNxt &&
+    segment.ack === tcb.sndUna &&
+    window <= tcb.sndWnd &&
+    window > 0 &&
+    behind <= (c.sender.rtt.rto * 1.2) / 1e6
+  );
 }
 
 /** RFC 7323 §4.3 (2): "If SEG.TSval >= TS.Recent and SEG.SEQ <= Last.ACK.sent, then SEG.TSval is copied to TS.Recent". */
@@ -128,7 +171,7 @@ function updateTimestamp(c: TcpConnection, now: Instant, segment: Segment): void
 /** Second: RST, by RFC 5961 §3.2: only one that hits RCV.NXT exactly resets. */
 function checkReset(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (!segment.has(RST)) return true;
-  if (segment.seq !== c.tcb.rcvNxt) {
+  if (segment.seq !== c.tcb.rcvNxt && !isResetBehindGap(c, segment)) {
     c.challengeAck(now, 'a RST inside the window that is not at RCV.NXT');
     return false;
   }
@@ -139,14 +182,25 @@ function checkReset(c: TcpConnection, now: Instant, segment: Segment): boolean {
       return false;
     case 'CLOSING':
     case 'LAST_ACK':
+      c.finish('RST arrives');
+      return false;
     case 'TIME_WAIT':
       // RFC 1337: a RST must not end TIME_WAIT early.
-      if (c.state !== 'TIME_WAIT') c.finish('RST arrives');
+      if (!c.settings.protectsTimeWait) c.finish('RST arrives');
+      return false;
+    case 'CLOSE_WAIT':
+      c.fail('EPIPE', 'a RST arrived');
       return false;
     default:
       c.fail('ECONNRESET', 'a RST arrived');
       return false;
   }
+}
+
+/** Where the highest SACKed data ends: the sender of the RST had got so far (RFC 5961 §3.2 does not forbid it). */
+function isResetBehindGap(c: TcpConnection, segment: Segment): boolean {
+  if (c.settings.segmentRule !== 'linux' || !c.tcb.sackOn) return false;
+  return segment.seq === c.receiver.highestHeld || isLateReset(c, segment);
 }
 
 /** Fourth: SYN. RFC 5961 §4.2: a challenge ACK, whatever the sequence number. */
@@ -173,9 +227,15 @@ function checkAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
       c.send(bareReset(segment.ack));
       return false;
     }
-    tcb.sndWnd = segment.window << tcb.sndScale;
+    tcb.sndWnd = segment.window * 2 ** tcb.sndScale;
+    tcb.sndWl1 = segment.seq;
+    const accepted = processAck(c, now, segment);
+    if (!accepted) return false;
     c.setState('ESTABLISHED', 'ACK of SYN arrives');
+    c.established(now);
+    return afterAck(c, now);
   }
+  if (c.fastOpen.accepted && c.state === 'FIN_WAIT_1' && seqLe(tcb.sndUna, tcb.iss)) c.established(now);
   return processAck(c, now, segment) && afterAck(c, now);
 }
 
@@ -183,6 +243,7 @@ function checkAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
 function processAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
   const { tcb } = c;
   if (seqGt(segment.ack, tcb.sndMax)) {
+    // "If the ACK acks something not yet sent, then send an ACK, drop the segment, and return."
     c.challengeAck(now, 'an ACK of something not yet sent');
     return false;
   }
@@ -190,24 +251,55 @@ function processAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
     c.challengeAck(now, 'an ACK from too long ago');
     return false;
   }
-  if (seqLt(segment.ack, tcb.sndUna)) return true;
-  const changed = updateWindow(c, segment);
-  c.sender.acknowledge(now, segment, changed);
+  updateTimestamp(c, now, segment);
+  if (segment.has(CWR) && c.ecn.state === 'classic') {
+    c.ecn.reduced();
+    if (segment.length > 0) c.receiver.ackNow = true;
+  }
+  if (seqLt(segment.ack, tcb.sndUna)) {
+    acknowledgeOld(c.sender, now, segment);
+    return true;
+  }
+  const windowUpdated = updateWindow(c, segment);
+  const ece = c.ecn.echoed(segment.flags, segment.has(SYN));
+  acknowledge(c.sender, now, segment, { windowUpdated, ece });
+  c.softError = undefined;
+  c.pathProbe.acknowledged(tcb.sndUna);
   return true;
 }
 
-/** "If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)), set SND.WND <- SEG.WND". */
+/**
+ * "If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)), set SND.WND <- SEG.WND". True when the
+ * segment is thereby not a duplicate (RFC 5681 §2 (e)).
+ */
 function updateWindow(c: TcpConnection, segment: Segment): boolean {
   const { tcb } = c;
   const newer = seqLt(tcb.sndWl1, segment.seq) || (tcb.sndWl1 === segment.seq && seqLe(tcb.sndWl2, segment.ack));
   if (!newer) return false;
-  const window = segment.window << tcb.sndScale;
+  const window = segment.window * 2 ** tcb.sndScale;
+  const advanced = seqGt(segment.ack, tcb.sndUna);
   const changed = window !== tcb.sndWnd;
+  // A smaller window in a duplicate may come from data that the other end's user has not read: it counts all the same.
+  const isUpdate =
+    c.settings.segmentRule === 'linux'
+      ? advanced || seqLt(tcb.sndWl1, segment.seq) || window > tcb.sndWnd || window === 0
+      : changed;
+  if (c.settings.segmentRule === 'linux' && !isUpdate) return false;
   tcb.sndWnd = window;
-  tcb.maxSndWnd = Math.max(tcb.maxSndWnd, window);
   tcb.sndWl1 = segment.seq;
   tcb.sndWl2 = segment.ack;
-  return changed;
+  if (window > tcb.maxSndWnd) {
+    tcb.maxSndWnd = window;
+    if (c.settings.segmentRule === 'linux')
+      tcb.windowMss = window > 536 ? Math.max(window >> 1, 48) : Math.max(window, 48);
+  }
+  return isUpdate;
+}
+
+/** RFC 3168 §6.1.3, RFC 9768 §3.2.2: what the IP header said of congestion on the way here. */
+function noteCongestion(c: TcpConnection, segment: Segment): void {
+  if (c.ecn.state === 'off') return;
+  if (c.ecn.arrived(segment.ecn, segment.length, segment.length > 0)) c.receiver.policy.beQuick(2);
 }
 
 /** What the acknowledgement of our FIN does. False: there is nothing left to do with the segment. */
@@ -238,8 +330,18 @@ function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
   }
   // What rides on a SYN is not taken: its sender will send it again.
   if (segment.has(SYN) || (segment.length === 0 && !segment.has(FIN))) return false;
-  if (c.orphaned && segment.length > 0 && seqGt(seqAdd(segment.seq, segment.length), c.tcb.rcvNxt)) {
-    c.abort('data arrives after the user has closed');
+  if (
+    (c.orphaned || (c.readShut && c.sender.finRequested)) &&
+    segment.length > 0 &&
+    seqGt(seqAdd(segment.seq, segment.length), c.tcb.rcvNxt)
+  ) {
+    if (c.settings.segmentRule === 'linux') {
+      c.send(bareReset(segment.ack));
+      if (c.orphaned) c.finish('data arrives after the user has closed');
+      else c.fail('ECONNRESET', 'data arrives after the user has closed');
+    } else {
+      c.abort(now, 'data arrives after the user has closed');
+    }
     return false;
   }
   if (c.receiver.accept(now, segment, segment.has(FIN))) c.emit({ type: 'readable' });
@@ -263,12 +365,13 @@ function checkFin(c: TcpConnection, now: Instant): void {
     default:
       return;
   }
+  c.emit({ type: 'fin' });
   c.tellEnd();
 }
 
 /** "Restart the 2 MSL time-wait timeout", and acknowledge: the last ACK was lost. */
 function restartTimeWait(c: TcpConnection, now: Instant): void {
-  c.deadlines.set('timeWait', now + 2 * c.settings.msl);
+  c.deadlines.set('timeWait', now + c.timeWait);
   c.receiver.ackNow = true;
 }
 

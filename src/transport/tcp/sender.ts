@@ -1,65 +1,87 @@
 /**
- * The sending half: the user's bytes, what may be sent now and what must be sent again. `next` answers with one
- * segment at a time, SYN, data, FIN or window probe; acknowledging without data is the connection's affair.
+ * The sending half of a connection: the user's bytes on their way, the timers that watch over them, and what the two
+ * windows are. What goes out and when is the transmitter's; what an acknowledgement means is in acknowledge.ts.
  */
-import type { Instant } from '../../base/instant.ts';
-import { type Seq, seqAdd, seqDiff, seqGt, seqLe, seqMax } from '../../base/seq32.ts';
+import { type Duration, type Instant, NEVER } from '../../base/instant.ts';
+import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLt, seqMin } from '../../base/seq32.ts';
 import { ACK, FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
-import type { Deadlines } from './deadlines.ts';
-import { Recovery } from './recovery.ts';
+import { LimitClock } from './limits.ts';
+import { Recovery, type RecoveryHost } from './recovery.ts';
 import { RttEstimator } from './rtt.ts';
-import { Scoreboard, SentSegment } from './scoreboard.ts';
 import { SendBuffer } from './send-buffer.ts';
-import type { Tcb } from './tcb.ts';
-import type { CongestionControl, TcpObserver, TcpSettings } from './types.ts';
+import { SendQueue } from './send-queue.ts';
+import { SendRecord } from './send-record.ts';
+import { RECORD_LIMIT, Transmitter } from './transmitter.ts';
 
-export interface SenderHost {
-  readonly tcb: Tcb;
-  readonly settings: TcpSettings;
-  readonly deadlines: Deadlines;
-  readonly observer: TcpObserver | undefined;
+/** RFC 6298 §5.7: the timeout with which data begins when the SYN was lost. */
+const AFTER_LOST_SYN: Duration = 3e9;
+
+export interface SenderHost extends RecoveryHost {
   /** A segment with sequence number, acknowledgement, window and timestamps filled in. */
   build(now: Instant, flags: number, seq: Seq): Segment;
+  /** Room that options of the next segment take beyond those that every segment has. */
+  readonly extraOptions: number;
+  readonly ecnOn: boolean;
+  readonly accurateEcn: boolean;
+  /** Data may go out before the handshake is complete (RFC 7413). */
+  readonly sendsEarly: boolean;
+  dataSent(now: Instant): void;
+}
+
+export interface WriteOptions {
+  /** More will follow at once: a partial segment waits for it (MSG_MORE). */
+  more?: boolean;
+  /** Nothing of a later write shares a segment with this one (MSG_EOR). */
+  boundary?: boolean;
 }
 
 export class Sender {
-  readonly board = new Scoreboard();
+  readonly host: SenderHost;
+  readonly queue = new SendQueue();
   readonly rtt: RttEstimator;
   readonly recovery: Recovery;
-  congestion: CongestionControl;
-  /** A SYN is to be sent (again, with an ACK, in a simultaneous open). */
-  synDue = false;
+  readonly transmitter: Transmitter;
+  readonly limits = new LimitClock();
+  /** Segments to be handed down, in order. */
+  outbox: Segment[] = [];
   finRequested = false;
-  finSent = false;
-  /** Timeouts since the other end was last heard to make progress: what R2 counts. */
-  attempts = 0;
-  /** How often in a row nobody answered a window probe. */
+  /** A write with MSG_MORE was the last. */
+  more = false;
+  /** A write was not taken whole. */
+  writerWaits = false;
+  /** Window probes since the other end was last heard of; how often they were backed off; when the first went out. */
   unansweredProbes = 0;
-  private readonly host: SenderHost;
+  probeBackoff = 0;
+  probingSince: Instant | undefined;
+  /** Bytes that the user may have waiting and in flight; grows with the window unless it was set. */
+  capacity: number;
+  nextSendAt: Instant = 0;
+  segmentsSent = 0;
+  dataSegmentsSent = 0;
+  sentBytes = 0;
+  retransmittedBytes = 0;
+  acknowledgedBytes = 0;
+  lastAckAt: Instant = 0;
   private readonly buffer = new SendBuffer();
-  private probing = false;
-  private probeDue = false;
-  private overrideDue = false;
-  private persistShift = 0;
-  private lastSentAt: Instant = 0;
+  private bufferStart: Seq = 0;
+  /** The first sequence number that no write has used. */
+  writeSeq: Seq = 0;
+  /** What a PSH has told the other end not to wait beyond. */
+  private pushedSeq: Seq = 0;
+  private rttSeq: Seq = 0;
+  private synAgain = 0;
 
   constructor(host: SenderHost) {
     this.host = host;
-    const { initialRto, minRto, maxRto, congestionControl, initialWindow } = host.settings;
-    this.rtt = new RttEstimator(initialRto, minRto, maxRto);
-    this.congestion = congestionControl(host.tcb.mss, initialWindow);
-    this.recovery = new Recovery(
-      host.tcb,
-      this.board,
-      this.rtt,
-      () => this.congestion,
-      () => host.observer,
-    );
+    const { settings } = host;
+    this.capacity = settings.sendBuffer;
+    this.rtt = new RttEstimator(settings);
+    this.recovery = new Recovery(host, this.queue, this.rtt);
+    this.transmitter = new Transmitter(this);
   }
 
-  /** Bytes that a write would be taken for now. */
-  get room(): number {
-    return Math.max(0, this.host.settings.sendBuffer - this.buffer.length);
+  get tcb(): SenderHost['tcb'] {
+    return this.host.tcb;
   }
 
   /** Bytes written and not acknowledged. */
@@ -67,292 +89,472 @@ export class Sender {
     return this.buffer.length;
   }
 
+  /** Bytes written and not sent. */
+  get unsent(): number {
+    return Math.max(0, seqDiff(this.writeSeq, this.tcb.sndNxt) - (this.finRequested ? 1 : 0));
+  }
+
+  /** Bytes that a write would be taken for now. */
+  get room(): number {
+    return Math.max(0, this.capacity - this.buffer.length);
+  }
+
+  get finSent(): boolean {
+    return this.finRequested && this.tcb.sndNxt === this.writeSeq;
+  }
+
   get finAcknowledged(): boolean {
-    return this.finSent && this.host.tcb.sndUna === this.host.tcb.sndMax;
+    return this.finRequested && this.tcb.sndUna === this.writeSeq;
   }
 
-  /** Data starts behind the SYN. */
-  private get dataStart(): Seq {
-    const { tcb } = this.host;
-    return seqMax(tcb.sndUna, seqAdd(tcb.iss, 1));
+  get awaitsHandshake(): boolean {
+    const { state } = this.tcb;
+    return state === 'SYN_SENT' || (state === 'SYN_RCVD' && !this.host.sendsEarly);
   }
 
-  private get unsent(): number {
-    return this.finSent
-      ? 0
-      : seqDiff(seqAdd(this.dataStart, this.buffer.length), seqMax(this.host.tcb.sndNxt, this.dataStart));
+  /** RFC 9293 §3.7.1: what one segment may hold now, SACK blocks and the like reckoned in. */
+  get currentMss(): number {
+    return Math.max(this.tcb.mss - this.host.extraOptions, 1);
   }
+
+  // --- opening
 
   open(iss: Seq): void {
-    const { tcb } = this.host;
-    tcb.iss = iss;
-    tcb.sndUna = iss;
-    tcb.sndNxt = iss;
-    tcb.sndMax = iss;
-    this.synDue = true;
+    this.start(iss);
+    const syn = new SendRecord(iss, seqAdd(iss, 1), SYN, this.tcb.mss);
+    this.queue.append(syn);
+    this.writeSeq = syn.end;
+    this.bufferStart = syn.end;
+    this.pushedSeq = syn.end;
+  }
+
+  /** The SYN, or the SYN+ACK, for the first time. */
+  sendSyn(now: Instant, flags: number): void {
+    const syn = this.queue.sendHead();
+    this.recovery.rate.sending(now, syn, true);
+    this.tcb.sndNxt = syn.end;
+    this.tcb.sndMax = syn.end;
+    this.transmitter.emitSyn(now, syn, flags);
+    this.rearmRetransmit(now);
+    this.armUserTimeout(now);
+  }
+
+  /** Again: it was lost, the answer was, or it has become a SYN+ACK. */
+  resendSyn(now: Instant, flags: number, timedOut: boolean): void {
+    const { first } = this.queue;
+    if (first === undefined || !(first.flags & SYN)) return;
+    if (timedOut) {
+      this.synAgain++;
+      this.recovery.totalRetransmissions++;
+    }
+    first.everResent ||= timedOut;
+    this.transmitter.emitSyn(now, first, flags);
   }
 
   /** A SYN that was answered statelessly: the connection starts where its cookie was. */
   openBehindSyn(iss: Seq): void {
-    const { tcb } = this.host;
-    tcb.iss = iss;
-    tcb.sndUna = seqAdd(iss, 1);
-    tcb.sndNxt = tcb.sndUna;
-    tcb.sndMax = tcb.sndUna;
+    this.start(seqAdd(iss, 1));
+    this.tcb.iss = iss;
   }
 
-  write(bytes: Uint8Array): number {
-    const taken = Math.min(bytes.length, this.room);
-    this.buffer.append(taken === bytes.length ? bytes : bytes.subarray(0, taken));
+  private start(seq: Seq): void {
+    const { tcb } = this;
+    tcb.iss = seq;
+    tcb.sndUna = seq;
+    tcb.sndNxt = seq;
+    tcb.sndMax = seq;
+    this.writeSeq = seq;
+    this.bufferStart = seq;
+    this.pushedSeq = seq;
+    this.rttSeq = seq;
+    this.recovery.highSeq = seq;
+    this.transmitter.open(seq);
+  }
+
+  /** The handshake is over: RFC 6928's initial window, or one segment after more than one lost SYN. */
+  established(now: Instant): void {
+    const { window } = this.recovery;
+    const lost = this.synAgain > 1;
+    window.cwnd = lost ? 1 : this.host.settings.initialWindow;
+    window.ssthresh = 0x7fff_ffff;
+    window.credit = 0;
+    this.recovery.state = 'open';
+    this.recovery.timeouts = 0;
+    this.recovery.undoMarker = undefined;
+    this.recovery.retransmitStamp = undefined;
+    if (this.synAgain > 0) this.rtt.afterLostSyn(AFTER_LOST_SYN);
+    this.rtt.backoffs = 0;
+    this.transmitter.lastSentAt = now;
+    this.transmitter.windowRestarted(now);
+    this.grow();
+  }
+
+  // --- the user
+
+  write(now: Instant, bytes: Uint8Array, options: WriteOptions = {}): number {
+    const taken = Math.min(bytes.length, this.roomWithOverhead(bytes.length));
+    this.more = options.more ?? false;
+    let done = 0;
+    while (done < taken) {
+      const piece = this.appendPiece(bytes, done, taken, done === 0);
+      done += piece;
+      if (done < taken) this.pushMidway(now);
+    }
+    if (taken > 0 && options.boundary && this.queue.tail !== undefined) this.queue.tail.boundary = true;
+    this.writerWaits = taken < bytes.length;
+    const tail = this.queue.tail;
+    if (tail !== undefined && (!this.more || this.hasMuchUnpushed)) this.markPush(tail);
+    this.transmitter.push(now, 'nagle');
     return taken;
   }
 
-  /** The bytes of a segment that `next` has answered. */
+  /** Every record costs something beside its bytes where the profile says so. */
+  private roomWithOverhead(wanted: number): number {
+    const { recordOverhead } = this.host.settings;
+    const room = this.room;
+    if (recordOverhead === 0) return room;
+    const records = this.queue.records.length + (this.queue.tail === undefined ? 0 : 1);
+    return this.buffer.length + records * recordOverhead >= this.capacity
+      ? 0
+      : Math.max(wanted > room ? room : wanted, 1);
+  }
+
+  private appendPiece(bytes: Uint8Array, from: number, to: number, isFirst: boolean): number {
+    const { queue } = this;
+    const goal = this.recordGoal;
+    let tail = queue.tail;
+    if (tail === undefined || tail.boundary || tail.flags & (FIN | SYN) || tail.dataLength >= goal) {
+      tail = new SendRecord(this.writeSeq, this.writeSeq, 0, this.currentMss);
+      queue.append(tail);
+    } else if (isFirst) {
+      tail.flags &= ~PSH;
+    }
+    const length = Math.min(to - from, goal - tail.dataLength);
+    this.buffer.append(from === 0 && length === bytes.length ? bytes : bytes.subarray(from, from + length));
+    tail.end = seqAdd(tail.end, length);
+    this.writeSeq = tail.end;
+    tail.recount(this.currentMss);
+    return length;
+  }
+
+  /** How large a record becomes: whole segments, at most half of the window. */
+  private get recordGoal(): number {
+    const mss = this.currentMss;
+    const { maxSndWnd } = this.tcb;
+    const half = maxSndWnd > 536 ? maxSndWnd >> 1 : maxSndWnd;
+    const most = half > 0 ? Math.min(RECORD_LIMIT, Math.max(half, 68)) : RECORD_LIMIT;
+    return Math.max(mss, Math.floor(most / mss) * mss);
+  }
+
+  private get hasMuchUnpushed(): boolean {
+    return this.host.settings.pushesHalfWindows && seqDiff(this.writeSeq, this.pushedSeq) > this.tcb.maxSndWnd >> 1;
+  }
+
+  private markPush(record: SendRecord): void {
+    record.flags |= PSH;
+    this.pushedSeq = this.writeSeq;
+  }
+
+  /** A record is full and the write goes on. */
+  private pushMidway(now: Instant): void {
+    const { queue, transmitter } = this;
+    const { tail } = queue;
+    if (tail === undefined) return;
+    if (this.hasMuchUnpushed) {
+      this.markPush(tail);
+      transmitter.push(now, 'push');
+    } else if (tail === queue.head) {
+      transmitter.pushOne(now);
+    }
+  }
+
+  /** The FIN, on the last record that waits or by itself. */
+  close(now: Instant): void {
+    if (this.finRequested) return;
+    this.finRequested = true;
+    this.more = false;
+    const tail = this.queue.tail;
+    if (tail !== undefined && !(tail.flags & SYN)) {
+      tail.flags |= FIN;
+      tail.end = seqAdd(tail.end, 1);
+      this.writeSeq = tail.end;
+    } else {
+      const record = new SendRecord(this.writeSeq, seqAdd(this.writeSeq, 1), FIN, this.currentMss);
+      this.queue.append(record);
+      this.writeSeq = record.end;
+    }
+    this.transmitter.push(now, 'off');
+  }
+
+  /** The bytes of a segment in the outbox. */
   copy(seq: Seq, length: number, target: Uint8Array, at: number): void {
-    this.buffer.copy(seqDiff(seq, this.dataStart), length, target, at);
+    this.buffer.copy(seqDiff(seq, this.bufferStart), length, target, at);
   }
 
-  /** The mss changed with the handshake or the path: what is out is cut to size when it is sent again. */
-  mssChanged(): void {
-    this.congestion.setMss(this.host.tcb.mss);
+  // --- acknowledged
+
+  /** SND.UNA moves; the bytes before it are no longer needed. */
+  advance(una: Seq): void {
+    const { tcb } = this;
+    const bytes = Math.min(Math.max(0, seqDiff(una, this.bufferStart)), this.buffer.length);
+    this.acknowledgedBytes += Math.max(0, seqDiff(una, tcb.sndUna));
+    tcb.sndUna = una;
+    if (bytes === 0) return;
+    this.buffer.drop(bytes);
+    this.bufferStart = seqAdd(this.bufferStart, bytes);
   }
 
-  next(now: Instant): Segment | undefined {
-    if (this.synDue) return this.sendSyn(now);
-    const { state } = this.host.tcb;
-    if (state === 'CLOSED' || state === 'LISTEN') return undefined;
-    const lost = this.board.nextLost;
-    if (lost !== undefined && this.mayResend(lost)) return this.resend(now, lost);
-    if (state === 'SYN_SENT' || state === 'SYN_RCVD') return undefined;
-    if (this.probeDue) return this.probe(now);
-    return this.sendNew(now);
+  /** A record part of which is acknowledged is sent again without that part. */
+  trimAcknowledged(record: SendRecord): void {
+    const { sndUna } = this.tcb;
+    if (!seqLt(record.seq, sndUna) || !seqLt(sndUna, record.end)) return;
+    record.seq = sndUna;
+    record.flags &= ~SYN;
+    this.queue.resize(record, record.mss);
   }
 
-  /** An acceptable ACK came; `segment.ack` may equal SND.UNA. */
-  acknowledge(now: Instant, segment: Segment, windowChanged: boolean): void {
-    const { tcb, deadlines } = this.host;
-    const dataStart = this.dataStart;
-    const probeRefused = this.probing && segment.ack === tcb.sndUna;
-    this.unansweredProbes = 0;
-    // RFC 9293 §3.8.6.1: a window may stay zero for ever as long as it is acknowledged.
-    if (tcb.sndWnd === 0) this.attempts = 0;
-    const synTransmissions = this.board.first?.syn ? this.board.first.transmissions : 1;
-    if (probeRefused && tcb.sndWnd > 0) this.withdrawProbe();
-    const acked = this.recovery.acknowledge(now, segment, windowChanged);
-    if (acked.bytes > 0) {
-      this.attempts = 0;
-      // RFC 6928 §2: after more than one lost SYN the path is too bad for ten segments at once.
-      if (synTransmissions > 1) this.rtt.afterLostSyn();
-      if (synTransmissions > 2) this.congestion = this.host.settings.congestionControl(tcb.mss, 1);
-      const data = Math.min(seqDiff(tcb.sndUna, dataStart), this.buffer.length);
-      if (data > 0) this.buffer.drop(data);
-      this.probing = false;
-      if (this.board.isEmpty)
-        deadlines.clear('retransmit'); // RFC 6298 §5.2
-      else deadlines.set('retransmit', now + this.rtt.rto); // §5.3
-      this.armUserTimeout(now, true);
+  /** Karn's algorithm is the caller's. */
+  sampleRtt(rtt: Duration): void {
+    const newWindow = seqGt(this.tcb.sndUna, this.rttSeq);
+    this.rtt.sample(rtt, newWindow || this.rtt.srtt === undefined);
+    if (newWindow) this.rttSeq = this.tcb.sndNxt;
+  }
+
+  /** The send buffer follows the window (twice of it, so that a lost segment does not stop the writer). */
+  grow(): void {
+    const { sendBufferMax, sendBuffer } = this.host.settings;
+    if (sendBufferMax <= sendBuffer) return;
+    const { cwnd } = this.recovery.window;
+    const perSegment = 2 ** Math.ceil(Math.log2(this.tcb.mss + 640)) + 256;
+    const wanted = 2 * perSegment * Math.max(cwnd, this.host.settings.initialWindow, this.recovery.reordering + 1);
+    if (wanted > this.capacity) this.capacity = Math.min(wanted, sendBufferMax);
+  }
+
+  /** May the writer be told that there is room? */
+  get isWritable(): boolean {
+    const records = this.queue.records.length + (this.queue.tail === undefined ? 0 : 1);
+    const used = this.buffer.length + records * this.host.settings.recordOverhead;
+    return this.capacity - used >= used >> 1 && this.unsent < this.host.settings.notSentLowWater;
+  }
+
+  // --- timers
+
+  /** When the retransmission timer would fire, were it not for a probe: the first segment's time plus the RTO. */
+  retransmitDue(now: Instant): Instant {
+    return (this.queue.first?.sentAt ?? now) + this.rtt.rto;
+  }
+
+  rearmRetransmit(now: Instant): void {
+    const { deadlines } = this.host;
+    if (this.queue.out === 0) {
+      deadlines.clearTransmit();
+      return;
     }
-    if (tcb.sndWnd > 0) {
-      deadlines.clear('persist');
-      this.persistShift = 0;
-    }
+    const waited = deadlines.isSet('reordering') || deadlines.isSet('probe');
+    const due = waited ? Math.max(this.retransmitDue(now), now + 1) : now + this.rtt.rto;
+    deadlines.setTransmit('retransmit', this.withinUserTimeout(now, due));
   }
 
-  /** The retransmission timer. The connection has checked R2. */
+  /** RFC 8985 §7.2: the probe's timer if there is to be a probe, else the RTO. */
+  setTransmitTimer(now: Instant): void {
+    if (!this.transmitter.scheduleProbe(now, true)) this.rearmRetransmit(now);
+  }
+
+  /** The retransmission timer expired; the connection has checked R2. */
   retransmitTimeout(now: Instant): void {
-    const { tcb, deadlines } = this.host;
-    this.rtt.backOff();
-    this.attempts++;
-    if (tcb.state === 'SYN_SENT' || tcb.state === 'SYN_RCVD') {
-      this.synDue = true;
+    const { recovery, rtt, host } = this;
+    const { tcb, settings } = host;
+    const handshake = this.queue.first !== undefined && (this.queue.first.flags & SYN) !== 0;
+    if (handshake) {
+      this.resendSyn(now, tcb.state === 'SYN_SENT' ? SYN : SYN | ACK, true);
+      recovery.retransmitStamp ??= tcb.timestamp(now);
+      recovery.timeouts++;
+      if (tcb.state !== 'SYN_SENT' || recovery.timeouts > settings.synLinearTimeouts) rtt.backOff();
     } else {
-      this.recovery.timedOut(now);
+      recovery.enterLoss(now);
+      if (tcb.sndWnd > 0) recovery.timeouts++;
+      const { first } = this.queue;
+      if (first !== undefined) this.transmitter.resend(now, first, 1);
+      rtt.backOff();
     }
-    deadlines.set('retransmit', now + this.rtt.rto);
+    host.deadlines.setTransmit('retransmit', this.withinUserTimeout(now, now + rtt.rto));
   }
 
-  /** The persist timer: RFC 9293 §3.8.6.1, or §3.8.6.2.1 (4), the override against silly windows. */
-  persistTimeout(): void {
-    if (this.host.tcb.sndWnd > 0) {
-      this.overrideDue = true;
-    } else {
-      this.probeDue = true;
-      this.persistShift = Math.min(this.persistShift + 1, 10);
-      this.unansweredProbes++;
-    }
+  /** RFC 5482: the timer fires no later than the user's patience ends. */
+  private withinUserTimeout(now: Instant, due: Instant): Instant {
+    const end = this.host.deadlines.get('userTimeout');
+    return this.host.settings.clampsToUserTimeout && end !== NEVER ? Math.max(Math.min(due, end), now + 1) : due;
   }
 
-  /** RFC 1191 §6.5: what was too big is sent again at once, in smaller pieces, and not for congestion. */
-  pathMtuShrank(): void {
-    const { mss } = this.host.tcb;
-    this.mssChanged();
-    for (const segment of [...this.board.segments]) if (segment.dataLength > mss) this.board.markLost(segment);
-    this.recovery.resendNow = true;
-  }
-
-  private sendSyn(now: Instant): Segment {
-    const { host } = this;
-    const { tcb } = host;
-    this.synDue = false;
-    const first = this.board.first;
-    const segment = host.build(now, tcb.state === 'SYN_SENT' ? SYN : SYN | ACK, tcb.iss);
-    if (first === undefined) {
-      tcb.sndNxt = seqAdd(tcb.iss, 1);
-      tcb.sndMax = tcb.sndNxt;
-      this.board.push(new SentSegment(tcb.iss, tcb.sndNxt, now, true));
-    } else {
-      this.board.resent(first, now);
-      segment.retransmission = true;
-    }
-    this.sent(now);
-    return segment;
-  }
-
-  private mayResend(lost: SentSegment): boolean {
-    const { tcb } = this.host;
-    if (this.recovery.resendNow && lost === this.board.first) return true;
-    // A window that shrank to nothing still gets the first segment, as a probe (RFC 9293 §3.8.6).
-    if (lost !== this.board.first && seqGt(lost.end, seqAdd(tcb.sndUna, tcb.sndWnd))) return false;
-    const { pipe } = this.board;
-    return pipe === 0 || pipe + Math.min(lost.length, tcb.mss) <= this.congestion.cwnd;
-  }
-
-  private resend(now: Instant, record: SentSegment): Segment {
-    const { mss } = this.host.tcb;
-    if (record.dataLength > mss) {
-      this.board.split(record, mss);
-      return this.resend(now, this.board.nextLost as SentSegment);
-    }
-    this.recovery.resendNow = false;
-    this.board.resent(record, now);
-    const segment = this.segmentFor(now, record);
-    segment.retransmission = true;
-    this.sent(now);
-    return segment;
-  }
-
-  private sendNew(now: Instant): Segment | undefined {
-    const { tcb } = this.host;
-    const unsent = this.unsent;
-    const finDue = this.finRequested && !this.finSent;
-    if (unsent === 0 && !finDue) return undefined;
-    if (this.board.isEmpty && now - this.lastSentAt > this.rtt.rto) this.congestion.onIdle();
-    const window = seqDiff(seqAdd(tcb.sndUna, tcb.sndWnd), tcb.sndNxt);
-    const allowed = Math.min(window, this.congestion.cwnd - this.board.pipe);
-    const size = Math.max(0, Math.min(unsent, tcb.mss, allowed));
-    const fin = finDue && size === unsent && size < window;
-    if (!fin && !this.worthSending(size, unsent)) {
-      this.considerPersist(now, window, unsent);
-      return undefined;
-    }
-    this.overrideDue = false;
-    const start = tcb.sndNxt;
-    const record = new SentSegment(start, seqAdd(start, size + (fin ? 1 : 0)), now, false, fin);
-    return this.transmit(now, record);
-  }
-
-  private transmit(now: Instant, record: SentSegment): Segment {
-    const { tcb } = this.host;
-    this.board.push(record);
-    if (record.fin) this.finSent = true;
-    tcb.sndNxt = record.end;
-    tcb.sndMax = seqMax(tcb.sndMax, tcb.sndNxt);
-    const segment = this.segmentFor(now, record);
-    this.sent(now);
-    return segment;
-  }
-
-  private segmentFor(now: Instant, record: SentSegment): Segment {
-    const dataEnd = seqAdd(this.dataStart, this.buffer.length);
-    const last = seqAdd(record.seq, record.dataLength) === dataEnd && record.dataLength > 0;
-    const flags = ACK | (record.fin ? FIN : 0) | (last ? PSH : 0);
-    const segment = this.host.build(now, flags, record.seq);
-    segment.length = record.dataLength;
-    return segment;
-  }
-
-  /** RFC 9293 §3.8.6.2.1 (sender's silly window avoidance) with §3.7.4 (Nagle). */
-  private worthSending(size: number, unsent: number): boolean {
-    if (size <= 0) return false;
-    const { tcb, settings } = this.host;
-    if (size >= tcb.mss) return true;
-    const idle = tcb.sndNxt === tcb.sndUna;
-    const mayPush = idle || settings.noDelay || (this.finRequested && size === unsent);
-    if (mayPush && size === unsent) return true;
-    return (idle && size * 2 >= tcb.maxSndWnd) || this.overrideDue;
-  }
-
-  /** Nothing is out and the window, not Nagle, is in the way: somebody has to ask. */
-  private considerPersist(now: Instant, window: number, unsent: number): void {
-    const { deadlines } = this.host;
-    if (!this.board.isEmpty || deadlines.isSet('persist')) return;
-    if (window < Math.min(unsent + (this.finRequested ? 1 : 0), this.host.tcb.mss)) {
-      deadlines.set('persist', now + this.persistInterval);
-    }
-  }
-
-  private get persistInterval(): number {
-    return Math.min(this.rtt.rto * 2 ** this.persistShift, this.host.settings.maxRto);
-  }
-
-  /** RFC 9293 §3.8.6.1: "MUST include at least one octet of new data"; it is kept until it is known to be refused. */
-  private probe(now: Instant): Segment | undefined {
-    const { tcb, deadlines, observer } = this.host;
-    this.probeDue = false;
-    const first = this.board.first;
-    if (first === undefined && this.unsent === 0 && !(this.finRequested && !this.finSent)) return undefined;
-    deadlines.set('persist', now + this.persistInterval);
-    observer?.decided('zero-window-probe', 'the other end offers no window');
-    if (first !== undefined) {
-      this.board.resent(first, now);
-      const again = this.segmentFor(now, first);
-      again.retransmission = true;
-      return again;
-    }
-    const fin = this.unsent === 0;
-    const record = new SentSegment(tcb.sndNxt, seqAdd(tcb.sndNxt, 1), now, false, fin);
-    this.probing = true;
-    const segment = this.transmit(now, record);
-    deadlines.clear('retransmit');
-    return segment;
-  }
-
-  /** The window has opened and the probe's byte was not taken: it goes out again with what follows it. */
-  private withdrawProbe(): void {
-    const { tcb } = this.host;
-    if (this.board.first?.fin) this.finSent = false;
-    this.board.pop();
-    tcb.sndNxt = tcb.sndUna;
-    this.probing = false;
-  }
-
-  private sent(now: Instant): void {
-    const { deadlines } = this.host;
-    this.lastSentAt = now;
-    // RFC 6298 §5.1; a probe has the persist timer instead.
-    if (!this.probing && !deadlines.isSet('retransmit')) deadlines.set('retransmit', now + this.rtt.rto);
-    this.armUserTimeout(now, false);
-  }
-
-  private armUserTimeout(now: Instant, restart: boolean): void {
+  armUserTimeout(now: Instant, restart = false): void {
     const { settings, deadlines } = this.host;
     if (settings.userTimeout === undefined) return;
-    if (this.board.isEmpty) deadlines.clear('userTimeout');
+    if (this.queue.isEmpty && this.queue.head === undefined) deadlines.clear('userTimeout');
     else if (restart || !deadlines.isSet('userTimeout')) deadlines.set('userTimeout', now + settings.userTimeout);
+  }
+
+  // --- the other end offers no window
+
+  armPersist(now: Instant): void {
+    const interval = this.rtt.backedOff(this.probeBackoff);
+    const due = now + Math.max(interval, this.host.settings.minProbeInterval);
+    this.host.deadlines.setTransmit('persist', this.withinUserTimeout(now, due));
+  }
+
+  /** An acknowledgement came while nothing is in flight: is there a window now? */
+  reviewPersist(now: Instant): void {
+    const { head } = this.queue;
+    if (head === undefined) return;
+    const needed = seqMin(head.end, seqAdd(head.seq, this.currentMss));
+    const open = this.host.settings.fillsSmallWindow
+      ? this.tcb.sndWnd > 0
+      : !seqGt(needed, this.tcb.sndWndEnd) || !seqGt(head.end, this.tcb.sndWndEnd);
+    if (open) {
+      this.probeBackoff = 0;
+      this.probingSince = undefined;
+      this.host.deadlines.clear('persist');
+    } else if (this.host.deadlines.isSet('persist') || this.queue.isEmpty) {
+      this.armPersist(now);
+    }
+  }
+
+  /** RFC 9293 §3.8.6.1. */
+  probeWindow(now: Instant): void {
+    const { tcb, host } = this;
+    const { head } = this.queue;
+    if (head === undefined || !this.queue.isEmpty) return;
+    host.observer?.decided('zero-window-probe', 'the other end offers no window');
+    this.probingSince ??= now;
+    if (seqLt(head.seq, tcb.sndWndEnd) && !host.settings.fillsSmallWindow) {
+      // A small window: what fits in it serves as a probe.
+      const room = seqDiff(tcb.sndWndEnd, head.seq);
+      const length = Math.min(room, this.currentMss);
+      head.flags |= PSH;
+      if (head.dataLength > length) {
+        this.queue.split(head, length, this.currentMss);
+        head.flags |= PSH;
+      }
+      this.transmitter.sendForced(now, head);
+    } else if (tcb.sndWnd > 0) {
+      this.transmitter.override = true;
+      this.transmitter.push(now, 'off');
+    } else if (host.settings.probesWithData) {
+      this.probeWithData(now, head);
+    } else {
+      // SEG.SEQ = SND.UNA - 1: unacceptable, so it must be answered, and it takes nothing of the stream.
+      this.outbox.push(host.build(now, ACK, (tcb.sndUna - 1) >>> 0));
+    }
+    if (this.queue.isEmpty && this.queue.head !== undefined) {
+      this.unansweredProbes++;
+      this.probeBackoff = Math.min(this.probeBackoff + 1, host.settings.retries);
+      this.armPersist(now);
+    } else {
+      this.probeBackoff = 0;
+      this.unansweredProbes = 0;
+      this.probingSince = undefined;
+    }
+  }
+
+  /** "MUST include at least one octet of new data": it counts as sent once it is acknowledged. */
+  private probeWithData(now: Instant, head: SendRecord): void {
+    const { tcb, host } = this;
+    const fin = head.dataLength === 0;
+    const last = head.dataLength <= 1;
+    const segment = host.build(now, ACK | (fin ? FIN : 0) | (last ? head.flags & PSH : 0), head.seq);
+    segment.length = fin ? 0 : 1;
+    segment.retransmission = seqGt(tcb.sndMax, tcb.sndNxt);
+    tcb.sndMax = seqAdd(tcb.sndNxt, 1);
+    this.outbox.push(segment);
+  }
+
+  /** The byte of a probe was taken after all. */
+  acceptProbe(): void {
+    const { tcb, queue } = this;
+    const { head } = queue;
+    if (head === undefined) return;
+    head.seq = seqAdd(head.seq, 1);
+    if (seqGe(head.seq, head.end)) {
+      queue.sendHead();
+      queue.takeAcknowledged(head.end);
+      queue.out = 0;
+    } else {
+      head.recount(head.mss);
+    }
+    tcb.sndNxt = tcb.sndMax;
+  }
+
+  // --- pacing
+
+  get paces(): boolean {
+    return (
+      this.host.settings.paced ||
+      this.host.settings.maxPacingRate !== Number.POSITIVE_INFINITY ||
+      this.recovery.congestion.pacingRate !== undefined
+    );
+  }
+
+  /** Bytes per second at which the window would be sent in a round trip, and somewhat faster (RFC 8985's bursts, BBR). */
+  get pacingRate(): number {
+    const { window, congestion } = this.recovery;
+    const { settings } = this.host;
+    const own = congestion.pacingRate?.(window);
+    if (own !== undefined) return Math.min(own, settings.maxPacingRate);
+    const ratio = window.cwnd < window.ssthresh / 2 ? settings.pacingSlowStart : settings.pacingAvoidance;
+    const srtt = this.rtt.srtt ?? 0;
+    if (srtt === 0) return settings.maxPacingRate;
+    const rate = (this.tcb.mss * Math.max(window.cwnd, this.queue.out) * ratio * 1e9) / srtt;
+    return Math.min(rate, settings.maxPacingRate);
+  }
+
+  paceFor(now: Instant, bytes: number): void {
+    const rate = this.pacingRate;
+    // The initial window is never paced (RFC 6928).
+    const isInitial = this.dataSegmentsSent < this.host.settings.initialWindow;
+    if (!this.paces || bytes === 0 || isInitial || !Number.isFinite(rate)) return;
+    const length = (bytes * 1e9) / rate;
+    // What was late is made up for, as far as half of it.
+    const credit = Math.min(length / 2, Math.max(0, now - this.nextSendAt));
+    this.nextSendAt = Math.max(this.nextSendAt, now) + Math.round(length - credit);
+  }
+
+  // --- the path
+
+  /** RFC 1191 §6.5: what was too big is sent again at once, in smaller pieces, and not for congestion. */
+  pathMtuShrank(now: Instant): void {
+    const { mss } = this.tcb;
+    const { queue } = this;
+    let any = false;
+    for (const record of [...queue.records]) {
+      if (record.sacked || Math.min(record.mss, record.dataLength) <= mss) continue;
+      if (record.resent) queue.unmarkResent(record);
+      queue.markLost(record);
+      queue.resize(record, mss);
+      any = true;
+    }
+    if (any && this.recovery.state !== 'loss') this.recovery.lostForSize();
+    if (any) this.transmitter.resendLost(now);
+  }
+
+  /** After a time without sending the window is worth less (RFC 5681 §4.1). */
+  noteIdle(now: Instant): void {
+    const { settings } = this.host;
+    const { lastSentAt } = this.transmitter;
+    const idle = now - lastSentAt;
+    if (!settings.slowStartAfterIdle || this.queue.out > 0 || idle <= this.rtt.rto || lastSentAt < 0) return;
+    if (this.recovery.congestion.ownWindow) return;
+    this.recovery.restartAfterIdle(idle);
+    this.transmitter.windowRestarted(now);
   }
 
   clear(): void {
     this.buffer.clear();
-    this.board.clear();
-    this.synDue = false;
-    this.probeDue = false;
+    this.queue.clear();
   }
 
   /** For tests. */
   check(): string | undefined {
-    const { tcb } = this.host;
-    if (tcb.state === 'CLOSED' || this.synDue) return undefined;
-    if (!seqLe(tcb.sndUna, tcb.sndNxt)) return 'SND.UNA lies behind SND.NXT';
-    return this.board.check(tcb.sndUna, tcb.sndNxt);
+    const { tcb } = this;
+    if (tcb.state === 'CLOSED' || this.queue.head?.flags === SYN) return undefined;
+    return this.recovery.check() ?? this.queue.check(tcb.sndUna, tcb.sndNxt);
   }
 }

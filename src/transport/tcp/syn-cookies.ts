@@ -6,6 +6,7 @@
 import { type Instant, seconds } from '../../base/instant.ts';
 import type { Random } from '../../base/random.ts';
 import { type SipKey, sipHash } from '../../base/siphash.ts';
+import { addressWords } from '../../wire/ip-address.ts';
 import { Segment, SYN } from '../../wire/tcp.ts';
 import type { FourTuple } from './isn.ts';
 
@@ -59,7 +60,13 @@ export class SynCookies {
 
   private hash(ends: FourTuple, seq: number, period: number, index: number): number {
     const ports = ends.localPort * 65536 + ends.remotePort;
-    const words = [ends.localAddress, ends.remoteAddress, ports, seq, period * 8 + index];
+    const words = [
+      ...addressWords(ends.localAddress),
+      ...addressWords(ends.remoteAddress),
+      ports,
+      seq,
+      period * 8 + index,
+    ];
     return sipHash(this.key, words).low & 0xffffff;
   }
 }

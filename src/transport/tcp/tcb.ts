@@ -1,6 +1,6 @@
 /** The transmission control block: the variables of RFC 9293 §3.3.1 under their own names, and the options agreed on. */
 import type { Instant } from '../../base/instant.ts';
-import { type Seq, seqDiff } from '../../base/seq32.ts';
+import { type Seq, seqAdd, seqDiff } from '../../base/seq32.ts';
 import type { State } from './state.ts';
 
 /** RFC 9293 §3.7.1: "If an MSS Option is not received at connection setup, TCP implementations MUST assume 536". */
@@ -15,7 +15,7 @@ export class Tcb {
   iss: Seq = 0;
   sndUna: Seq = 0;
   sndNxt: Seq = 0;
-  /** The highest SND.NXT so far: a window probe that was refused takes SND.NXT back. */
+  /** The byte of a window probe may lie beyond SND.NXT: it counts as sent only when it is acknowledged. */
   sndMax: Seq = 0;
   /** Bytes, scaled. */
   sndWnd = 0;
@@ -32,10 +32,12 @@ export class Tcb {
   rcvAdv: Seq = 0;
   rcvScale = 0;
 
-  /** MSS option of the other end. */
+  /** MSS option of the other end, or what the user allows (TCP_MAXSEG). */
   peerMss = DEFAULT_MSS;
   /** What the path takes, without IP and TCP headers. */
   pathMss = 1460;
+  /** SND.WND in its largest half limits a segment where the other end has a tiny buffer; Infinity: no limit. */
+  windowMss = Number.POSITIVE_INFINITY;
 
   timestampsOn = false;
   sackOn = false;
@@ -44,12 +46,19 @@ export class Tcb {
   /** TS.Recent and when it was set (RFC 7323 §4.3, §5.5). */
   tsRecent = 0;
   tsRecentAt: Instant = 0;
+  /** TSecr of the segment being dealt with, in our own clock. */
+  lastEcho: number | undefined;
   /** Last.ACK.sent */
   lastAckSent: Seq = 0;
 
   /** RFC 9293 §3.7.1: Eff.snd.MSS. */
   get mss(): number {
-    return Math.min(this.peerMss, this.pathMss) - (this.timestampsOn ? TIMESTAMPS_LENGTH : 0);
+    return Math.min(this.peerMss, this.pathMss, this.windowMss) - (this.timestampsOn ? TIMESTAMPS_LENGTH : 0);
+  }
+
+  /** The right edge of the window that the other end offers. */
+  get sndWndEnd(): Seq {
+    return seqAdd(this.sndUna, this.sndWnd);
   }
 
   /** RCV.WND as promised. */

@@ -1,35 +1,8 @@
 /** What TCP is made with, and what it tells. */
-import type { Duration, Instant } from '../../base/instant.ts';
-import { ms, seconds } from '../../base/instant.ts';
+import type { Duration } from '../../base/instant.ts';
+import type { CongestionControl } from './congestion/types.ts';
+import type { RtoRule } from './rtt.ts';
 import type { State } from './state.ts';
-
-/** A plug-in of a page or two. All figures in bytes. It never calls back into the sender. */
-export interface CongestionControl {
-  readonly name: string;
-  readonly cwnd: number;
-  readonly ssthresh: number;
-  /** New data was acknowledged outside of fast recovery. */
-  onAck(ack: Acknowledged): void;
-  /** Loss was inferred from duplicate ACKs or SACKs: fast recovery begins. */
-  onCongestion(now: Instant, inFlight: number): void;
-  /** Fast recovery is over. */
-  onRecovered(): void;
-  /** The retransmission timer expired; `again` when it had done so before for the same data. */
-  onRto(now: Instant, inFlight: number, again: boolean): void;
-  /** Nothing was sent for longer than an RTO. */
-  onIdle(): void;
-  /** The maximum segment size became known or changed. */
-  setMss(mss: number): void;
-}
-
-export interface Acknowledged {
-  now: Instant;
-  bytes: number;
-  /** Before this acknowledgement. */
-  inFlight: number;
-  /** The window, not the application, limited the sender: only then may it grow (RFC 7661 §1). */
-  cwndLimited: boolean;
-}
 
 export interface KeepAlive {
   idle: Duration;
@@ -37,32 +10,135 @@ export interface KeepAlive {
   count: number;
 }
 
-/** Settings of one connection; a listener hands its own to those that it accepts. */
+/** RFC 3168's negotiation, the more accurate one of RFC 9768, only when the other end asks, or never. */
+export type EcnMode = 'off' | 'passive' | 'on' | 'accurate';
+
+/** In which order and padding options are written (see wire/tcp-options.ts). */
+export type OptionOrder = 'aligned' | 'bsd';
+
+/**
+ * Settings of one connection; a listener hands its own to those that it accepts. What stacks do differently is here,
+ * so that a profile (profiles.ts) is nothing but values.
+ */
 export interface TcpSettings {
+  // --- buffers and windows, bytes
   sendBuffer: number;
+  /** Up to which the send buffer grows with the window; not above `sendBuffer`: it does not. */
+  sendBufferMax: number;
   receiveBuffer: number;
+  receiveBufferMax: number;
+  /** What a record of the send queue costs beside its bytes. */
+  recordOverhead: number;
+  windowRule: 'rfc' | 'linux' | 'freebsd';
+  /** The shift to offer; undefined: as the buffers need it. */
+  windowScale: number | undefined;
+  windowClamp: number;
+  /** Segments; 0: the whole buffer. */
+  initialReceiveWindow: number;
+  /** Bytes not yet sent from which on the writer is told to wait (TCP_NOTSENT_LOWAT). */
+  notSentLowWater: number;
+
+  // --- options
   windowScaling: boolean;
   timestamps: boolean;
+  /** RFC 9293 §3.10.7 to the letter, or with the leniency of Linux towards segments that came late. */
+  segmentRule: 'rfc9293' | 'linux';
+  /** Every connection's timestamps begin somewhere else (RFC 7323 §5.4). */
+  timestampOffsets: boolean;
   sack: boolean;
+  duplicateSack: boolean;
+  optionOrder: OptionOrder;
+  ecn: EcnMode;
+  /** TCP_MAXSEG: 0 is no limit of the user's. */
+  maxSegment: number;
+  fastOpen: FastOpenSettings;
+
+  // --- sending
   /** True switches Nagle's algorithm off. */
   noDelay: boolean;
+  /** TCP_CORK: only full segments. */
+  cork: boolean;
+  nagle: 'rfc896' | 'minshall';
+  /** A PSH at the end of every burst of several segments. */
+  pushesBursts: boolean;
+  /** A PSH whenever half of the largest window was written, not only at the end of a write. */
+  pushesHalfWindows: boolean;
+  /** RFC 9293 §3.8.6.2.1 (3): a partial segment fills a window that is at least half of the largest seen. */
+  fillsSmallWindow: boolean;
+  /** A burst waits for more when less than this part of the window is open; 0: it never waits. */
+  deferDivisor: number;
+  /** Segments of a burst, at least. */
+  minBurst: number;
+  slowStartAfterIdle: boolean;
+  /** RFC 5681 §4.1 takes the restart window at once, RFC 2861 halves with every RTO. */
+  idleRestart: 'rfc5681' | 'rfc2861';
+  /** Segments; RFC 6928. */
+  initialWindow: number;
+  congestionControl: () => CongestionControl;
+  /** Bytes per second. */
+  maxPacingRate: number;
+  /** Segments leave at the pacing rate, not in bursts. */
+  paced: boolean;
+  pacingSlowStart: number;
+  pacingAvoidance: number;
+  tos: number;
+  ttl: number;
+  /** DF, and with it path MTU discovery (RFC 1191). */
+  discoverMtu: boolean;
+  mtuProbing: MtuProbing;
+
+  // --- loss
+  /** DupThresh to begin with, and the most it adapts to. */
+  reordering: number;
+  maxReordering: number;
+  rack: boolean;
+  tailLossProbe: boolean;
+  /** What a probe waits longer when one segment is out (RFC 8985 §7.2). */
+  probeSlack: Duration;
+  frto: boolean;
+  minRttWindow: Duration;
+
+  // --- acknowledging
+  ackRule: 'fixed' | 'adaptive';
   /** RFC 9293 §3.8.6.3: "MUST be less than 0.5 seconds". */
   delayedAck: Duration;
+  /** Nothing is ever delayed. */
+  quickAck: boolean;
+  /** Duplicate ACKs that may be told in one; 0: each is sent. */
+  maxCompressedAcks: number;
+  /** RFC 5961 §7: challenge ACKs of a connection, at most one in this time; 0: only the host's limit holds. */
+  challengeInterval: Duration;
+
+  // --- timers
   /** RFC 6298 §2.1. */
   initialRto: Duration;
   /** RFC 6298 §2.4. */
   minRto: Duration;
   /** RFC 6298 §2.5: at least 60 seconds. */
   maxRto: Duration;
+  rtoRule: RtoRule;
   /** RFC 9293 §3.4.2: 2 minutes. */
   msl: Duration;
   /** RFC 9293 §3.8.3: R2 for a SYN is at least 3 minutes; seven doublings of 1 s, kept under maxRto, make 183 s. */
   synRetries: number;
+  synAckRetries: number;
+  /** SYNs that are repeated without doubling the timeout. */
+  synLinearTimeouts: number;
   /** R2 for data: at least 100 seconds. */
   retries: number;
+  /** R2 when nobody waits for the data any more; undefined: the same. */
+  orphanRetries: number | undefined;
+  /** R2 is a time, that which so many retransmissions would take at the least RTO. */
+  retriesAreTime: boolean;
+  /** Window probes carry a byte of data (RFC 9293 §3.8.6.1), or are below the window. */
+  probesWithData: boolean;
+  minProbeInterval: Duration;
   keepAlive: KeepAlive | undefined;
   /** The most time that data may stay unacknowledged (RFC 9293 §3.9.1.1, RFC 5482). */
   userTimeout: Duration | undefined;
+  clampsToUserTimeout: boolean;
+  /** A connection that times out says so with a RST. */
+  resetsOnTimeout: boolean;
   /**
    * SO_LINGER (POSIX): how long a full close may take to have everything acknowledged before it becomes a RST; 0 makes
    * it one at once. Undefined: as long as it takes.
@@ -70,36 +146,37 @@ export interface TcpSettings {
   linger: Duration | undefined;
   /** How long FIN_WAIT_2 lasts when nobody will read any more. */
   finWait2: Duration;
-  /** Segments; RFC 6928. */
-  initialWindow: number;
-  congestionControl: (mss: number, initialWindow: number) => CongestionControl;
+  /** TIME_WAIT lasts 2 MSL, or this. */
+  timeWait: Duration | undefined;
+  /** RFC 1337: a RST does not end TIME_WAIT. */
+  protectsTimeWait: boolean;
 }
 
-export const TCP_DEFAULTS: Omit<TcpSettings, 'congestionControl'> = {
-  sendBuffer: 1 << 20,
-  receiveBuffer: 1 << 20,
-  windowScaling: true,
-  timestamps: true,
-  sack: true,
-  noDelay: false,
-  delayedAck: ms(40),
-  initialRto: seconds(1),
-  minRto: seconds(1),
-  maxRto: seconds(60),
-  msl: seconds(120),
-  synRetries: 7,
-  retries: 15,
-  keepAlive: undefined,
-  userTimeout: undefined,
-  linger: undefined,
-  finWait2: seconds(60),
-  initialWindow: 10,
-};
+/** RFC 7413. */
+export interface FastOpenSettings {
+  client: boolean;
+  server: boolean;
+  /** Data in a SYN is sent and taken without a cookie. */
+  clientWithoutCookie: boolean;
+  serverWithoutCookie: boolean;
+}
+
+/** RFC 4821, RFC 8899: sizes are tried out by sending them. */
+export interface MtuProbing {
+  mode: 'off' | 'black-hole' | 'on';
+  /** MSS to begin with. */
+  base: number;
+  /** The search ends when it is as exact as this, bytes. */
+  threshold: number;
+  /** And begins again after this time. */
+  interval: Duration;
+}
 
 /** Why a connection ended other than by two FINs, in the names that Node and POSIX give. */
 export type TcpErrorCode =
   | 'ECONNREFUSED'
   | 'ECONNRESET'
+  | 'EPIPE'
   | 'ETIMEDOUT'
   | 'EHOSTUNREACH'
   | 'ENETUNREACH'
@@ -107,6 +184,8 @@ export type TcpErrorCode =
 
 export type TcpEvent =
   | { type: 'established' }
+  /** The other end's FIN has come, behind data that may still wait to be read. */
+  | { type: 'fin' }
   /** read() has something. */
   | { type: 'readable' }
   /** The other end has sent its FIN and everything before it was read. */

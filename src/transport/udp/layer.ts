@@ -34,7 +34,7 @@ export class UdpSocket {
   readonly address: Ipv4Address | undefined;
   onMessage: (message: UdpArrival) => void = () => {};
   /** An ICMP error about a datagram that this socket had sent. */
-  onError: (error: IncomingError, remotePort: number) => void = () => {};
+  onError: (error: IncomingError<Ipv4Address>, remotePort: number) => void = () => {};
   private readonly layer: UdpLayer;
 
   constructor(layer: UdpLayer, port: number, address: Ipv4Address | undefined) {
@@ -52,12 +52,12 @@ export class UdpSocket {
   }
 }
 
-export class UdpLayer implements ProtocolHandler {
+export class UdpLayer implements ProtocolHandler<Ipv4Address> {
   private readonly context: Context;
-  private readonly ip: InternetLayer;
+  private readonly ip: InternetLayer<Ipv4Address>;
   private readonly sockets = new Map<number, UdpSocket[]>();
 
-  constructor(context: Context, ip: InternetLayer) {
+  constructor(context: Context, ip: InternetLayer<Ipv4Address>) {
     this.context = context;
     this.ip = ip;
     ip.register(PROTOCOL.udp, this);
@@ -106,7 +106,7 @@ export class UdpLayer implements ProtocolHandler {
     else this.sockets.delete(socket.port);
   }
 
-  receive(datagram: IncomingDatagram): void {
+  receive(datagram: IncomingDatagram<Ipv4Address>): void {
     const { bytes, start, end, source, destination } = datagram;
     const fault = checkUdp(bytes, start, end, source, destination);
     if (fault !== undefined) return this.context.drop('udp', fault);
@@ -124,7 +124,7 @@ export class UdpLayer implements ProtocolHandler {
     });
   }
 
-  error(error: IncomingError): boolean {
+  error(error: IncomingError<Ipv4Address>): boolean {
     const socket = this.find(error.source, udp.f.sourcePort.get(error.transport, 0));
     socket?.onError(error, udp.f.destinationPort.get(error.transport, 0));
     return socket !== undefined;

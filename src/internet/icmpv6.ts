@@ -1,0 +1,125 @@
+/** ICMPv6 (RFC 4443): echo, errors to send, and errors received, which are handed to the transport they are about. */
+import { type Instant, ms } from '../base/instant.ts';
+import type { Context } from '../trace/events.ts';
+import { decodeIcmpv6, encodeIcmpv6, ICMPV6, type Icmpv6Message, icmpv6Name, isIcmpv6Error } from '../wire/icmpv6.ts';
+import { type Ipv6Address, ipv6At, isMulticast6 } from '../wire/ip-address.ts';
+import { checkIpv6, decodeIpv6, ipv6, NEXT_HEADER, upperLayerOf } from '../wire/ipv6.ts';
+import { Malformed } from '../wire/reader.ts';
+import type { ErrorMeaning, IncomingDatagram, IncomingError, InternetLayer, ProtocolHandler } from './types.ts';
+
+/** RFC 4443 §2.4 (c): as much as fits without exceeding the minimum MTU. */
+const QUOTE = 1280 - ipv6.size - 8;
+
+export interface Icmpv6Host extends InternetLayer<Ipv6Address> {
+  handlerFor(protocol: number): ProtocolHandler<Ipv6Address> | undefined;
+  learnPathMtu(destination: Ipv6Address, mtu: number): void;
+}
+
+export class Icmpv6Layer implements ProtocolHandler<Ipv6Address> {
+  /** Neighbour discovery's messages, with the interface's name. */
+  onDiscovery: (message: Icmpv6Message, datagram: IncomingDatagram<Ipv6Address>) => void = () => {};
+  private readonly context: Context;
+  private readonly ip: Icmpv6Host;
+  private tokens = 50;
+  private filledAt: Instant = 0;
+
+  constructor(context: Context, ip: Icmpv6Host) {
+    this.context = context;
+    this.ip = ip;
+    ip.register(NEXT_HEADER.icmpv6, this);
+  }
+
+  receive(datagram: IncomingDatagram<Ipv6Address>): void {
+    const { bytes, start, end, source, destination } = datagram;
+    const message = decodeIcmpv6(bytes, start, end, source, destination);
+    if (message instanceof Malformed) return this.context.drop('icmp', message.reason);
+    if (message.type === ICMPV6.echoRequest) return this.answerEcho(datagram, message);
+    if (message.type >= ICMPV6.routerSolicitation && message.type <= ICMPV6.redirect) {
+      return this.onDiscovery(message, datagram);
+    }
+    if (isIcmpv6Error(message.type)) return this.deliverError(datagram, message);
+    this.context.drop('icmp', 'icmp-unknown-type'); // RFC 4443 §2.4 (b): silently discarded
+  }
+
+  error(): boolean {
+    return false;
+  }
+
+  unreachable(about: IncomingDatagram<Ipv6Address>, code: number): void {
+    this.sendError({ type: ICMPV6.unreachable, code, rest: 0 }, about);
+  }
+
+  /** RFC 8200 §4: "unrecognized Next Header type encountered". */
+  unknownNextHeader(about: IncomingDatagram<Ipv6Address>): void {
+    this.sendError({ type: ICMPV6.parameterProblem, code: 1, rest: about.start - about.headerStart - 1 }, about);
+  }
+
+  /** RFC 4443 §2.4 (e): never about an error, nor to what went to many. */
+  private sendError(head: { type: number; code: number; rest: number }, about: IncomingDatagram<Ipv6Address>): void {
+    const isError = about.protocol === NEXT_HEADER.icmpv6 && isIcmpv6Error(about.bytes[about.start]);
+    if (isError || about.toMany || isMulticast6(about.source) || about.source === '::' || !this.mayAnswer()) return;
+    const body = about.bytes.subarray(about.headerStart, Math.min(about.end, about.headerStart + QUOTE));
+    this.send({ ...head, body }, about.destination, about.source);
+  }
+
+  private answerEcho(datagram: IncomingDatagram<Ipv6Address>, message: Icmpv6Message): void {
+    const source = datagram.toMany ? this.ip.sourceFor(datagram.source) : datagram.destination;
+    if (source !== undefined) this.send({ ...message, type: ICMPV6.echoReply }, source, datagram.source);
+  }
+
+  send(message: Icmpv6Message, source: Ipv6Address, destination: Ipv6Address, hopLimit?: number): void {
+    const packet = encodeIcmpv6(message, source, destination);
+    this.ip.send({ packet, source, destination, protocol: NEXT_HEADER.icmpv6, ttl: hopLimit });
+  }
+
+  private deliverError(datagram: IncomingDatagram<Ipv6Address>, message: Icmpv6Message): void {
+    const error = quoted(datagram, message);
+    if (error === undefined || !this.ip.isLocal(error.source)) return this.context.drop('icmp', 'icmp-not-ours');
+    const believed = this.ip.handlerFor(error.protocol)?.error(error) ?? false;
+    if (believed && error.mtu > 0) this.ip.learnPathMtu(error.destination, error.mtu);
+  }
+
+  private mayAnswer(): boolean {
+    const now = this.context.scheduler.now();
+    this.tokens = Math.min(50, this.tokens + (now - this.filledAt) / ms(10));
+    this.filledAt = now;
+    if (this.tokens < 1) {
+      this.context.drop('icmp', 'icmp-rate-limit');
+      return false;
+    }
+    this.tokens -= 1;
+    return true;
+  }
+}
+
+function quoted(
+  datagram: IncomingDatagram<Ipv6Address>,
+  message: Icmpv6Message,
+): IncomingError<Ipv6Address> | undefined {
+  const { body, type, code } = message;
+  if (body.length < ipv6.size || (checkIpv6(body, 0, body.length) ?? 'ip-truncated') !== 'ip-truncated')
+    return undefined;
+  const header = decodeIpv6(body);
+  const upper = upperLayerOf(body, 0, body.length);
+  if (upper === undefined || body.length < upper.start + 8) return undefined;
+  return {
+    type,
+    code,
+    meaning: meaningOf(type, code),
+    name: icmpv6Name(type, code),
+    mtu: type === ICMPV6.packetTooBig ? message.rest : 0,
+    reporter: datagram.source,
+    source: ipv6At(body, 8),
+    destination: header.destination,
+    protocol: upper.protocol,
+    transport: body.subarray(upper.start),
+  };
+}
+
+function meaningOf(type: number, code: number): ErrorMeaning {
+  if (type === ICMPV6.packetTooBig) return 'too-big';
+  if (type === ICMPV6.timeExceeded) return 'time';
+  if (type === ICMPV6.parameterProblem) return code === 1 ? 'protocol' : 'other';
+  if (type !== ICMPV6.unreachable) return 'other';
+  return (['network', 'prohibited', 'host', 'host', 'port'] as const)[code] ?? 'prohibited';
+}

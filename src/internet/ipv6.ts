@@ -1,0 +1,210 @@
+/**
+ * The IPv6 layer of a host (RFC 8200, RFC 8504): what arrives is checked and delivered, what leaves is routed to a
+ * neighbour. Nobody but the sender fragments, and TCP never asks for it: the path's MTU is learned (RFC 8201).
+ */
+import type { Context } from '../trace/events.ts';
+import { type Ipv6Prefix, inPrefix6 } from '../wire/address6.ts';
+import { IPV6_LOOPBACK, type Ipv6Address, isLinkLocal, isMulticast6 } from '../wire/ip-address.ts';
+import { PROTOCOL } from '../wire/ipv4.ts';
+import { checkIpv6, decodeIpv6, ipv6, ipv6End, NEXT_HEADER, prependIpv6, upperLayerOf } from '../wire/ipv6.ts';
+import type { Packet } from '../wire/packet.ts';
+import { Icmpv6Layer } from './icmpv6.ts';
+import type { NetworkInterface } from './interface.ts';
+import { Neighbours } from './neighbours.ts';
+import { PathMtu } from './path-mtu.ts';
+import type { IncomingDatagram, InternetLayer, OutgoingDatagram, ProtocolHandler, SendFailure } from './types.ts';
+
+const DEFAULT_HOP_LIMIT = 64;
+/** RFC 8200 §5: every link takes this. */
+export const MINIMUM_MTU = 1280;
+
+export interface Ipv6Interface {
+  interface: NetworkInterface;
+  addresses: Ipv6Prefix[];
+  neighbours: Neighbours;
+}
+
+export interface Ipv6Route {
+  prefix: Ipv6Prefix;
+  via?: Ipv6Address;
+  out: Ipv6Interface;
+}
+
+export class Ipv6Layer implements InternetLayer<Ipv6Address> {
+  readonly interfaces: Ipv6Interface[] = [];
+  readonly pathMtu: PathMtu<Ipv6Address>;
+  readonly icmp: Icmpv6Layer;
+  private readonly context: Context;
+  private readonly handlers = new Map<number, ProtocolHandler<Ipv6Address>>();
+  private routes: Ipv6Route[] = [];
+
+  constructor(context: Context) {
+    this.context = context;
+    this.pathMtu = new PathMtu(context.scheduler, MINIMUM_MTU);
+    this.icmp = new Icmpv6Layer(context, this);
+  }
+
+  /** Speaks IPv6 on an interface. Without an address, it gets a link-local one, and others from a router (RFC 4862). */
+  enable(own: NetworkInterface, address?: Ipv6Prefix): Ipv6Interface {
+    const added: Ipv6Interface = {
+      interface: own,
+      addresses: [],
+      neighbours: new Neighbours(this.context, this, own),
+    };
+    this.interfaces.push(added);
+    own.onIpv6 = (frame, start, end) => this.arrives(added, frame, start, end);
+    if (address !== undefined) this.addAddress(added, address);
+    added.neighbours.start(added);
+    return added;
+  }
+
+  addAddress(to: Ipv6Interface, prefix: Ipv6Prefix): void {
+    if (to.addresses.some(own => own.address === prefix.address)) return;
+    to.addresses.push(prefix);
+    this.addRoute({ prefix, out: to });
+  }
+
+  /** The longest prefix wins. */
+  addRoute(route: Ipv6Route): void {
+    this.routes.push(route);
+    this.routes.sort((a, b) => b.prefix.length - a.prefix.length);
+  }
+
+  removeRoute(via: Ipv6Address): void {
+    this.routes = this.routes.filter(route => route.via !== via);
+  }
+
+  register(protocol: number, handler: ProtocolHandler<Ipv6Address>): void {
+    this.handlers.set(protocol, handler);
+  }
+
+  handlerFor(protocol: number): ProtocolHandler<Ipv6Address> | undefined {
+    return this.handlers.get(protocol);
+  }
+
+  isLocal(address: Ipv6Address): boolean {
+    return address === IPV6_LOOPBACK || this.interfaces.some(i => i.addresses.some(own => own.address === address));
+  }
+
+  isBroadcast(): boolean {
+    return false;
+  }
+
+  /** RFC 6724 in short: on the way out, an address of the same scope; else the first. */
+  sourceFor(destination: Ipv6Address): Ipv6Address | undefined {
+    if (this.isLocal(destination)) return destination;
+    const out = this.routeTo(destination)?.out;
+    const local = isLinkLocal(destination) || isMulticast6(destination);
+    const fitting = out?.addresses.find(own => isLinkLocal(own.address) === local);
+    return (fitting ?? out?.addresses[0])?.address;
+  }
+
+  mtuFor(destination: Ipv6Address): number {
+    if (this.isLocal(destination)) return 65535;
+    const route = this.routeTo(destination);
+    return this.pathMtu.get(destination, route?.out.interface.mtu ?? 1500);
+  }
+
+  join(): void {}
+  leave(): void {}
+
+  portUnreachable(datagram: IncomingDatagram<Ipv6Address>): void {
+    this.icmp.unreachable(datagram, 4);
+  }
+
+  learnPathMtu(destination: Ipv6Address, mtu: number): void {
+    this.pathMtu.learn(destination, mtu);
+  }
+
+  send(datagram: OutgoingDatagram<Ipv6Address>): SendFailure | undefined {
+    const { packet, source, destination } = datagram;
+    const header = {
+      source,
+      destination,
+      nextHeader: datagram.protocol,
+      hopLimit: datagram.ttl ?? DEFAULT_HOP_LIMIT,
+      trafficClass: datagram.trafficClass ?? 0,
+      flowLabel: 0,
+    };
+    if (this.isLocal(destination)) {
+      prependIpv6(packet, header);
+      this.loopBack(packet);
+      return undefined;
+    }
+    const route = this.routeTo(destination);
+    if (route === undefined) return { reason: 'no-route' };
+    const mtu = this.pathMtu.get(destination, route.out.interface.mtu);
+    if (packet.length + ipv6.size > mtu) return { reason: 'too-big', mtu };
+    prependIpv6(packet, header);
+    this.transmit(route.out, packet, route.via ?? destination);
+    return undefined;
+  }
+
+  /** `packet` starts with its IPv6 header. */
+  transmit(out: Ipv6Interface, packet: Packet, nextHop: Ipv6Address): void {
+    const own = out.interface;
+    if (!own.up) return this.context.drop('link', 'interface-down');
+    if (own.link.medium === 'ip') own.link.send(packet.view());
+    else out.neighbours.send(packet, nextHop);
+  }
+
+  private routeTo(destination: Ipv6Address): Ipv6Route | undefined {
+    if (isMulticast6(destination)) {
+      const [out] = this.interfaces;
+      return out === undefined ? undefined : { prefix: { address: destination, length: 128 }, out };
+    }
+    return this.routes.find(route => inPrefix6(destination, route.prefix));
+  }
+
+  /** Local datagrams take a turn of the scheduler, so that a sender never finds itself inside its own receiver. */
+  private loopBack(packet: Packet): void {
+    const { scheduler } = this.context;
+    scheduler.at(scheduler.now(), () => this.deliver(packet.bytes, packet.start, packet.end, 'lo'));
+  }
+
+  private arrives(from: Ipv6Interface, bytes: Uint8Array, start: number, frameEnd: number): void {
+    const fault = checkIpv6(bytes, start, frameEnd);
+    if (fault !== undefined) return this.context.drop('ipv6', fault);
+    const { source, destination } = decodeIpv6(bytes, start);
+    if (isMulticast6(source)) return this.context.drop('ipv6', 'martian-source');
+    const toMany = isMulticast6(destination);
+    if (toMany ? !from.neighbours.isMember(destination) : !this.isLocal(destination)) {
+      return this.context.drop('ipv6', 'not-for-us');
+    }
+    this.deliver(bytes, start, ipv6End(bytes, start), from.interface.name);
+  }
+
+  private deliver(bytes: Uint8Array, start: number, end: number, interfaceName: string): void {
+    const header = decodeIpv6(bytes, start);
+    const upper = upperLayerOf(bytes, start, end);
+    if (upper === undefined) return this.context.drop('ipv6', 'ip-truncated');
+    if (upper.fragmentAt !== undefined) return this.context.drop('ipv6', 'fragment');
+    if (upper.protocol === NEXT_HEADER.none) return;
+    const datagram: IncomingDatagram<Ipv6Address> = {
+      source: header.source,
+      destination: header.destination,
+      protocol: upper.protocol,
+      ttl: header.hopLimit,
+      trafficClass: header.trafficClass,
+      bytes,
+      headerStart: start,
+      start: upper.start,
+      end,
+      toMany: isMulticast6(header.destination),
+      interfaceName,
+    };
+    const handler = this.handlers.get(upper.protocol);
+    if (handler !== undefined) return handler.receive(datagram);
+    this.context.drop('ipv6', 'unknown-protocol');
+    this.icmp.unknownNextHeader(datagram);
+  }
+
+  /** For neighbours.ts. */
+  interfaceOf(own: NetworkInterface): Ipv6Interface | undefined {
+    return this.interfaces.find(each => each.interface === own);
+  }
+
+  get usesTcp(): boolean {
+    return this.handlers.has(PROTOCOL.tcp);
+  }
+}

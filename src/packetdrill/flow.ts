@@ -1,0 +1,78 @@
+/** The one connection that a script is about: its ports, and how the script's numbers relate to those on the wire. */
+import { seqAdd } from '../base/seq32.ts';
+import type { TcpEndpoint } from '../transport/tcp/endpoint.ts';
+import { SYN } from '../wire/tcp.ts';
+import type { Sighting } from './packets.ts';
+import type { ScriptSegment, ScriptTcpOption } from './script.ts';
+
+export class Flow {
+  readonly localPort: number;
+  readonly remotePort: number;
+  /** Opened by the host under test. */
+  readonly active: boolean;
+  endpoint: TcpEndpoint | undefined;
+  /** Live sequence number less the script's; undefined until the host has sent something. */
+  private base: number | undefined;
+  /** Script's timestamp values to live ones. */
+  private readonly stamps = new Map<number, number>();
+  private lastStamp: { script: number; live: number } | undefined;
+  heardSyn = false;
+  /** The initial sequence number of the script's side: what follows its SYN is told relative to it. */
+  remoteBase = 0;
+
+  constructor(localPort: number, remotePort: number, active: boolean) {
+    this.localPort = localPort;
+    this.remotePort = remotePort;
+    this.active = active;
+  }
+
+  get seqBase(): number {
+    return this.base ?? 0;
+  }
+
+  owns(found: Sighting): boolean {
+    const { segment } = found;
+    return (
+      segment !== undefined && segment.sourcePort === this.localPort && segment.destinationPort === this.remotePort
+    );
+  }
+
+  /** The first that the host sends tells where its sequence numbers begin. */
+  learn(script: ScriptSegment, found: Sighting, syn: boolean): void {
+    if (found.segment !== undefined && (this.base === undefined ? syn : false)) {
+      this.base = (found.segment.seq - script.seq) >>> 0;
+    }
+    const live = found.options.find(option => option.kind === 'TS');
+    const told = script.options?.find(option => option.kind === 'TS');
+    if (live?.kind !== 'TS' || told?.kind !== 'TS') return;
+    this.stamps.set(told.val, live.val);
+    this.lastStamp = { script: told.val, live: live.val };
+  }
+
+  /** What the host would echo for a timestamp that the script names. */
+  liveEcho(ecr: number): number {
+    if (ecr === 0 && !this.stamps.has(0)) return 0;
+    const known = this.stamps.get(ecr);
+    if (known !== undefined) return known;
+    return this.lastStamp === undefined ? ecr : (ecr - this.lastStamp.script + this.lastStamp.live) >>> 0;
+  }
+
+  /** A sequence number of the script's side on the wire. */
+  remoteSeq(script: ScriptSegment): number {
+    if (script.flags & SYN) this.remoteBase = script.seq;
+    return script.flags & SYN ? script.seq : seqAdd(script.seq, this.remoteBase);
+  }
+
+  liveSeq(seq: number): number {
+    return seqAdd(seq, this.seqBase);
+  }
+
+  /** For option lists that are sent as they stand. */
+  get map(): { ecr: (ecr: number) => number; seq: (seq: number) => number } {
+    return { ecr: ecr => this.liveEcho(ecr), seq: seq => this.liveSeq(seq) };
+  }
+
+  static hasStamp(options: readonly ScriptTcpOption[] | undefined): boolean {
+    return options?.some(option => option.kind === 'TS') ?? false;
+  }
+}

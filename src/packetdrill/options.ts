@@ -1,0 +1,262 @@
+/** Socket options by name: settings of the connection, or of those that a listener makes. */
+import { ms, seconds } from '../base/instant.ts';
+import { type Failed, failed, type Result } from '../posix/results.ts';
+import type { StreamSocket } from '../posix/stream-socket.ts';
+import { CONGESTION_CONTROLS } from '../transport/tcp/profiles.ts';
+import type { TcpSettings } from '../transport/tcp/types.ts';
+import { Unsupported } from './values.ts';
+import type { World } from './world.ts';
+
+export type OptionValue = number | string | { [field: string]: OptionValue };
+
+/** Linux's limits of SO_SNDBUF and SO_RCVBUF, before doubling. */
+const MOST_BUFFER = 212_992 * 64;
+const LEAST_SEND_BUFFER = 4608;
+const LEAST_RECEIVE_BUFFER = 2304;
+
+/** Remembered for getsockopt; what they change is not TCP's. */
+const INERT = new Set([
+  'SO_REUSEADDR',
+  'SO_REUSEPORT',
+  'SO_TIMESTAMP',
+  'SO_PRIORITY',
+  'SO_MARK',
+  'SO_BROADCAST',
+  'SO_DONTROUTE',
+  'SO_NO_CHECK',
+  'SO_RCVTIMEO',
+  'SO_SNDTIMEO',
+  'IP_RECVERR',
+  'IPV6_RECVERR',
+  'IPV6_V6ONLY',
+  'TCP_DEFER_ACCEPT',
+  'TCP_LINGER2',
+  'TCP_LOG_ID',
+  'TCP_FUNCTION_BLK',
+  'TCP_FASTOPEN_CONNECT',
+  'TCP_FASTOPEN_NO_COOKIE',
+  'TCP_NOOPT',
+  'TCP_SAVE_SYN',
+  'TCP_THIN_LINEAR_TIMEOUTS',
+  'TCP_WINDOW_CLAMP',
+]);
+
+export function setOption(world: World, socket: StreamSocket, name: string, value: OptionValue): Result<number> {
+  const n = typeof value === 'number' ? value : 0;
+  const { endpoint } = socket;
+  const now = world.now;
+  const change = (settings: Partial<TcpSettings>): void => {
+    Object.assign(socket.settings, settings);
+    if (endpoint !== undefined) Object.assign(endpoint.connection.settings, settings);
+  };
+  const push = (): void => {
+    endpoint?.connection.sender.transmitter.push(now, 'push');
+    endpoint?.run();
+  };
+  switch (name) {
+    case 'SO_SNDBUF':
+    case 'SO_SNDBUFFORCE': {
+      const size = Math.max(2 * Math.min(n, MOST_BUFFER), LEAST_SEND_BUFFER);
+      change({ sendBuffer: size, sendBufferMax: 0 });
+      if (endpoint !== undefined) endpoint.connection.sender.capacity = size;
+      return 0;
+    }
+    case 'SO_RCVBUF':
+    case 'SO_RCVBUFFORCE': {
+      const size = Math.max(2 * Math.min(n, MOST_BUFFER), LEAST_RECEIVE_BUFFER);
+      change({ receiveBuffer: size, receiveBufferMax: 0 });
+      endpoint?.connection.receiver.window.setCapacity(size);
+      return 0;
+    }
+    case 'SO_RCVLOWAT':
+      socket.receiveLowWater = Math.max(n, 1);
+      return 0;
+    case 'SO_LINGER': {
+      const { onoff, linger } = fields(value, ['onoff', 'linger']);
+      socket.lingerSeconds = onoff ? linger : undefined;
+      change({ linger: onoff && linger === 0 ? 0 : undefined });
+      return 0;
+    }
+    case 'SO_KEEPALIVE':
+      change({ keepAlive: n ? { ...world.host.tcp.keepAliveDefaults, ...keepAliveOf(socket) } : undefined });
+      endpoint?.connection.keepAliveChanged(now);
+      return 0;
+    case 'TCP_KEEPIDLE':
+    case 'TCP_KEEPINTVL':
+    case 'TCP_KEEPCNT':
+      if (n < 1) return failed('EINVAL');
+      socket.flags.set(name, n);
+      if ((endpoint?.connection.settings ?? socket.settings).keepAlive !== undefined) {
+        change({ keepAlive: { ...world.host.tcp.keepAliveDefaults, ...keepAliveOf(socket) } });
+        endpoint?.connection.keepAliveChanged(now);
+      }
+      return 0;
+    case 'TCP_NODELAY':
+      change({ noDelay: n !== 0 });
+      if (n !== 0) push();
+      return 0;
+    case 'TCP_CORK':
+    case 'TCP_NOPUSH':
+      change({ cork: n !== 0 });
+      if (n === 0) push();
+      return 0;
+    case 'TCP_MAXSEG':
+      if (n !== 0 && (n < 88 || n > 32767)) return failed('EINVAL');
+      change({ maxSegment: n });
+      return 0;
+    case 'TCP_USER_TIMEOUT':
+      if (n < 0) return failed('EINVAL');
+      change({ userTimeout: n === 0 ? undefined : ms(n) });
+      return 0;
+    case 'TCP_SYNCNT':
+      if (n < 1 || n > 127) return failed('EINVAL');
+      change({ synRetries: n, synAckRetries: n });
+      return 0;
+    case 'TCP_NOTSENT_LOWAT':
+      change({ notSentLowWater: n === 0 || n >= 0xffffffff ? Number.POSITIVE_INFINITY : n });
+      return 0;
+    case 'TCP_QUICKACK':
+      endpoint?.connection.receiver.setQuick(n !== 0, now);
+      endpoint?.run();
+      return 0;
+    case 'TCP_CONGESTION':
+      return setCongestion(world, change, String(value));
+    case 'TCP_FASTOPEN':
+      socket.flags.set(name, n);
+      if (socket.listener !== undefined) socket.listener.fastOpenBacklog = n;
+      return 0;
+    case 'TCP_INQ':
+      if (n < 0 || n > 1) return failed('EINVAL');
+      socket.reportsInq = n === 1;
+      return 0;
+    case 'SO_ZEROCOPY':
+      if (n < 0 || n > 1) return failed('EINVAL');
+      socket.zeroCopy = n === 1;
+      return 0;
+    case 'SO_MAX_PACING_RATE':
+      change({ maxPacingRate: n >= 0xffffffff ? Number.POSITIVE_INFINITY : n });
+      return 0;
+    case 'IP_TOS':
+    case 'IPV6_TCLASS':
+      change({ tos: n });
+      return 0;
+    case 'IP_TTL':
+    case 'IPV6_UNICAST_HOPS':
+      change({ ttl: n });
+      return 0;
+    case 'IP_MTU_DISCOVER':
+    case 'IPV6_MTU_DISCOVER':
+      change({ discoverMtu: n !== 0 });
+      return 0;
+    case 'TCP_REPAIR':
+      throw new Unsupported('TCP_REPAIR is not here');
+    default:
+      if (!INERT.has(name)) throw new Unsupported(`the socket option ${name} is not known here`);
+      socket.flags.set(name, n);
+      return 0;
+  }
+}
+
+function keepAliveOf(socket: StreamSocket): Partial<NonNullable<TcpSettings['keepAlive']>> {
+  const { flags } = socket;
+  const idle = flags.get('TCP_KEEPIDLE');
+  const interval = flags.get('TCP_KEEPINTVL');
+  const count = flags.get('TCP_KEEPCNT');
+  return {
+    ...(idle === undefined ? {} : { idle: seconds(idle) }),
+    ...(interval === undefined ? {} : { interval: seconds(interval) }),
+    ...(count === undefined ? {} : { count }),
+  };
+}
+
+function setCongestion(world: World, change: (settings: Partial<TcpSettings>) => void, name: string): Result<number> {
+  const system = world.profile;
+  const control = (CONGESTION_CONTROLS[system] as Record<string, TcpSettings['congestionControl'] | undefined>)[name];
+  if (control === undefined) return failed('ENOENT');
+  change({ congestionControl: control });
+  world.replaceCongestion(control);
+  return 0;
+}
+
+function fields<K extends string>(value: OptionValue, names: readonly K[]): Record<K, number> {
+  const found = {} as Record<K, number>;
+  for (const [index, name] of names.entries()) {
+    const field = typeof value === 'object' ? (value[name] ?? value[`l_${name}`] ?? value[String(index)]) : 0;
+    found[name] = typeof field === 'number' ? field : 0;
+  }
+  return found;
+}
+
+export function getOption(world: World, socket: StreamSocket, name: string): OptionValue | Failed {
+  const { endpoint } = socket;
+  const settings = endpoint?.connection.settings ?? { ...world.host.tcp.settings, ...socket.settings };
+  switch (name) {
+    case 'SO_ERROR':
+      return errnoNumber(socket.takeError());
+    case 'SO_SNDBUF':
+      return endpoint?.connection.sender.capacity ?? settings.sendBuffer;
+    case 'SO_RCVBUF':
+      return endpoint?.connection.receiver.window.capacity ?? settings.receiveBuffer;
+    case 'SO_KEEPALIVE':
+      return settings.keepAlive === undefined ? 0 : 1;
+    case 'SO_LINGER':
+      return { onoff: socket.lingerSeconds === undefined ? 0 : 1, linger: socket.lingerSeconds ?? 0 };
+    case 'SO_ACCEPTCONN':
+      return socket.listener === undefined ? 0 : 1;
+    case 'SO_TYPE':
+      return 1;
+    case 'TCP_MAXSEG':
+      if (endpoint !== undefined && socket.isConnected) return endpoint.connection.tcb.mss;
+      return settings.maxSegment > 0 ? settings.maxSegment : 536;
+    case 'TCP_NODELAY':
+      return settings.noDelay ? 1 : 0;
+    case 'TCP_CORK':
+      return settings.cork ? 1 : 0;
+    case 'TCP_USER_TIMEOUT':
+      return settings.userTimeout === undefined ? 0 : Math.round(settings.userTimeout / 1e6);
+    case 'TCP_SYNCNT':
+      return settings.synRetries;
+    case 'TCP_NOTSENT_LOWAT':
+      return Number.isFinite(settings.notSentLowWater) ? settings.notSentLowWater : 0;
+    case 'TCP_KEEPIDLE':
+      return (settings.keepAlive ?? { ...world.host.tcp.keepAliveDefaults, ...keepAliveOf(socket) }).idle / 1e9;
+    case 'TCP_KEEPINTVL':
+      return (settings.keepAlive ?? { ...world.host.tcp.keepAliveDefaults, ...keepAliveOf(socket) }).interval / 1e9;
+    case 'TCP_KEEPCNT':
+      return (settings.keepAlive ?? { ...world.host.tcp.keepAliveDefaults, ...keepAliveOf(socket) }).count;
+    case 'TCP_CONGESTION':
+      return endpoint?.connection.sender.recovery.congestion.name ?? settings.congestionControl().name;
+    case 'TCP_FASTOPEN':
+      return socket.flags.get(name) ?? 0;
+    case 'TCP_INQ':
+      return socket.reportsInq ? 1 : 0;
+    case 'SO_ZEROCOPY':
+      return socket.zeroCopy ? 1 : 0;
+    case 'IP_TOS':
+    case 'IPV6_TCLASS':
+      return settings.tos;
+    case 'IP_TTL':
+    case 'IPV6_UNICAST_HOPS':
+      return settings.ttl;
+    case 'IP_MTU':
+    case 'IPV6_MTU':
+      return endpoint === undefined ? failed('ENOTCONN') : endpoint.info().pathMtu;
+    default: {
+      const known = socket.flags.get(name);
+      if (known === undefined && !INERT.has(name)) throw new Unsupported(`the socket option ${name} is not known here`);
+      return known ?? 0;
+    }
+  }
+}
+
+const ERRNO: Record<string, number> = {
+  EPIPE: 32,
+  ENETUNREACH: 101,
+  ECONNABORTED: 103,
+  ECONNRESET: 104,
+  ETIMEDOUT: 110,
+  ECONNREFUSED: 111,
+  EHOSTUNREACH: 113,
+};
+
+export const errnoNumber = (name: string | undefined): number => (name === undefined ? 0 : (ERRNO[name] ?? 5));

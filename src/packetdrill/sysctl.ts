@@ -1,0 +1,182 @@
+/** The kernels' knobs, translated into settings of the host under test. A name that is not here is not understood. */
+import { ms, seconds } from '../base/instant.ts';
+import type { TcpLayer } from '../transport/tcp/layer.ts';
+import { CONGESTION_CONTROLS } from '../transport/tcp/profiles.ts';
+import type { EcnMode, TcpSettings } from '../transport/tcp/types.ts';
+
+type Change = (tcp: TcpLayer, value: string) => Partial<TcpSettings> | 'unknown';
+
+const numberOf = (value: string): number => Number(value.trim().split(/\s+/)[0]);
+const on = (value: string): boolean => numberOf(value) !== 0;
+const triple = (value: string): number[] => value.trim().split(/\s+/).map(Number);
+const ECN_MODES: Record<string, EcnMode> = {
+  0: 'off',
+  1: 'on',
+  2: 'passive',
+  3: 'accurate',
+  4: 'accurate',
+  5: 'passive',
+};
+
+function congestion(system: keyof typeof CONGESTION_CONTROLS): Change {
+  return (_, value) => {
+    const known = CONGESTION_CONTROLS[system] as Record<string, TcpSettings['congestionControl']>;
+    const congestionControl = known[value.trim()];
+    return congestionControl === undefined ? 'unknown' : { congestionControl };
+  };
+}
+
+/** Bits of Linux's tcp_fastopen. */
+const FAST_OPEN = { client: 1, server: 2, clientWithoutCookie: 4, serverWithoutCookie: 0x200 };
+
+const LINUX: Record<string, Change> = {
+  tcp_rmem: (_, v) => ({ receiveBuffer: triple(v)[1], receiveBufferMax: triple(v)[2] }),
+  tcp_wmem: (_, v) => ({ sendBuffer: triple(v)[1], sendBufferMax: triple(v)[2] }),
+  tcp_timestamps: (_, v) => ({ timestamps: on(v), timestampOffsets: numberOf(v) === 1 }),
+  tcp_sack: (_, v) => ({ sack: on(v) }),
+  tcp_dsack: (_, v) => ({ duplicateSack: on(v) }),
+  tcp_window_scaling: (_, v) => ({ windowScaling: on(v) }),
+  tcp_syn_retries: (_, v) => ({ synRetries: numberOf(v) }),
+  tcp_synack_retries: (_, v) => ({ synAckRetries: numberOf(v) }),
+  tcp_syn_linear_timeouts: (_, v) => ({ synLinearTimeouts: numberOf(v) }),
+  tcp_retries2: (_, v) => ({ retries: numberOf(v) }),
+  tcp_orphan_retries: (_, v) => ({ orphanRetries: numberOf(v) === 0 ? 8 : numberOf(v) }),
+  tcp_frto: (_, v) => ({ frto: on(v) }),
+  tcp_reordering: (_, v) => ({ reordering: numberOf(v) }),
+  tcp_max_reordering: (_, v) => ({ maxReordering: numberOf(v) }),
+  tcp_congestion_control: congestion('linux'),
+  tcp_slow_start_after_idle: (_, v) => ({ slowStartAfterIdle: on(v) }),
+  tcp_early_retrans: (_, v) => ({ tailLossProbe: numberOf(v) === 3 || numberOf(v) === 4 }),
+  tcp_recovery: (_, v) => ({ rack: (numberOf(v) & 1) !== 0 }),
+  tcp_tso_win_divisor: (_, v) => ({ deferDivisor: numberOf(v) }),
+  tcp_min_tso_segs: (_, v) => ({ minBurst: numberOf(v) }),
+  tcp_ecn: (_, v) => ({ ecn: ECN_MODES[numberOf(v)] ?? 'off' }),
+  tcp_pacing_ss_ratio: (_, v) => ({ pacingSlowStart: numberOf(v) / 100 }),
+  tcp_pacing_ca_ratio: (_, v) => ({ pacingAvoidance: numberOf(v) / 100 }),
+  tcp_notsent_lowat: (_, v) => ({
+    notSentLowWater: numberOf(v) >= 0xffffffff ? Number.POSITIVE_INFINITY : numberOf(v),
+  }),
+  tcp_fastopen: (tcp, v) => {
+    const bits = numberOf(v);
+    const fastOpen = Object.fromEntries(Object.entries(FAST_OPEN).map(([name, bit]) => [name, (bits & bit) !== 0]));
+    tcp.fastOpenAllListeners = (bits & 0x400) !== 0;
+    return { fastOpen: fastOpen as unknown as TcpSettings['fastOpen'] };
+  },
+  tcp_fastopen_key: (tcp, v) => {
+    const keys = v
+      .trim()
+      .split(',')
+      .map(key => Uint32Array.from(key.split('-').map(part => Number.parseInt(part, 16))));
+    if (keys.some(key => key.length !== 4)) return 'unknown';
+    tcp.fastOpenCookies.setKeys(keys);
+    return {};
+  },
+  tcp_fin_timeout: (_, v) => ({ finWait2: seconds(numberOf(v)) }),
+  tcp_rfc1337: (_, v) => ({ protectsTimeWait: on(v) }),
+  tcp_invalid_ratelimit: (_, v) => ({ challengeInterval: ms(numberOf(v)) }),
+  tcp_comp_sack_nr: (_, v) => ({ maxCompressedAcks: numberOf(v) }),
+  tcp_mtu_probing: (tcp, v) => probing(tcp, { mode: (['off', 'black-hole', 'on'] as const)[numberOf(v)] ?? 'off' }),
+  tcp_base_mss: (tcp, v) => probing(tcp, { base: numberOf(v) }),
+  tcp_probe_threshold: (tcp, v) => probing(tcp, { threshold: numberOf(v) }),
+  tcp_probe_interval: (tcp, v) => probing(tcp, { interval: seconds(numberOf(v)) }),
+  tcp_keepalive_time: (tcp, v) => keepAlive(tcp, { idle: seconds(numberOf(v)) }),
+  tcp_keepalive_intvl: (tcp, v) => keepAlive(tcp, { interval: seconds(numberOf(v)) }),
+  tcp_keepalive_probes: (tcp, v) => keepAlive(tcp, { count: numberOf(v) }),
+  tcp_rto_min_us: (_, v) => ({ minRto: numberOf(v) * 1000 }),
+  tcp_moderate_rcvbuf: (tcp, v) => (on(v) ? {} : { receiveBufferMax: tcp.settings.receiveBuffer }),
+  tcp_min_rtt_wlen: (_, v) => ({ minRttWindow: seconds(numberOf(v)) }),
+  ip_default_ttl: (_, v) => ({ ttl: numberOf(v) }),
+};
+
+function probing(tcp: TcpLayer, change: Partial<TcpSettings['mtuProbing']>): Partial<TcpSettings> {
+  return { mtuProbing: { ...tcp.settings.mtuProbing, ...change } };
+}
+
+function keepAlive(tcp: TcpLayer, change: Partial<NonNullable<TcpSettings['keepAlive']>>): Partial<TcpSettings> {
+  tcp.keepAliveDefaults = { ...tcp.keepAliveDefaults, ...change };
+  return {};
+}
+
+/** Knobs of memory, logging and the like, which have nothing to turn here. */
+const WITHOUT_EFFECT = new Set([
+  'tcp_fack',
+  'tcp_no_metrics_save',
+  'tcp_syncookies',
+  'tcp_mem',
+  'tcp_low_latency',
+  'tcp_autocorking',
+  'tcp_limit_output_bytes',
+  'tcp_adv_win_scale',
+  'tcp_app_win',
+  'tcp_thin_linear_timeouts',
+  'tcp_retries1',
+  'tcp_challenge_ack_limit',
+  'tcp_fastopen_blackhole_timeout_sec',
+  'tcp_max_syn_backlog',
+  'tcp_ecn_fallback',
+  'tcp_ecn_option',
+  'tcp_ecn_option_beacon',
+  'tcp_tw_reuse',
+  'tcp_abort_on_overflow',
+  'tcp_tso_rtt_log',
+  'tcp_workaround_signed_windows',
+  'tcp_comp_sack_delay_ns',
+  'tcp_comp_sack_slack_ns',
+  'tcp_backlog_ack_defer',
+  'tcp_reflect_tos',
+  'tcp_shrink_window',
+  'ip_local_port_range',
+  'tcp_plb_enabled',
+]);
+const WITHOUT_EFFECT_ELSEWHERE = /^(net\.core\.|net\.ipv[46]\.(conf|neigh|route)\.|kern\.|vm\.|hw\.|net\.ipv6\.)/;
+
+const FREEBSD: Record<string, Change> = {
+  'tcp.recvspace': (_, v) => ({ receiveBuffer: numberOf(v) }),
+  'tcp.sendspace': (_, v) => ({ sendBuffer: numberOf(v) }),
+  'tcp.recvbuf_max': (_, v) => ({ receiveBufferMax: numberOf(v) }),
+  'tcp.sendbuf_max': (_, v) => ({ sendBufferMax: numberOf(v) }),
+  'tcp.recvbuf_auto': (_, v) => (on(v) ? {} : { receiveBufferMax: 0 }),
+  'tcp.sendbuf_auto': (_, v) => (on(v) ? {} : { sendBufferMax: 0 }),
+  'tcp.rfc1323': (_, v) => ({
+    windowScaling: (numberOf(v) & 1) !== 0,
+    timestamps: numberOf(v) === 1 || numberOf(v) === 2,
+  }),
+  'tcp.sack.enable': (_, v) => ({ sack: on(v) }),
+  'tcp.ecn.enable': (_, v) => ({ ecn: ECN_MODES[numberOf(v)] ?? 'off' }),
+  'tcp.delayed_ack': (_, v) => (on(v) ? {} : { delayedAck: 0 }),
+  'tcp.delacktime': (_, v) => ({ delayedAck: ms(numberOf(v)) }),
+  'tcp.msl': (_, v) => ({ msl: ms(numberOf(v)) }),
+  'tcp.rexmit_min': (_, v) => ({ minRto: ms(numberOf(v)) }),
+  'tcp.rexmit_initial': (_, v) => ({ initialRto: ms(numberOf(v)) }),
+  'tcp.initcwnd_segments': (_, v) => ({ initialWindow: numberOf(v) }),
+  'tcp.cc.algorithm': congestion('freebsd'),
+  'tcp.finwait2_timeout': (_, v) => ({ finWait2: ms(numberOf(v)) }),
+  'tcp.syncache.rexmtlimit': (_, v) => ({ synAckRetries: numberOf(v) }),
+  'tcp.persmin': (_, v) => ({ minProbeInterval: ms(numberOf(v)) }),
+  'tcp.fastopen.server_enable': (tcp, v) => ({ fastOpen: { ...tcp.settings.fastOpen, server: on(v) } }),
+  'tcp.fastopen.client_enable': (tcp, v) => ({ fastOpen: { ...tcp.settings.fastOpen, client: on(v) } }),
+  'tcp.keepidle': (tcp, v) => keepAlive(tcp, { idle: ms(numberOf(v)) }),
+  'tcp.keepintvl': (tcp, v) => keepAlive(tcp, { interval: ms(numberOf(v)) }),
+  'tcp.keepcnt': (tcp, v) => keepAlive(tcp, { count: numberOf(v) }),
+};
+const FREEBSD_WITHOUT_EFFECT =
+  /^net\.inet6?\.(tcp\.(log_|hostcache|syncookies|syncache|drop_synfin|functions|always_keepalive|abc|rfc|do_|blackhole|tso|mssdflt|v6mssdflt|minmss|path_mtu|icmp_may_rst|insecure|tolerate|ts_offset|reass|per_cpu|fast_finwait2|nolocaltimewait|fastopen|sack|ecn|udp|pacing|rack|bbr|newreno)|ip6?\.|icmp6?\.|udp\.)/;
+
+/** False: the knob is not known. */
+export function applySysctl(tcp: TcpLayer, name: string, value: string): boolean {
+  const short = name.replace(/^\/proc\/sys\//, '').replaceAll('/', '.');
+  const linux = /^net\.ipv4\.(.+)$/.exec(short);
+  const freebsd = /^net\.inet\.(.+)$/.exec(short);
+  const change = linux !== null ? LINUX[linux[1]] : freebsd !== null ? FREEBSD[freebsd[1]] : undefined;
+  if (change === undefined) {
+    return (
+      (linux !== null && WITHOUT_EFFECT.has(linux[1])) ||
+      WITHOUT_EFFECT_ELSEWHERE.test(short) ||
+      FREEBSD_WITHOUT_EFFECT.test(short)
+    );
+  }
+  const settings = change(tcp, value);
+  if (settings === 'unknown') return false;
+  tcp.settings = { ...tcp.settings, ...settings };
+  return true;
+}

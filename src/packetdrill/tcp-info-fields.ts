@@ -1,0 +1,77 @@
+/** TCP_INFO's fields by the names that code blocks and getsockopt have for them, in the kernel's units. */
+import type { TcpInfo } from '../transport/tcp/info.ts';
+import { CA_STATES, STATE_NUMBERS } from './symbols.ts';
+
+const micros = (ns: number): number => Math.floor(ns / 1e3);
+const millis = (ns: number): number => Math.floor(ns / 1e6);
+
+export function infoFields(i: TcpInfo): Record<string, number> {
+  const bit = (on: boolean, mask: number): number => (on ? mask : 0);
+  return {
+    tcpi_state: STATE_NUMBERS[i.state],
+    tcpi_ca_state: CA_STATES.indexOf(i.congestionState),
+    tcpi_retransmits: i.retransmits,
+    tcpi_probes: i.probes,
+    tcpi_backoff: i.backoff,
+    tcpi_options:
+      bit(i.timestamps, 1) |
+      bit(i.sack, 2) |
+      bit(i.windowScaling, 4) |
+      bit(i.ecn, 8) |
+      bit(i.ecnSeen, 16) |
+      bit(i.synDataAcknowledged, 32),
+    tcpi_snd_wscale: i.sndScale,
+    tcpi_rcv_wscale: i.rcvScale,
+    tcpi_delivery_rate_app_limited: i.deliveryRateAppLimited ? 1 : 0,
+    tcpi_fastopen_client_fail: 0,
+    tcpi_rto: micros(i.rto),
+    tcpi_ato: micros(i.ato),
+    tcpi_snd_mss: i.sndMss,
+    tcpi_rcv_mss: i.rcvMss,
+    tcpi_unacked: i.out,
+    tcpi_sacked: i.sacked,
+    tcpi_lost: i.lost,
+    tcpi_retrans: i.resent,
+    tcpi_fackets: 0,
+    tcpi_last_data_sent: millis(i.lastDataSent),
+    tcpi_last_ack_sent: 0,
+    tcpi_last_data_recv: millis(i.lastDataReceived),
+    tcpi_last_ack_recv: millis(i.lastAckReceived),
+    tcpi_pmtu: i.pathMtu,
+    tcpi_rcv_ssthresh: i.rcvWnd,
+    tcpi_rtt: micros(i.srtt),
+    tcpi_rttvar: micros(i.rttvar),
+    tcpi_snd_ssthresh: i.ssthresh,
+    tcpi_snd_cwnd: i.cwnd,
+    tcpi_advmss: i.advertisedMss,
+    tcpi_reordering: i.reordering,
+    tcpi_rcv_rtt: micros(i.receiveRtt),
+    tcpi_rcv_space: i.rcvWnd,
+    tcpi_total_retrans: i.totalRetransmissions,
+    tcpi_pacing_rate: Number.isFinite(i.pacingRate) ? Math.floor(i.pacingRate) : 2 ** 64,
+    tcpi_max_pacing_rate: 2 ** 64,
+    tcpi_bytes_acked: i.bytesAcked,
+    tcpi_bytes_received: i.bytesReceived,
+    tcpi_segs_out: i.segmentsOut,
+    tcpi_segs_in: i.segmentsIn,
+    tcpi_notsent_bytes: i.unsent,
+    tcpi_min_rtt: Number.isFinite(i.minRtt) ? micros(i.minRtt) : 0xffffffff,
+    tcpi_data_segs_in: i.dataSegmentsIn,
+    tcpi_data_segs_out: i.dataSegmentsOut,
+    tcpi_delivery_rate: Math.floor(i.deliveryRate),
+    tcpi_busy_time: micros(i.busyTime),
+    tcpi_rwnd_limited: micros(i.windowLimited),
+    tcpi_sndbuf_limited: micros(i.bufferLimited),
+    tcpi_delivered: i.delivered,
+    tcpi_delivered_ce: i.deliveredMarked,
+    tcpi_bytes_sent: i.bytesSent,
+    tcpi_bytes_retrans: i.bytesRetransmitted,
+    tcpi_dsack_dups: i.duplicateSacks,
+    tcpi_reord_seen: i.reorderings,
+    tcpi_rcv_ooopack: i.outOfOrderSegments,
+    tcpi_snd_wnd: i.sndWnd,
+    tcpi_rcv_wnd: i.rcvWnd,
+    tcpi_snd_rexmitpack: i.totalRetransmissions,
+    tcpi_snd_zerowin: 0,
+  };
+}

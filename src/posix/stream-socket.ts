@@ -1,0 +1,379 @@
+/** A TCP socket as a process sees it (POSIX, with the answers that Linux gives where POSIX leaves a choice). */
+
+import { seqGe } from '../base/seq32.ts';
+import type { TcpEndpoint } from '../transport/tcp/endpoint.ts';
+import type { TcpListener } from '../transport/tcp/listener.ts';
+import type { TcpEvent, TcpSettings } from '../transport/tcp/types.ts';
+import type { IpAddress } from '../wire/ip-address.ts';
+import { ErrorQueue } from './error-queue.ts';
+import { ANYTHING, POLL, type Waitable } from './events.ts';
+import { type Attempt, type Errno, type Failed, failed, type Result } from './results.ts';
+import type { StreamStack } from './stack.ts';
+
+export interface SendFlags {
+  more?: boolean;
+  endOfRecord?: boolean;
+  dontWait?: boolean;
+  zeroCopy?: boolean;
+  /** Connect to here with the data on the SYN. */
+  fastOpenTo?: { address: IpAddress; port: number };
+}
+
+export interface ReceiveFlags {
+  peek?: boolean;
+  dontWait?: boolean;
+  waitAll?: boolean;
+  /** The bytes are thrown away. */
+  truncate?: boolean;
+}
+
+export class StreamSocket implements Waitable {
+  readonly watchers = new Set<(mask: number) => void>();
+  nonBlocking = false;
+  /** Settings that differ from the host's, for the connection to come. */
+  readonly settings: Partial<TcpSettings> = {};
+  bound: { address: IpAddress | undefined; port: number } | undefined;
+  endpoint: TcpEndpoint | undefined;
+  listener: TcpListener | undefined;
+  readonly errors = new ErrorQueue(() => this.wake(POLL.err));
+  zeroCopy = false;
+  receiveLowWater = 1;
+  reportsInq = false;
+  /** Set, but not acted on: SO_REUSEADDR and the like, for getsockopt. */
+  readonly flags = new Map<string, number>();
+  /** Undefined: off. Seconds. */
+  lingerSeconds: number | undefined;
+  private readonly stack: StreamStack;
+  private error: Errno | undefined;
+  private connecting = false;
+  private connected = false;
+  private readShut = false;
+  private writeShut = false;
+  private closed = false;
+  /** Fast Open without MSG_FASTOPEN: the connect waits for the first write (TCP_FASTOPEN_CONNECT). */
+  deferred: { address: IpAddress; port: number } | undefined;
+  private ended = false;
+
+  constructor(stack: StreamStack) {
+    this.stack = stack;
+  }
+
+  /** For a connection that was accepted. */
+  adopt(endpoint: TcpEndpoint): void {
+    this.connected = true;
+    this.attach(endpoint);
+  }
+
+  private attach(endpoint: TcpEndpoint): void {
+    this.endpoint = endpoint;
+    endpoint.onEvent = event => this.heard(event);
+    endpoint.onAcknowledged = una => this.errors.acknowledged(una);
+  }
+
+  private heard(event: TcpEvent): void {
+    switch (event.type) {
+      case 'established':
+        this.connecting = false;
+        this.connected = true;
+        return this.wake(ANYTHING);
+      case 'readable':
+        return this.wake(POLL.in | POLL.rdNorm);
+      case 'fin':
+        return this.wake(ANYTHING);
+      case 'writable':
+        return this.wake(POLL.out | POLL.wrNorm);
+      case 'error':
+        this.error = event.code;
+        this.connecting = false;
+        this.ended = true;
+        return this.wake(ANYTHING);
+      case 'closed':
+        this.ended = true;
+        return this.wake(ANYTHING);
+      default:
+        return;
+    }
+  }
+
+  wake(mask: number): void {
+    for (const watcher of this.watchers) watcher(mask);
+    this.stack.changed();
+  }
+
+  /** The pending error, which is thereby taken (SO_ERROR). */
+  takeError(): Errno | undefined {
+    const { error } = this;
+    this.error = undefined;
+    return error;
+  }
+
+  private get isGone(): boolean {
+    const { endpoint } = this;
+    return endpoint === undefined || endpoint.state === 'CLOSED' || endpoint.state === 'TIME_WAIT';
+  }
+
+  // --- calls
+
+  listen(backlog: number): Result<number> {
+    if (this.listener !== undefined) return 0;
+    if (this.endpoint !== undefined) return failed('EINVAL');
+    const listener = this.stack.listen(this, backlog);
+    if (listener === undefined) return failed('EADDRINUSE');
+    this.listener = listener;
+    listener.onQueued = () => this.wake(POLL.in | POLL.rdNorm);
+    return 0;
+  }
+
+  accept(dontWait: boolean): Attempt<TcpEndpoint> {
+    return () => {
+      if (this.listener === undefined) return failed('EINVAL');
+      const endpoint = this.listener.accept();
+      if (endpoint !== undefined) return endpoint;
+      return dontWait || this.nonBlocking ? failed('EAGAIN') : undefined;
+    };
+  }
+
+  connect(address: IpAddress, port: number): Attempt<number> {
+    const begun = this.beginConnect(address, port);
+    if (begun !== undefined) return () => begun;
+    return () => this.connectResult();
+  }
+
+  private beginConnect(address: IpAddress, port: number): Result<number> | undefined {
+    if (this.listener !== undefined) return failed('EISCONN');
+    if (this.connecting && this.endpoint !== undefined) return this.nonBlocking ? failed('EALREADY') : undefined;
+    if (this.endpoint !== undefined || this.deferred !== undefined) {
+      const { error } = this;
+      if (error !== undefined) return failed(this.takeError() as Errno);
+      return this.connected ? failed('EISCONN') : failed('ECONNABORTED');
+    }
+    if (this.flags.get('TCP_FASTOPEN_CONNECT') && this.stack.knowsCookie(address, this)) {
+      this.deferred = { address, port };
+      this.connected = true;
+      return 0;
+    }
+    const made = this.open(address, port, undefined, this.flags.has('TCP_FASTOPEN_CONNECT'));
+    if (made !== undefined) return made;
+    return this.nonBlocking && this.connecting ? failed('EINPROGRESS') : undefined;
+  }
+
+  private open(address: IpAddress, port: number, early: Uint8Array | undefined, fastOpen: boolean): Failed | undefined {
+    const endpoint = this.stack.connect(this, address, port);
+    if (typeof endpoint === 'string') return failed(endpoint);
+    this.connecting = true;
+    this.attach(endpoint);
+    if (fastOpen) this.stack.prepareFastOpen(endpoint, this);
+    endpoint.open(early);
+    return undefined;
+  }
+
+  private connectResult(): Result<number> | undefined {
+    if (this.error !== undefined) return failed(this.takeError() as Errno);
+    if (this.connected) return 0;
+    return this.connecting ? undefined : failed('ECONNABORTED');
+  }
+
+  /** Bytes taken; the whole when the socket blocks. */
+  send(bytes: Uint8Array, flags: SendFlags = {}): Attempt<number> {
+    const waits = !this.nonBlocking && !flags.dontWait;
+    let done = 0;
+    let opened = false;
+    return () => {
+      const target = flags.fastOpenTo ?? this.deferred;
+      if (target !== undefined && !opened && this.endpoint === undefined) {
+        opened = true;
+        const early = this.sendOpening(bytes, target, waits, flags.zeroCopy ?? false);
+        if (typeof early === 'object') return early;
+        done = early;
+        if (!waits && done > 0) return done;
+      }
+      const step = this.sendSome(bytes, done, flags, waits);
+      if (step === undefined || typeof step === 'object') return step;
+      done = step;
+      return done >= bytes.length || !waits ? done : undefined;
+    };
+  }
+
+  /** The SYN with what fits on it; what does not is sent like other data, when the handshake is over. */
+  private sendOpening(
+    bytes: Uint8Array,
+    to: { address: IpAddress; port: number },
+    waits: boolean,
+    zeroCopy: boolean,
+  ): Result<number> {
+    if (this.listener !== undefined) return failed('EISCONN');
+    this.deferred = undefined;
+    const room = this.stack.fastOpenRoom(to.address, this);
+    const early = bytes.subarray(0, Math.min(room, bytes.length));
+    const failure = this.open(to.address, to.port, room > 0 ? early : undefined, true);
+    if (failure !== undefined) return failure;
+    if (room === 0 && !waits) return failed('EINPROGRESS');
+    const { endpoint } = this;
+    if (zeroCopy && this.zeroCopy && endpoint !== undefined && early.length === bytes.length) {
+      this.errors.zeroCopySent(endpoint.connection.sender.writeSeq);
+    }
+    return early.length;
+  }
+
+  private sendSome(bytes: Uint8Array, done: number, flags: SendFlags, waits: boolean): Result<number> | undefined {
+    const failure = this.sendFailure(done);
+    if (failure !== undefined) return failure;
+    const { endpoint } = this;
+    if (endpoint === undefined) return failed('EPIPE');
+    if (this.connecting || endpoint.state === 'SYN_SENT') {
+      if (waits) return undefined;
+      return done > 0 ? done : failed('EAGAIN');
+    }
+    if (bytes.length === done) return done;
+    const more = flags.more ?? false;
+    const taken = endpoint.write(bytes.subarray(done), {
+      more,
+      boundary: flags.endOfRecord || (flags.zeroCopy && false),
+    });
+    const total = done + taken;
+    if (flags.zeroCopy && this.zeroCopy && total === bytes.length) {
+      this.errors.zeroCopySent(endpoint.connection.sender.writeSeq);
+    }
+    if (total > done || waits) return total;
+    return failed('EAGAIN');
+  }
+
+  private sendFailure(done: number): Result<number> | undefined {
+    if (this.error !== undefined) return done > 0 ? done : failed(this.takeError() as Errno);
+    if (this.writeShut) return done > 0 ? done : failed('EPIPE');
+    if (this.endpoint === undefined || this.isGone) return done > 0 ? done : failed('EPIPE');
+    return undefined;
+  }
+
+  /** Bytes read, none at the end of the stream. */
+  receive(most: number, flags: ReceiveFlags = {}): Attempt<Uint8Array> {
+    const waits = !this.nonBlocking && !flags.dontWait;
+    const parts: Uint8Array[] = [];
+    let got = 0;
+    return () => {
+      const { endpoint } = this;
+      if (endpoint === undefined) return failed('ENOTCONN');
+      if (most === 0) return new Uint8Array(0);
+      if (flags.peek) {
+        const seen = endpoint.connection.receiver.peek(most);
+        if (seen.length > 0) return seen;
+      } else {
+        while (got < most) {
+          const bytes = endpoint.read(most - got);
+          if (bytes === undefined) break;
+          parts.push(bytes);
+          got += bytes.length;
+        }
+        if (got >= (flags.waitAll ? most : 1)) return join(parts, got);
+      }
+      const end = this.receiveEnd(endpoint, got);
+      if (end !== undefined) return got > 0 ? join(parts, got) : end;
+      return waits ? undefined : got > 0 ? join(parts, got) : failed('EAGAIN');
+    };
+  }
+
+  private receiveEnd(endpoint: TcpEndpoint, got: number): Result<Uint8Array> | undefined {
+    const { receiver } = endpoint.connection;
+    if (receiver.finReceived || this.readShut) {
+      if (this.error !== undefined && got === 0 && !receiver.finReceived) return failed(this.takeError() as Errno);
+      return new Uint8Array(0);
+    }
+    if (this.error !== undefined) return failed(this.takeError() as Errno);
+    if (this.ended || endpoint.state === 'CLOSED') return new Uint8Array(0);
+    return undefined;
+  }
+
+  shutdown(how: 'read' | 'write' | 'both'): Result<number> {
+    if (this.listener !== undefined) {
+      if (how === 'write') return 0;
+      this.listener.close();
+      this.listener = undefined;
+      return 0;
+    }
+    const { endpoint } = this;
+    if (endpoint === undefined || endpoint.state === 'CLOSED') return failed('ENOTCONN');
+    if (how !== 'write') {
+      this.readShut = true;
+      endpoint.connection.readShut = true;
+    }
+    if (how !== 'read' && !this.writeShut) {
+      this.writeShut = true;
+      endpoint.close();
+    }
+    this.wake(ANYTHING);
+    return 0;
+  }
+
+  /** With SO_LINGER it waits until everything is acknowledged, or the time is over. */
+  close(now: () => number): Attempt<number> {
+    if (!this.closed) this.beginClose();
+    const until = now() + (this.lingerSeconds ?? 0) * 1e9;
+    return () => {
+      const { endpoint } = this;
+      if (endpoint === undefined || this.nonBlocking || !this.lingerSeconds) return 0;
+      const { state } = endpoint;
+      const waits = state === 'FIN_WAIT_1' || state === 'CLOSING' || state === 'LAST_ACK';
+      return waits && now() < until ? undefined : 0;
+    };
+  }
+
+  private beginClose(): void {
+    this.closed = true;
+    this.listener?.close();
+    const { endpoint } = this;
+    if (endpoint === undefined) return;
+    if (this.lingerSeconds === 0) endpoint.connection.settings.linger = 0;
+    endpoint.release();
+  }
+
+  // --- readiness
+
+  /** As Linux reckons it. */
+  poll(): number {
+    const { endpoint } = this;
+    if (this.listener !== undefined) return this.listener.queued > 0 ? POLL.in | POLL.rdNorm : 0;
+    let mask = this.error !== undefined || !this.errors.isEmpty ? POLL.err : 0;
+    if (endpoint === undefined)
+      return mask | (this.deferred !== undefined ? POLL.out | POLL.wrNorm : POLL.out | POLL.hup);
+    const { connection } = endpoint;
+    const gone = this.isGone || this.ended;
+    const readEnd = connection.receiver.finReceived || this.readShut || gone;
+    if (gone || (readEnd && this.writeShut)) mask |= POLL.hup;
+    if (readEnd) mask |= POLL.in | POLL.rdNorm | POLL.rdHup;
+    if (endpoint.state === 'SYN_SENT') return mask;
+    if (connection.receiver.readable >= this.receiveLowWater) mask |= POLL.in | POLL.rdNorm;
+    if (this.writeShut || gone || connection.sender.isWritable) mask |= POLL.out | POLL.wrNorm;
+    else connection.sender.writerWaits = true;
+    return mask;
+  }
+
+  get isConnected(): boolean {
+    return this.connected && !this.isGone;
+  }
+
+  /** Bytes written and not acknowledged, and of these not sent (SIOCOUTQ, SIOCOUTQNSD). */
+  get outQueue(): { unacknowledged: number; unsent: number } {
+    const sender = this.endpoint?.connection.sender;
+    if (sender === undefined) return { unacknowledged: 0, unsent: 0 };
+    return {
+      unacknowledged: (sender.writeSeq - sender.tcb.sndUna) | 0,
+      unsent: (sender.writeSeq - sender.tcb.sndNxt) | 0,
+    };
+  }
+
+  /** Has everything up to `seq` been acknowledged? */
+  isAcknowledged(seq: number): boolean {
+    return this.endpoint === undefined || seqGe(this.endpoint.connection.tcb.sndUna, seq);
+  }
+}
+
+function join(parts: readonly Uint8Array[], length: number): Uint8Array {
+  if (parts.length === 1) return parts[0];
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

@@ -1,0 +1,183 @@
+/** When what was received is acknowledged (RFC 9293 §3.8.6.3, RFC 5681 §4.2): at once, or a little later. */
+import { type Duration, type Instant, ms } from '../../base/instant.ts';
+
+export interface AckPolicy {
+  /** In-order data has come. `unacknowledged`: bytes since the last acknowledgement. */
+  received(now: Instant, arrival: Arrival): void;
+  /** Is an acknowledgement due, at once or by a deadline? Undefined: neither. */
+  due(now: Instant, unacknowledged: number): { when: Instant } | 'now';
+  /** An acknowledgement goes out. */
+  acknowledged(segments: number): void;
+  /** The deadline has passed. */
+  timedOut(): void;
+  /** We have sent data: an answer, perhaps. */
+  dataSent(now: Instant): void;
+  /** The user has read `bytes`; true when the other end deserves to hear of it at once. */
+  read(unacknowledged: number, emptied: boolean): boolean;
+  /** Something was unusual (a gap, a duplicate, a congestion mark): for a while nothing is delayed. */
+  beQuick(segments: number): void;
+  /** The largest segment seen: what "full-sized" means for the other end. */
+  readonly fullSize: number;
+  setQuick(on: boolean): void;
+}
+
+export interface Arrival {
+  length: number;
+  /** Options of the header included, as the sender's MSS reckons. */
+  push: boolean;
+  /** Bytes that may still come within the window, in full-sized segments of which quick acknowledgement is measured. */
+  window: number;
+  rto: Duration;
+  srtt: Duration | undefined;
+}
+
+/** Every second full-sized segment, and within a fixed time: RFC 1122's rule, and BSD's. */
+export class FixedDelay implements AckPolicy {
+  private readonly delay: Duration;
+  private largest: number;
+
+  constructor(delay: Duration, largest: number) {
+    this.delay = delay;
+    this.largest = largest;
+  }
+
+  get fullSize(): number {
+    return this.largest;
+  }
+
+  received(_now: Instant, { length }: Arrival): void {
+    if (length > this.largest) this.largest = length;
+  }
+
+  due(now: Instant, unacknowledged: number): { when: Instant } | 'now' {
+    return unacknowledged >= 2 * this.largest || this.delay === 0 ? 'now' : { when: now + this.delay };
+  }
+
+  acknowledged(): void {}
+  timedOut(): void {}
+  dataSent(): void {}
+  read(): boolean {
+    return false;
+  }
+  beQuick(): void {}
+  setQuick(): void {}
+}
+
+/** Linux: the delay follows the gaps between arrivals, and at the start of a connection nothing is delayed. */
+const LEAST: Duration = ms(40);
+const MOST: Duration = ms(200);
+const MAX_QUICK = 16;
+
+export class AdaptiveDelay implements AckPolicy {
+  fullSize: number;
+  private ato = 0;
+  private quick = 0;
+  private answers = 0;
+  private lastAt: Instant = Number.NEGATIVE_INFINITY;
+  private srtt: Duration | undefined;
+  private pushed = 0;
+  private lastOdd = 0;
+  private readonly advertised: number;
+  private window = 0;
+
+  constructor(fullSize: number, advertised: number) {
+    this.fullSize = fullSize;
+    this.advertised = advertised;
+  }
+
+  /** Data is being answered by data: an acknowledgement may wait for the answer. */
+  private get interactive(): boolean {
+    return this.answers >= 1;
+  }
+
+  received(now: Instant, arrival: Arrival): void {
+    this.srtt = arrival.srtt;
+    this.window = arrival.window;
+    this.measure(arrival);
+    if (this.ato === 0) {
+      this.raiseQuick(MAX_QUICK);
+      this.ato = LEAST;
+    } else {
+      const gap = now - this.lastAt;
+      if (gap <= LEAST / 2) this.ato = this.ato / 2 + LEAST / 2;
+      else if (gap < this.ato) this.ato = Math.min(this.ato / 2 + gap, arrival.rto, MOST);
+      else if (gap > arrival.rto) this.raiseQuick(MAX_QUICK); // the sender has started anew
+    }
+    this.lastAt = now;
+  }
+
+  /** The other end's MSS as its segments show it. */
+  private measure({ length, push }: Arrival): void {
+    const odd = this.lastOdd;
+    this.lastOdd = 0;
+    if (length >= this.fullSize) {
+      this.fullSize = Math.min(length, this.advertised);
+      if (push) this.pushed = Math.max(this.pushed, 1);
+      return;
+    }
+    if (length >= 536 || (length >= 88 && !push)) {
+      this.lastOdd = length;
+      if (length === odd) {
+        this.fullSize = length;
+        return;
+      }
+    }
+    this.pushed = Math.min(this.pushed + 1, 2);
+  }
+
+  private raiseQuick(most: number): void {
+    const inWindow = Math.floor(this.window / (2 * this.fullSize)) || 2;
+    this.quick = Math.max(this.quick, Math.min(inWindow, most));
+  }
+
+  due(now: Instant, unacknowledged: number): { when: Instant } | 'now' {
+    if (unacknowledged > this.fullSize || (this.quick > 0 && !this.interactive)) return 'now';
+    let delay = this.ato === 0 ? LEAST : this.ato;
+    if (delay > LEAST) {
+      let most = this.interactive || this.pushed > 0 ? MOST : ms(500);
+      if (this.srtt !== undefined) most = Math.min(most, Math.max(this.srtt, LEAST));
+      delay = Math.min(delay, most);
+    }
+    return { when: now + Math.min(delay, MOST - ms(1)) };
+  }
+
+  acknowledged(segments: number): void {
+    this.pushed = 0;
+    if (this.quick === 0) return;
+    this.quick = Math.max(0, this.quick - segments);
+    if (this.quick === 0) this.ato = LEAST;
+  }
+
+  timedOut(): void {
+    if (!this.interactive) this.ato = Math.min(this.ato * 2, 1e12);
+    else {
+      this.answers = 0;
+      this.ato = LEAST;
+    }
+  }
+
+  dataSent(now: Instant): void {
+    if (now - this.lastAt < this.ato) this.answers = Math.min(this.answers + 1, 255);
+  }
+
+  read(unacknowledged: number, emptied: boolean): boolean {
+    if (unacknowledged > this.fullSize) return true;
+    return emptied && (this.pushed > 1 || (this.pushed > 0 && !this.interactive));
+  }
+
+  beQuick(segments: number): void {
+    this.raiseQuick(segments);
+    this.answers = 0;
+    this.ato = LEAST;
+  }
+
+  /** TCP_QUICKACK. */
+  setQuick(on: boolean): void {
+    this.answers = on ? 0 : 1;
+  }
+
+  /** The other end will send no more: acknowledgements may ride on what we still send. */
+  becomeInteractive(): void {
+    this.answers = 1;
+  }
+}

@@ -1,0 +1,196 @@
+/** What an acceptable acknowledgement does to the sending half (RFC 9293 §3.10.7.4, fifth; RFC 5681, RFC 6298, RFC 8985). */
+import type { Instant } from '../../base/instant.ts';
+import { type Seq, seqDiff, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
+import { FIN, type Segment, SYN } from '../../wire/tcp.ts';
+import { AckNews } from './ack-news.ts';
+import { takeSackBlocks } from './sack.ts';
+import type { SendRecord } from './send-record.ts';
+import type { Sender } from './sender.ts';
+
+export interface AckContext {
+  /** SND.WND was updated from this segment. */
+  windowUpdated: boolean;
+  /** Segments newly reported as marked by the network; 0 for none. */
+  ece: boolean;
+}
+
+/** `segment.ack` lies from SND.UNA to SND.MAX. */
+export function acknowledge(s: Sender, now: Instant, segment: Segment, context: AckContext): void {
+  const { tcb, queue, recovery } = s;
+  const news = new AckNews(tcb.sndNxt);
+  const { ack } = segment;
+  const priorUna = tcb.sndUna;
+  const priorOut = queue.out;
+  const priorDelivered = recovery.rate.delivered;
+  const priorLost = queue.everLost;
+  const priorHighest = tcb.sackOn ? queue.highestSacked(priorUna) : priorUna;
+  news.advanced = seqGt(ack, priorUna);
+  news.hasData = segment.sequenceLength > 0;
+  news.windowUpdated = context.windowUpdated;
+  news.ece = context.ece;
+  if (seqGt(ack, tcb.sndNxt)) s.acceptProbe();
+  if (news.advanced) {
+    recovery.timeouts = 0;
+    s.advance(ack);
+  }
+  if (tcb.sackOn && segment.sack.length > 0) takeSackBlocks(recovery, now, news, segment.sack, ack, priorUna);
+  if (news.sackDelivered > 0) recovery.countDelivered(news.sackDelivered, news.ece);
+  s.unansweredProbes = 0;
+  s.lastAckAt = now;
+  if (priorOut === 0) {
+    if (news.duplicateReported) recovery.judge(now, news, priorUna, 0);
+    s.reviewPersist(now);
+    if (recovery.tlpHighSeq !== undefined) recovery.judgeProbe(ack, news);
+    return;
+  }
+  removeAcknowledged(s, now, news, priorUna, priorHighest);
+  recovery.rack.adapt(news.priorDelivered, recovery.rate.delivered);
+  if (recovery.tlpHighSeq !== undefined) recovery.judgeProbe(ack, news);
+  let resend: ReturnType<typeof recovery.judge> = 'nothing';
+  if (!news.notDuplicate || news.alert || recovery.state !== 'open') {
+    const duplicate = !news.advanced && !news.notDuplicate && !news.duplicateReported;
+    if (duplicate) recovery.duplicateAcks++;
+    resend = recovery.judge(now, news, priorUna, duplicate ? 1 : 0);
+  }
+  if (news.rearm) s.setTransmitTimer(now);
+  finish(s, now, news, recovery.rate.delivered - priorDelivered, queue.everLost - priorLost);
+  if (news.advanced) s.armUserTimeout(now, true);
+  sendAfter(s, now, resend);
+}
+
+/** An acknowledgement older than SND.UNA may still carry SACK blocks. */
+export function acknowledgeOld(s: Sender, now: Instant, segment: Segment): void {
+  const { tcb, recovery } = s;
+  if (!tcb.sackOn || segment.sack.length === 0) return;
+  const news = new AckNews(tcb.sndNxt);
+  news.hasData = segment.sequenceLength > 0;
+  takeSackBlocks(recovery, now, news, segment.sack, segment.ack, tcb.sndUna);
+  if (news.sackDelivered > 0) recovery.countDelivered(news.sackDelivered, false);
+  sendAfter(s, now, recovery.judge(now, news, tcb.sndUna, 0));
+}
+
+/** Takes out of flight what is acknowledged, and measures by it. */
+function removeAcknowledged(s: Sender, now: Instant, news: AckNews, priorUna: Seq, priorHighest: Seq): void {
+  const { tcb, queue, recovery } = s;
+  const priorSacked = queue.sacked;
+  let segments = 0;
+  let firstSent: Instant | undefined;
+  let lastSent: Instant | undefined;
+  let lowest: Seq | undefined;
+  for (;;) {
+    const record = queue.takeAcknowledged(tcb.sndUna);
+    if (record === undefined) break;
+    segments += record.segments;
+    if (record.everResent) {
+      news.resentAcked = true;
+    } else if (!record.sacked) {
+      firstSent ??= record.sentAt;
+      lastSent = record.sentAt;
+      if (lowest === undefined || seqLt(record.seq, lowest)) lowest = record.seq;
+      if (seqLe(record.end, recovery.highSeq)) news.originalArrived = true;
+    }
+    if (!record.sacked && tcb.sackOn) countDelivered(s, now, record, news);
+    recovery.rate.recordDelivered(record, news);
+    if (record.flags & SYN) news.synAcked = true;
+    if (record.dataLength > 0 || record.flags & FIN) news.dataAcked = true;
+  }
+  if (queue.isEmpty) s.limits.stop(now, 'busy', false);
+  if (queue.first?.sacked) news.reneging = true;
+  const measured = measure(
+    s,
+    now,
+    news,
+    news.resentAcked ? undefined : firstSent,
+    news.resentAcked ? undefined : lastSent,
+  );
+  if (news.acked) {
+    news.rearm = true;
+    if (!tcb.sackOn) {
+      recovery.removeRenoSacks(segments, news.ece);
+      if (news.resentAcked) news.originalArrived = false;
+    } else if (lowest !== undefined && seqLt(lowest, priorHighest) && priorSacked > 0) {
+      recovery.noteFilledHole(lowest, priorHighest);
+    }
+  } else if (measured && news.firstSacked !== undefined && queue.first !== undefined) {
+    // What was SACKed was sent after the head was: the head must not wait longer for it.
+    if (news.firstSacked > queue.first.sentAt) news.rearm = true;
+  }
+  void priorUna;
+}
+
+function countDelivered(s: Sender, now: Instant, record: SendRecord, news: AckNews): void {
+  const { recovery, tcb } = s;
+  recovery.countDelivered(record.segments, news.ece);
+  const spurious = record.everResent && recovery.echoIsBefore(tcb.timestamp(record.sentAt));
+  if (!spurious) recovery.rack.delivered(now, record, s.rtt.min);
+}
+
+/**
+ * RFC 6298 §3, Karn's algorithm: what was sent more than once gives no sample, unless a timestamp tells which of its
+ * transmissions was answered (RFC 7323 §4.1).
+ */
+function measure(
+  s: Sender,
+  now: Instant,
+  news: AckNews,
+  first: Instant | undefined,
+  last: Instant | undefined,
+): boolean {
+  const { tcb, rtt } = s;
+  let sample: number | undefined = first === undefined ? undefined : now - first;
+  let latest: number | undefined = last === undefined ? undefined : now - last;
+  if (news.firstSacked !== undefined && news.lastSacked !== undefined) {
+    sample ??= now - news.firstSacked;
+    latest = now - news.lastSacked;
+  }
+  if (sample === undefined && news.acked && tcb.timestampsOn && tcb.lastEcho !== undefined && tcb.lastEcho !== 0) {
+    const elapsed = seqDiff(tcb.timestamp(now), tcb.lastEcho);
+    if (elapsed >= 0) {
+      sample = Math.max(elapsed, 1) * 1e6;
+      latest = sample;
+    }
+  }
+  rtt.latest = latest;
+  if (sample === undefined) return false;
+  rtt.noteMinimum(now, latest ?? sample, s.host.settings.minRttWindow);
+  s.sampleRtt(sample);
+  return true;
+}
+
+/** Congestion control, once loss recovery knows where it stands. */
+function finish(s: Sender, now: Instant, news: AckNews, delivered: number, newlyLost: number): void {
+  const { recovery, tcb, queue, rtt } = s;
+  const { congestion, window, rate } = recovery;
+  rate.finish(now, news, delivered, tcb.mss, rtt.min === Number.POSITIVE_INFINITY ? 0 : rtt.min);
+  congestion.sample?.(window, {
+    now,
+    rtt: news.progress ? rtt.latest : undefined,
+    segments: delivered,
+    inSlowStart: recovery.inSlowStart,
+    una: tcb.sndUna,
+    nxt: tcb.sndNxt,
+    deliveryRate: rate.sampled,
+    appLimited: rate.sampledAppLimited,
+    inFlight: queue.pipe,
+    mss: tcb.mss,
+    minRtt: rtt.min,
+  });
+  if (congestion.ownWindow) return;
+  if (recovery.inReduction) {
+    recovery.reduceProportionally(delivered, newlyLost, news.advanced);
+  } else {
+    // With much reordering the window grows whatever the order in which data arrives.
+    const grows = recovery.reordering > s.host.settings.reordering ? news.progress : news.dataAcked;
+    if (grows && s.transmitter.isCwndLimited) congestion.grow(window, { now, segments: delivered, srtt: rtt.srtt });
+  }
+}
+
+function sendAfter(s: Sender, now: Instant, resend: 'nothing' | 'lost' | 'new'): void {
+  if (resend === 'nothing' || s.tcb.state === 'SYN_SENT') return;
+  if (resend === 'new') {
+    s.transmitter.push(now, 'off');
+    if (seqGt(s.tcb.sndNxt, s.recovery.highSeq)) return;
+    s.recovery.giveUpFrto();
+  }
+  s.transmitter.resendLost(now);
+}

@@ -1,0 +1,83 @@
+/** What the sender asks of a congestion control: a plug-in of a page or two that never calls back. */
+import type { Duration, Instant } from '../../../base/instant.ts';
+
+/** "Arbitrarily high" (RFC 5681 §3.1). */
+export const NO_SSTHRESH = 0x7fff_ffff;
+
+/** The window, in segments (RFC 9438 §4.1 has it so; RFC 5681's SMSS is one). Loss recovery moves `cwnd` as well. */
+export interface Window {
+  cwnd: number;
+  ssthresh: number;
+  /** Segments acknowledged in congestion avoidance that have not yet paid for one more. */
+  credit: number;
+  /** The window before the last reduction: what an undo goes back to. */
+  prior: number;
+}
+
+export interface Growth {
+  now: Instant;
+  /** Segments that this acknowledgement delivered. */
+  segments: number;
+  srtt: Duration | undefined;
+}
+
+/** What an acknowledgement said of the path. Durations in nanoseconds. */
+export interface PathSample {
+  now: Instant;
+  /** Undefined: nothing that was sent only once was acknowledged. */
+  rtt: Duration | undefined;
+  segments: number;
+  /** Everything that was out when the round began is acknowledged: a new round begins. */
+  inSlowStart: boolean;
+  /** SND.UNA and SND.NXT, by which rounds are told apart. */
+  una: number;
+  nxt: number;
+  /** Bytes per second that reached the other end, over the last flight; 0 when unknown. */
+  deliveryRate: number;
+  appLimited: boolean;
+  inFlight: number;
+  mss: number;
+  minRtt: Duration;
+}
+
+export interface CongestionControl {
+  readonly name: string;
+  /** ssthresh after a congestion event: loss, an ECN echo or a timeout. `flight`: segments sent and not acknowledged. */
+  reduce(window: Window, flight: number): number;
+  /** New data was acknowledged outside of recovery while the window was the limit. */
+  grow(window: Window, growth: Growth): void;
+  /** The reduction was a mistake: cwnd as it should be. */
+  undo(window: Window): number;
+  /** The retransmission timer expired. */
+  timedOut?(): void;
+  /** Every acknowledgement, whatever the state. */
+  sample?(window: Window, sample: PathSample): void;
+  /** The first data after a time with nothing in flight; `idle` how long nothing was sent. */
+  restart?(now: Instant, idle: Duration): void;
+  /** It sets cwnd by itself in `sample`; neither recovery nor growth touches it then. */
+  readonly ownWindow?: boolean;
+  /** Bytes per second; Infinity: as fast as the window allows. */
+  pacingRate?(window: Window): number;
+}
+
+/** RFC 5681 §3.1, with RFC 3465's limit: one segment more for each that is acknowledged; answers what is left over. */
+export function slowStart(window: Window, segments: number): number {
+  const cwnd = Math.min(window.cwnd + segments, window.ssthresh);
+  const left = segments - (cwnd - window.cwnd);
+  window.cwnd = cwnd;
+  return left;
+}
+
+/** One segment more for every `per` that are acknowledged. */
+export function additiveIncrease(window: Window, per: number, segments: number): void {
+  if (window.credit >= per) {
+    window.credit = 0;
+    window.cwnd++;
+  }
+  window.credit += segments;
+  if (window.credit >= per) {
+    const more = Math.floor(window.credit / per);
+    window.credit -= more * per;
+    window.cwnd += more;
+  }
+}

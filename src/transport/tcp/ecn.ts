@@ -1,0 +1,120 @@
+/**
+ * Explicit congestion notification: RFC 3168's echo of a mark until it is answered by CWR, and RFC 9768's counters
+ * (AccECN) that tell how many packets and bytes were marked.
+ */
+import { AE, CWR, ECE } from '../../wire/tcp.ts';
+
+/** Codepoints of the IP header (RFC 3168 §5). */
+export const NOT_ECT = 0;
+export const ECT1 = 1;
+export const ECT0 = 2;
+export const CE = 3;
+
+export type EcnState = 'off' | 'classic' | 'accurate';
+
+/** RFC 9768 §3.1.1: the ACE field of a SYN+ACK tells which codepoint the SYN arrived with. */
+const HANDSHAKE = [2, 3, 4, 6];
+/** §3.2.2.1: counters begin at 5, so that a field of zeros is no answer. */
+const INITIAL_CE = 5;
+const INITIAL_BYTES = 1;
+
+export const aceFlags = (ace: number): number => (ace & 4 ? AE : 0) | (ace & 2 ? CWR : 0) | (ace & 1 ? ECE : 0);
+export const aceOf = (flags: number): number => (flags & AE ? 4 : 0) | (flags & CWR ? 2 : 0) | (flags & ECE ? 1 : 0);
+
+export class Ecn {
+  state: EcnState = 'off';
+  /** RFC 3168 §6.1.3: ECE on every acknowledgement until a CWR comes. */
+  private echoing = false;
+  private seenCapable = false;
+  /** What we have received (r.*) and what the other end has told of ours (s.*), as RFC 9768 §3.2.1 names them. */
+  receivedCe = INITIAL_CE;
+  receivedBytes = { e0: INITIAL_BYTES, e1: INITIAL_BYTES, ce: 0 };
+  private toldCe = INITIAL_CE;
+  /** The codepoint with which the other end's SYN (or SYN+ACK) came: our answer to it tells. */
+  private synCodepoint = NOT_ECT;
+  private handshakeAce: number | undefined;
+
+  /** An ECN-capable packet has come. */
+  get hasSeen(): boolean {
+    return this.seenCapable;
+  }
+
+  /** The SYN was answered: what did the two agree on? `flags` of the SYN+ACK. */
+  answered(flags: number, asked: EcnState, codepoint: number): void {
+    const ace = aceOf(flags);
+    if (asked === 'accurate' && HANDSHAKE.includes(ace)) {
+      this.state = 'accurate';
+      this.handshakeAce = HANDSHAKE[codepoint];
+      this.synCodepoint = codepoint;
+    } else if (asked !== 'off' && ace === 1) {
+      this.state = 'classic';
+    }
+  }
+
+  /** A SYN has come: `flags` of it, and what we are willing to. */
+  asked(flags: number, mode: 'off' | 'passive' | 'on' | 'accurate', codepoint: number): void {
+    const ace = aceOf(flags);
+    if (mode === 'off') return;
+    if (ace === 7 && mode === 'accurate') {
+      this.state = 'accurate';
+      this.synCodepoint = codepoint;
+    } else if ((ace & 3) === 3 && codepoint === NOT_ECT) {
+      // RFC 3168 §6.1.1: a SYN must not be ECN-capable itself.
+      this.state = 'classic';
+    }
+  }
+
+  /** The flags of our SYN+ACK. */
+  get synAckFlags(): number {
+    if (this.state === 'classic') return ECE;
+    return this.state === 'accurate' ? aceFlags(HANDSHAKE[this.synCodepoint]) : 0;
+  }
+
+  /** RFC 9768 §3.1.2: the first ACK of the client tells how the SYN+ACK arrived, instead of a count. */
+  takeHandshakeAce(): number | undefined {
+    const ace = this.handshakeAce;
+    this.handshakeAce = undefined;
+    return ace;
+  }
+
+  /** A packet has come. True: something changed that the other end should hear of at once. */
+  arrived(codepoint: number, bytes: number, carriesData: boolean): boolean {
+    if (this.state === 'accurate') {
+      if (codepoint === CE) this.receivedCe++;
+      if (codepoint === ECT0) this.receivedBytes.e0 = (this.receivedBytes.e0 + bytes) & 0xffffff;
+      else if (codepoint === ECT1) this.receivedBytes.e1 = (this.receivedBytes.e1 + bytes) & 0xffffff;
+      else if (codepoint === CE) this.receivedBytes.ce = (this.receivedBytes.ce + bytes) & 0xffffff;
+      return codepoint === CE;
+    }
+    if (this.state !== 'classic' || !carriesData) return false;
+    if (codepoint === CE) {
+      const fresh = !this.echoing;
+      this.echoing = true;
+      this.seenCapable = true;
+      return fresh;
+    }
+    if (codepoint === NOT_ECT) return this.seenCapable; // probably a retransmission
+    this.seenCapable = true;
+    return false;
+  }
+
+  /** The other end says that it has reduced its window. */
+  reduced(): void {
+    this.echoing = false;
+  }
+
+  /** Flags for a segment with an acknowledgement. */
+  get ackFlags(): number {
+    if (this.state === 'classic') return this.echoing ? ECE : 0;
+    return this.state === 'accurate' ? aceFlags(this.takeHandshakeAce() ?? this.receivedCe & 7) : 0;
+  }
+
+  /** Does this segment's acknowledgement tell of marks? */
+  echoed(flags: number, isSyn: boolean): boolean {
+    if (isSyn || this.state === 'off') return false;
+    if (this.state === 'classic') return (flags & ECE) !== 0;
+    const marks = (aceOf(flags) - this.toldCe) & 7;
+    this.toldCe += marks;
+    return marks > 0;
+  }
+}

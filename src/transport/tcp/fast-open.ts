@@ -1,0 +1,85 @@
+/** TCP Fast Open (RFC 7413): cookies by which a server knows an address again, and what a client remembers of servers. */
+import type { Instant } from '../../base/instant.ts';
+import type { Random } from '../../base/random.ts';
+import { type SipKey, sipHash } from '../../base/siphash.ts';
+import { addressBytes, type IpAddress } from '../../wire/ip-address.ts';
+
+/** Bytes (§4.1.1: from 4 to 16, and even). */
+export const COOKIE_LENGTH = 8;
+
+/** A host's cookies: the first key makes them, the older one is still known. */
+export class FastOpenCookies {
+  private keys: SipKey[];
+
+  constructor(random: Random) {
+    const stream = random.fork('fast open key');
+    this.keys = [{ words: Uint32Array.from({ length: 4 }, () => stream.u32()) }];
+  }
+
+  /** Four words each. */
+  setKeys(keys: readonly Uint32Array[]): void {
+    this.keys = keys.map(words => ({ words }));
+  }
+
+  /** §4.1.2: for the pair of addresses, so that a client behind another server's address learns nothing. */
+  cookieFor(client: IpAddress, server: IpAddress, key = this.keys[0]): Uint8Array {
+    const { low, high } = sipHash(key, [...littleEndian(client), ...littleEndian(server)]);
+    const cookie = new Uint8Array(COOKIE_LENGTH);
+    const view = new DataView(cookie.buffer);
+    view.setUint32(0, low, true);
+    view.setUint32(4, high, true);
+    return cookie;
+  }
+
+  /** 'old': good, and a new one should be given out. */
+  check(cookie: Uint8Array, client: IpAddress, server: IpAddress): 'good' | 'old' | 'bad' {
+    const at = this.keys.findIndex(key => equal(this.cookieFor(client, server, key), cookie));
+    return at < 0 ? 'bad' : at === 0 ? 'good' : 'old';
+  }
+}
+
+export interface RememberedServer {
+  cookie: Uint8Array | undefined;
+  mss: number;
+  /** The option was sent as an experimental one (RFC 6994) and is to be so again. */
+  experimental: boolean;
+  /** SYNs with data were lost: how often, and when last. */
+  lostSyns: number;
+  lastLost: Instant;
+}
+
+/** What a client knows of servers (§4.1.3), bounded. */
+export class FastOpenCache {
+  maxEntries = 1024;
+  private readonly known = new Map<IpAddress, RememberedServer>();
+
+  get(server: IpAddress): RememberedServer | undefined {
+    return this.known.get(server);
+  }
+
+  update(server: IpAddress, change: Partial<RememberedServer>): void {
+    const entry = this.known.get(server) ?? {
+      cookie: undefined,
+      mss: 536,
+      experimental: false,
+      lostSyns: 0,
+      lastLost: 0,
+    };
+    this.known.delete(server);
+    if (this.known.size >= this.maxEntries) this.known.delete(this.known.keys().next().value as IpAddress);
+    this.known.set(server, { ...entry, ...change });
+  }
+
+  clear(): void {
+    this.known.clear();
+  }
+}
+
+/** The bytes of the address as they stand in a header, read as the words that SipHash takes. */
+function littleEndian(address: IpAddress): number[] {
+  const bytes = addressBytes(address);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return Array.from({ length: bytes.length / 4 }, (_, i) => view.getUint32(i * 4, true));
+}
+
+const equal = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);

@@ -1,0 +1,137 @@
+/** What there is to know of a connection at a moment (RFC 4898 in short, tcp(7)'s TCP_INFO): the one snapshot type. */
+import type { Duration, Instant } from '../../base/instant.ts';
+import { seqDiff } from '../../base/seq32.ts';
+import type { TcpConnection } from './connection.ts';
+import type { CongestionState } from './recovery.ts';
+import type { State } from './state.ts';
+
+export interface TcpInfo {
+  state: State;
+  congestionState: CongestionState;
+  congestionControl: string;
+  /** Timeouts in a row, window probes unanswered, how often the timer is backed off. */
+  retransmits: number;
+  probes: number;
+  backoff: number;
+  timestamps: boolean;
+  sack: boolean;
+  windowScaling: boolean;
+  ecn: boolean;
+  ecnSeen: boolean;
+  synDataAcknowledged: boolean;
+  sndScale: number;
+  rcvScale: number;
+  rto: Duration;
+  /** Until a delayed acknowledgement. */
+  ato: Duration;
+  sndMss: number;
+  rcvMss: number;
+  advertisedMss: number;
+  pathMtu: number;
+  /** Segments. */
+  out: number;
+  sacked: number;
+  lost: number;
+  resent: number;
+  cwnd: number;
+  ssthresh: number;
+  reordering: number;
+  reorderings: number;
+  totalRetransmissions: number;
+  /** Durations since. */
+  lastDataSent: Duration;
+  lastDataReceived: Duration;
+  lastAckReceived: Duration;
+  srtt: Duration;
+  rttvar: Duration;
+  minRtt: Duration;
+  receiveRtt: Duration;
+  /** Bytes. */
+  sndWnd: number;
+  rcvWnd: number;
+  bytesAcked: number;
+  bytesReceived: number;
+  bytesSent: number;
+  bytesRetransmitted: number;
+  unsent: number;
+  /** Bytes per second. */
+  deliveryRate: number;
+  deliveryRateAppLimited: boolean;
+  pacingRate: number;
+  segmentsOut: number;
+  segmentsIn: number;
+  dataSegmentsOut: number;
+  dataSegmentsIn: number;
+  outOfOrderSegments: number;
+  duplicateSacks: number;
+  delivered: number;
+  deliveredMarked: number;
+  busyTime: Duration;
+  windowLimited: Duration;
+  bufferLimited: Duration;
+}
+
+export function tcpInfo(c: TcpConnection, now: Instant): TcpInfo {
+  const { tcb, sender, receiver, settings } = c;
+  const { recovery, rtt, queue, limits, transmitter } = sender;
+  const headers = c.localMss < 1500 - 40 ? 60 : 40;
+  return {
+    state: c.state,
+    congestionState: recovery.state,
+    congestionControl: recovery.congestion.name,
+    retransmits: recovery.timeouts,
+    probes: sender.unansweredProbes,
+    backoff: Math.max(rtt.backoffs, sender.probeBackoff),
+    timestamps: tcb.timestampsOn,
+    sack: tcb.sackOn,
+    windowScaling: tcb.scalingOn,
+    ecn: c.ecnOn,
+    ecnSeen: c.ecn.hasSeen,
+    synDataAcknowledged: c.fastOpen.dataAcknowledged || c.fastOpen.accepted,
+    sndScale: tcb.sndScale,
+    rcvScale: tcb.rcvScale,
+    rto: rtt.rto,
+    ato: settings.delayedAck,
+    sndMss: tcb.mss,
+    rcvMss: receiver.policy.fullSize,
+    advertisedMss: c.advertisedMss - (tcb.timestampsOn ? 12 : 0),
+    pathMtu: tcb.pathMss + headers,
+    out: queue.out,
+    sacked: queue.sacked,
+    lost: queue.lost,
+    resent: queue.resent,
+    cwnd: recovery.window.cwnd,
+    ssthresh: recovery.window.ssthresh,
+    reordering: recovery.reordering,
+    reorderings: recovery.reorderings,
+    totalRetransmissions: recovery.totalRetransmissions,
+    lastDataSent: transmitter.lastSentAt < 0 ? 0 : now - transmitter.lastSentAt,
+    lastDataReceived: now - (receiver.lastDataAt === 0 ? c.openedAt : receiver.lastDataAt),
+    lastAckReceived: now - sender.lastAckAt,
+    srtt: rtt.srtt ?? 0,
+    rttvar: rtt.rttvar,
+    minRtt: rtt.min,
+    receiveRtt: rtt.srtt ?? 0,
+    sndWnd: tcb.sndWnd,
+    rcvWnd: tcb.rcvWnd,
+    bytesAcked: sender.acknowledgedBytes,
+    bytesReceived: receiver.bytesReceived,
+    bytesSent: sender.sentBytes,
+    bytesRetransmitted: sender.retransmittedBytes,
+    unsent: Math.max(0, seqDiff(sender.writeSeq, tcb.sndNxt)),
+    deliveryRate: recovery.rate.sampled,
+    deliveryRateAppLimited: recovery.rate.sampledAppLimited,
+    pacingRate: sender.pacingRate,
+    segmentsOut: sender.segmentsSent,
+    segmentsIn: c.segmentsReceived,
+    dataSegmentsOut: sender.dataSegmentsSent,
+    dataSegmentsIn: receiver.segmentsWithData,
+    outOfOrderSegments: receiver.outOfOrder,
+    duplicateSacks: recovery.duplicates,
+    delivered: recovery.rate.delivered,
+    deliveredMarked: recovery.rate.deliveredMarked,
+    busyTime: limits.total(now, 'busy'),
+    windowLimited: limits.total(now, 'window'),
+    bufferLimited: limits.total(now, 'buffer'),
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * Packetization layer path MTU discovery (RFC 4821, RFC 8899): a larger segment than the present ones is tried now and
+ * then; that it arrives is the proof, and no ICMP message is needed. After repeated timeouts the size is taken back.
+ */
+import { type Instant, NEVER } from '../../base/instant.ts';
+import { type Seq, seqAdd, seqGe, seqLe } from '../../base/seq32.ts';
+import type { TcpConnection } from './connection.ts';
+
+/** Timeouts in a row that make a black hole likely (RFC 4821 §7.7). */
+const SUSPICIOUS = 3;
+/** RFC 9293 §3.7.1 and RFC 879: no path is thought worse than this, bytes of data. */
+const LEAST = 48;
+
+export class PathProbe {
+  private readonly c: TcpConnection;
+  private enabled = false;
+  /** Both in bytes of data without timestamps: known to work, and known or thought not to. */
+  private low = 0;
+  private high = 0;
+  private probe: { size: number; start: Seq; end: Seq } | undefined;
+  private reprobeAt: Instant = NEVER;
+
+  constructor(connection: TcpConnection) {
+    this.c = connection;
+  }
+
+  get isOn(): boolean {
+    return this.enabled;
+  }
+
+  /** What is being tried. */
+  get probing(): number {
+    return this.probe?.size ?? 0;
+  }
+
+  begin(now: Instant): void {
+    const { settings, tcb } = this.c;
+    const { mode, base, interval } = settings.mtuProbing;
+    this.high = Math.min(tcb.pathMss, tcb.peerMss);
+    this.low = Math.min(base, this.high);
+    this.enabled = mode === 'on';
+    this.reprobeAt = now + interval;
+    if (this.enabled) this.apply();
+  }
+
+  private apply(): void {
+    const { tcb } = this.c;
+    tcb.pathMss = Math.min(this.low, this.high);
+  }
+
+  /** The size to try next, bytes of data; 0: nothing is to be tried now. */
+  next(now: Instant): number {
+    const { settings } = this.c;
+    if (!this.enabled || this.probe !== undefined) return 0;
+    if (this.high - this.low < settings.mtuProbing.threshold) {
+      if (now < this.reprobeAt) return 0;
+      this.reprobeAt = now + settings.mtuProbing.interval;
+      this.high = this.c.localMss;
+      if (this.high - this.low < settings.mtuProbing.threshold) return 0;
+    }
+    return (this.low + this.high) >> 1;
+  }
+
+  sent(size: number, start: Seq): void {
+    this.probe = { size, start, end: seqAdd(start, size) };
+  }
+
+  /** SND.UNA has moved. */
+  acknowledged(una: Seq): void {
+    const { probe, c } = this;
+    if (probe === undefined || !seqGe(una, probe.end)) return;
+    this.low = probe.size;
+    this.probe = undefined;
+    this.apply();
+    c.observer?.decided('path-mtu', `segments of ${probe.size} bytes arrive`);
+  }
+
+  /** Loss recovery begins at `una`: was it the probe that was lost? Then it was lost for its size. */
+  failed(una: Seq): boolean {
+    const { probe } = this;
+    if (probe === undefined) return false;
+    this.probe = undefined;
+    if (!seqLe(probe.start, una)) return false;
+    this.high = probe.size - 1;
+    return true;
+  }
+
+  /** RFC 4821 §7.7: after several timeouts in a row the path may take less than it did. */
+  timedOut(now: Instant, timeouts: number): void {
+    const { settings, tcb } = this.c;
+    if (settings.mtuProbing.mode === 'off' || timeouts < SUSPICIOUS) return;
+    if (this.high === 0) this.begin(now);
+    if (!this.enabled) {
+      this.enabled = true;
+      this.low = Math.min(settings.mtuProbing.base, tcb.pathMss);
+    } else {
+      this.low = Math.max(LEAST, Math.min(settings.mtuProbing.base, this.low >> 1));
+    }
+    this.probe = undefined;
+    this.apply();
+    this.c.observer?.decided('path-mtu', `perhaps a black hole: segments of ${this.low} bytes from now on`);
+  }
+}

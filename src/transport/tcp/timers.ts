@@ -1,0 +1,126 @@
+/** What happens when a deadline has passed: one function for each purpose. */
+import { type Duration, type Instant, NEVER } from '../../base/instant.ts';
+import { ACK } from '../../wire/tcp.ts';
+import type { TcpConnection } from './connection.ts';
+import type { Purpose } from './deadlines.ts';
+import { isSynchronized } from './state.ts';
+
+export function timedOut(c: TcpConnection, now: Instant, purpose: Purpose): void {
+  switch (purpose) {
+    case 'retransmit':
+      return retransmit(c, now);
+    case 'probe':
+      return c.sender.transmitter.sendProbe(now);
+    case 'reordering':
+      return reordering(c, now);
+    case 'persist':
+      return persist(c, now);
+    case 'pace':
+      c.sender.transmitter.resendLost(now);
+      return c.sender.transmitter.push(now, 'nagle');
+    case 'delayedAck':
+      c.receiver.policy.timedOut();
+      c.receiver.ackNow = true;
+      return;
+    case 'compressedAck':
+      c.receiver.ackNow = true;
+      return;
+    case 'keepAlive':
+      return keepAlive(c, now);
+    case 'timeWait':
+      return c.finish('2 MSL have passed');
+    case 'finWait2':
+      return c.finish('nobody waits for the FIN');
+    case 'userTimeout':
+      return userTimeout(c, now);
+    case 'linger':
+      return c.sender.finAcknowledged ? undefined : c.abort(now, 'the linger time has passed');
+  }
+}
+
+function retransmit(c: TcpConnection, now: Instant): void {
+  const { sender, settings } = c;
+  if (sender.queue.isEmpty) return;
+  const { recovery, rtt } = sender;
+  const shut = c.tcb.sndWnd === 0 && isSynchronized(c.state) && !c.orphaned;
+  const limit = limitOf(c);
+  if (!shut && isExhausted(c, now, limit)) return c.giveUp(now, `no answer to ${recovery.timeouts + 1} transmissions`);
+  // A window that was closed behind what is out: as long as somebody answers, it may stay so (RFC 9293 §3.8.6.1).
+  if (shut && now - c.lastHeardAt > 2 * settings.maxRto) return c.giveUp(now, 'no answer while the window is closed');
+  c.observer?.decided('rto', `nothing acknowledged for ${Math.round(rtt.rto / 1e6)} ms`);
+  c.pathProbe.timedOut(now, recovery.timeouts);
+  sender.retransmitTimeout(now);
+}
+
+/** R2: how many retransmissions before the connection is given up. */
+function limitOf(c: TcpConnection): number {
+  const { settings, state } = c;
+  if (state === 'SYN_SENT') return settings.synRetries + settings.synLinearTimeouts;
+  if (state === 'SYN_RCVD') return settings.synAckRetries + (c.fastOpen.accepted ? 1 : 0);
+  return c.orphaned ? (settings.orphanRetries ?? settings.retries) : settings.retries;
+}
+
+function isExhausted(c: TcpConnection, now: Instant, limit: number): boolean {
+  const { settings, sender } = c;
+  const { recovery } = sender;
+  if (!isSynchronized(c.state) || !settings.retriesAreTime) return recovery.timeouts >= limit;
+  const began = recovery.retransmitStamp;
+  if (recovery.timeouts === 0 || began === undefined) return false;
+  const patience = settings.userTimeout ?? modelTimeout(limit, settings.minRto, settings.maxRto);
+  return ((c.tcb.timestamp(now) - began) | 0) * 1e6 >= patience;
+}
+
+/** How long so many retransmissions take when the first waits `base` and each further one twice as long. */
+function modelTimeout(retries: number, base: Duration, most: Duration): Duration {
+  const doublings = Math.floor(Math.log2(most / base));
+  if (retries <= doublings) return (2 ** (retries + 1) - 1) * base;
+  return (2 ** (doublings + 1) - 1) * base + (retries - doublings) * most;
+}
+
+function reordering(c: TcpConnection, now: Instant): void {
+  const { sender, deadlines } = c;
+  if (sender.recovery.reorderingTimeout(now)) {
+    c.observer?.decided('rack', 'what was sent later has arrived, and reordering does not take so long');
+    sender.transmitter.resendLost(now);
+  }
+  if (!deadlines.isSet('retransmit')) sender.rearmRetransmit(now);
+}
+
+/** RFC 9293 §3.8.6.1; R2 holds for probes too when nobody answers them. */
+function persist(c: TcpConnection, now: Instant): void {
+  const { sender, settings } = c;
+  if (sender.queue.head === undefined || !sender.queue.isEmpty) return;
+  const limit = c.orphaned ? (settings.orphanRetries ?? settings.retries) : settings.retries;
+  const since = sender.probingSince;
+  const impatient = settings.userTimeout !== undefined && since !== undefined && now - since >= settings.userTimeout;
+  if (impatient || sender.unansweredProbes >= limit) return c.giveUp(now, 'no answer to window probes');
+  sender.probeWindow(now);
+}
+
+/** RFC 5482: patience is over. Where retransmissions look at it themselves, it only ends what they do not cover. */
+function userTimeout(c: TcpConnection, now: Instant): void {
+  if (!c.settings.clampsToUserTimeout) return c.giveUp(now, 'USER TIMEOUT');
+}
+
+/** RFC 9293 §3.8.4: off by default, an answered probe costs nothing, an unanswered one is not yet the end. */
+function keepAlive(c: TcpConnection, now: Instant): void {
+  const { settings, deadlines, sender } = c;
+  if (settings.keepAlive === undefined || !isSynchronized(c.state)) return;
+  const { idle, interval, count } = settings.keepAlive;
+  // Something is on its way: the retransmission timer watches already.
+  if (!sender.queue.isEmpty || sender.queue.head !== undefined) {
+    deadlines.set('keepAlive', now + idle);
+    return;
+  }
+  const patience = settings.userTimeout;
+  const over = patience !== undefined ? now - c.lastHeardAt >= patience && c.keepAlivesUnanswered > 0 : false;
+  if (over || (patience === undefined && c.keepAlivesUnanswered >= count)) {
+    if (!settings.resetsOnTimeout) c.sendReset(now);
+    return c.giveUp(now, 'no answer to keep-alive probes');
+  }
+  c.keepAlivesUnanswered++;
+  c.observer?.decided('keep-alive', `idle; probe ${c.keepAlivesUnanswered} of ${count}`);
+  // SEG.SEQ = SND.NXT - 1: unacceptable, so it must be answered.
+  c.send(c.build(now, ACK, (c.tcb.sndNxt - 1) >>> 0));
+  if (interval !== NEVER) deadlines.set('keepAlive', now + interval);
+}

@@ -1,0 +1,446 @@
+/**
+ * What may be sent now, and sending it: new data within both windows (RFC 9293 §3.8.6, RFC 5681), Nagle's algorithm and
+ * silly window avoidance, retransmissions within what recovery allows, tail loss probes (RFC 8985 §7).
+ */
+import type { Duration, Instant } from '../../base/instant.ts';
+import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
+import { ACK, CWR, ECE, FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
+import type { SendRecord } from './send-record.ts';
+import type { Sender } from './sender.ts';
+
+/** Longer than any wait: the largest a record may become, an IP datagram without headers. */
+export const RECORD_LIMIT = 65535 - 320;
+/** RFC 8985 §7.2: the worst-case delay of an acknowledgement is added when one segment is out. */
+const SLACK: Duration = 2e6;
+const NEVER_YET = Number.NEGATIVE_INFINITY;
+
+export type Urge = 'nagle' | 'push' | 'off';
+type Force = 'no' | 'one' | 'probe';
+
+export class Transmitter {
+  /** When data was sent last. */
+  lastSentAt: Instant = NEVER_YET;
+  /** The end of the last segment that was smaller than the MSS: what Minshall's rule waits for. */
+  private smallEnd: number;
+  private readonly s: Sender;
+  /** The sender was held by the congestion window in the present flight, and how much was out at most. */
+  cwndLimited = false;
+  maxOut = 0;
+  private usageSeq = 0;
+  private cwndUsed = 0;
+  private cwndStamp: Instant = 0;
+  /** RFC 9293 §3.8.6.2.1 (4): the override timer has run out. */
+  override = false;
+
+  constructor(sender: Sender) {
+    this.s = sender;
+    this.smallEnd = 0;
+  }
+
+  open(iss: number): void {
+    this.smallEnd = iss;
+    this.usageSeq = iss;
+  }
+
+  /** Sends what may be sent; sets the persist timer when only the other end's window is in the way. */
+  push(now: Instant, urge: Urge): void {
+    const { s } = this;
+    if (s.tcb.state === 'CLOSED' || s.awaitsHandshake) return;
+    if (this.transmit(now, urge, 'no') && !s.host.deadlines.isSet('persist')) {
+      if (s.queue.isEmpty && !s.host.deadlines.isSet('retransmit')) s.armPersist(now);
+    }
+  }
+
+  /** One record at most, for a write that goes on. */
+  pushOne(now: Instant): void {
+    if (!this.s.awaitsHandshake) this.transmit(now, 'push', 'one');
+  }
+
+  /** True: nothing is in flight and something waits. */
+  private transmit(now: Instant, urge: Urge, force: Force): boolean {
+    const { s } = this;
+    const { queue, tcb, recovery } = s;
+    let sent = 0;
+    let windowLimited = false;
+    let cwndLimited = false;
+    if (force !== 'one') s.noteIdle(now);
+    const burst = this.burst;
+    for (;;) {
+      const { head } = queue;
+      if (head === undefined || this.isPaced(now)) break;
+      const mss = s.currentMss;
+      const quota = Math.min(this.quota || (force === 'probe' ? 1 : 0), burst);
+      if (quota === 0) break;
+      queue.growHead(quota * mss - head.dataLength);
+      head.recount(mss);
+      const room = seqDiff(tcb.sndWndEnd, head.seq);
+      const fits = Math.min(head.dataLength, mss) <= room && (head.dataLength > 0 || room > 0);
+      if (!fits && !this.mayFill(head, room)) {
+        windowLimited = true;
+        break;
+      }
+      const isLast = head === queue.tail;
+      if (head.segments === 1) {
+        if (this.nagles(head.dataLength < mss, isLast ? urge : 'push') && !(head.flags & FIN)) break;
+      } else if (force === 'no') {
+        const why = this.defers(now, head, burst);
+        if (why !== undefined) {
+          cwndLimited ||= why === 'cwnd';
+          windowLimited ||= why === 'window';
+          break;
+        }
+      }
+      const limit = fits ? this.splitPoint(head, mss, quota, isLast ? urge : 'push') : room;
+      if (limit <= 0 && head.dataLength > 0) break;
+      if (head.dataLength > limit) queue.split(head, limit, mss);
+      else if ((head.flags & FIN) !== 0 && head.dataLength + 1 > room && head.dataLength > 0) this.splitFin(head, mss);
+      this.override = false;
+      sent += this.sendNew(now, head);
+      if (force !== 'no') break;
+    }
+    if (windowLimited) s.limits.start(now, 'window');
+    else s.limits.stop(now, 'window', !queue.isEmpty);
+    cwndLimited ||= queue.pipe >= recovery.window.cwnd;
+    if (sent > 0 || cwndLimited) this.validateWindow(now, cwndLimited);
+    if (queue.head === undefined && queue.pipe < recovery.window.cwnd) recovery.rate.applicationLimited(queue.pipe);
+    if (sent > 0) {
+      recovery.sentInReduction(sent);
+      if (force !== 'probe') this.scheduleProbe(now, false);
+      return false;
+    }
+    return queue.isEmpty && queue.head !== undefined;
+  }
+
+  /** A FIN that does not fit into the window goes by itself, later. */
+  private splitFin(head: SendRecord, mss: number): void {
+    this.s.queue.split(head, head.dataLength, mss);
+  }
+
+  /** How many segments the congestion window has room for; half of it at once at most. */
+  private get quota(): number {
+    const { queue, recovery } = this.s;
+    const { cwnd } = recovery.window;
+    const { pipe } = queue;
+    if (pipe >= cwnd) return 0;
+    return Math.min(Math.max(cwnd >> 1, 1), cwnd - pipe);
+  }
+
+  /** Segments of one burst: what the path carries in about a millisecond, at least two. */
+  private get burst(): number {
+    const { settings } = this.s.host;
+    const mss = this.s.currentMss;
+    const most = Math.floor(RECORD_LIMIT / mss);
+    const { min } = this.s.rtt;
+    const shift = min === Number.POSITIVE_INFINITY ? 64 : Math.floor(min / 512e3);
+    const near = shift < 32 ? RECORD_LIMIT / 2 ** shift : 0;
+    const bytes = Math.min(this.s.pacingRate / 1024 + near, RECORD_LIMIT);
+    return Math.min(most, Math.max(Math.floor(bytes / mss), settings.minBurst));
+  }
+
+  /** RFC 9293 §3.8.6.2.1 (3), (4): part of a segment when the window is at least half of the largest ever seen. */
+  private mayFill(head: SendRecord, room: number): boolean {
+    const { s } = this;
+    if (!s.host.settings.fillsSmallWindow || room <= 0 || head.dataLength === 0) return false;
+    return this.override || (s.queue.isEmpty && room * 2 >= s.tcb.maxSndWnd);
+  }
+
+  /** RFC 9293 §3.7.4; with Minshall's rule only while a small segment is unacknowledged. */
+  private nagles(partial: boolean, urge: Urge): boolean {
+    const { s } = this;
+    const { settings } = s.host;
+    if (!partial || urge !== 'nagle') return false;
+    if (settings.cork || s.more) return true;
+    if (settings.noDelay || s.queue.isEmpty) return false;
+    if (settings.nagle === 'rfc896') return true;
+    return seqGt(this.smallEnd, s.tcb.sndUna) && seqLe(this.smallEnd, s.tcb.sndNxt);
+  }
+
+  private splitPoint(head: SendRecord, mss: number, quota: number, urge: Urge): number {
+    const room = seqDiff(this.s.tcb.sndWndEnd, head.seq);
+    if (head.segments === 1) return Math.max(mss, head.dataLength);
+    const most = quota * mss;
+    if (most <= room && head !== this.s.queue.tail) return most;
+    const needed = Math.min(head.dataLength, room);
+    if (most <= needed) return most;
+    const rest = needed % mss;
+    return rest !== 0 && (this.nagles(true, urge) || needed < head.dataLength) ? this.wholeOf(needed, rest) : needed;
+  }
+
+  private wholeOf(needed: number, rest: number): number {
+    return needed - rest > 0 ? needed - rest : needed;
+  }
+
+  /** Better to wait for a moment and send more at once: the next acknowledgement is near and will open the window. */
+  private defers(now: Instant, head: SendRecord, burst: number): 'cwnd' | 'window' | 'application' | undefined {
+    const { s } = this;
+    const { settings } = s.host;
+    const { recovery, queue, tcb } = s;
+    if (settings.deferDivisor === 0 || recovery.state === 'recovery' || recovery.state === 'loss') return undefined;
+    if (now - this.lastSentAt > 1e6) return undefined;
+    const mss = tcb.mss;
+    const sendRoom = seqDiff(tcb.sndWndEnd, head.seq);
+    const cwndRoom = (recovery.window.cwnd - queue.pipe) * mss;
+    const limit = Math.min(sendRoom, cwndRoom);
+    if (limit >= burst * mss) return undefined;
+    if (head !== queue.tail && limit >= head.dataLength) return undefined;
+    const chunk = Math.min(tcb.sndWnd, recovery.window.cwnd * mss) / settings.deferDivisor;
+    const { first } = queue;
+    if (limit >= Math.floor(chunk) || first === undefined) return undefined;
+    const srtt = s.rtt.srtt ?? 0;
+    if (first.sentAt + srtt - now > Math.min(srtt / 2, 1e6)) return undefined;
+    if (cwndRoom < sendRoom) {
+      if (cwndRoom <= head.dataLength) return 'cwnd';
+    } else if (sendRoom <= head.dataLength) return 'window';
+    return head.flags & FIN || head.boundary ? undefined : 'application';
+  }
+
+  private isPaced(now: Instant): boolean {
+    const { s } = this;
+    if (!s.paces || s.nextSendAt <= now) return false;
+    s.host.deadlines.set('pace', s.nextSendAt);
+    return true;
+  }
+
+  private sendNew(now: Instant, head: SendRecord): number {
+    const { s } = this;
+    const { queue, tcb, recovery } = s;
+    const wasEmpty = queue.out === 0;
+    if (queue.pipe === 0 && this.lastSentAt !== NEVER_YET) recovery.congestion.restart?.(now, now - this.lastSentAt);
+    recovery.rate.sending(now, head, wasEmpty);
+    queue.sendHead();
+    queue.transmitted(head, now);
+    this.emit(now, head, false);
+    tcb.sndNxt = head.end;
+    tcb.sndMax = head.end;
+    if (head.dataLength < head.segments * s.currentMss) this.smallEnd = head.end;
+    if (wasEmpty || s.host.deadlines.isSet('probe')) s.rearmRetransmit(now);
+    s.limits.start(now, 'busy');
+    s.armUserTimeout(now);
+    return head.segments;
+  }
+
+  /** Sends the head although no window asks for it: it serves as a window probe. */
+  sendForced(now: Instant, head: SendRecord): void {
+    this.sendNew(now, head);
+  }
+
+  /** RFC 7661 §1: only a window that was used may grow. */
+  private validateWindow(now: Instant, limited: boolean): void {
+    const { s } = this;
+    const { queue, tcb, recovery, rtt } = s;
+    const over = seqGe(tcb.sndUna, this.usageSeq);
+    if (over || limited || (!this.cwndLimited && queue.out > this.maxOut)) {
+      this.cwndLimited = limited;
+      this.maxOut = queue.out;
+      this.usageSeq = tcb.sndNxt;
+    }
+    if (this.isCwndLimited) {
+      this.cwndUsed = 0;
+      this.cwndStamp = now;
+      return;
+    }
+    if (queue.out > this.cwndUsed) this.cwndUsed = queue.out;
+    if (s.host.settings.slowStartAfterIdle && now - this.cwndStamp >= rtt.rto && !recovery.congestion.ownWindow) {
+      this.decay(now);
+    }
+    if (queue.head === undefined && s.writerWaits) s.limits.start(now, 'buffer');
+  }
+
+  /** RFC 2861: a window that was not used for a round trip is halved towards what was used. */
+  private decay(now: Instant): void {
+    const { recovery } = this.s;
+    const { window } = recovery;
+    if (recovery.state === 'open' && !this.s.writerWaits) {
+      const used = Math.max(this.cwndUsed, this.s.host.settings.initialWindow);
+      if (used < window.cwnd) {
+        window.ssthresh = recovery.ssthreshNow;
+        window.cwnd = (window.cwnd + used) >> 1;
+      }
+      this.cwndUsed = 0;
+    }
+    this.cwndStamp = now;
+  }
+
+  get isCwndLimited(): boolean {
+    if (this.cwndLimited) return true;
+    const { window } = this.s.recovery;
+    // In slow start the window may be twice what was used (RFC 7661 §4.3).
+    return window.cwnd < window.ssthresh && window.cwnd < 2 * this.maxOut;
+  }
+
+  windowRestarted(now: Instant): void {
+    this.cwndStamp = now;
+    this.cwndUsed = 0;
+  }
+
+  // --- again
+
+  /** Sends again what is thought lost, as far as the window goes. */
+  resendLost(now: Instant): void {
+    const { s } = this;
+    const { queue, recovery } = s;
+    let rearm = false;
+    for (let at = 0; at < queue.records.length; at++) {
+      if (queue.resent >= queue.lost || this.isPaced(now)) break;
+      const room = Math.min(recovery.window.cwnd - queue.pipe, this.burst);
+      if (room <= 0) break;
+      const record = queue.records[at];
+      if (!record.lost || record.sacked || record.resent) continue;
+      if (!this.resend(now, record, room)) break;
+      recovery.sentInReduction(record.segments);
+      if (record === queue.first && !s.host.deadlines.isSet('reordering')) rearm = true;
+    }
+    if (rearm) s.host.deadlines.setTransmit('retransmit', now + s.rtt.rto);
+  }
+
+  /** Sends a record again, at most `segments` of it; false when the window does not let it. */
+  resend(now: Instant, record: SendRecord, segments: number): boolean {
+    if (!this.retransmit(now, record, segments)) return false;
+    const { recovery, queue, tcb } = this.s;
+    queue.markResent(record);
+    recovery.retransmitStamp ??= tcb.timestamp(now);
+    recovery.undoRetransmissions = Math.max(0, recovery.undoRetransmissions) + record.segments;
+    return true;
+  }
+
+  private retransmit(now: Instant, record: SendRecord, segments: number): boolean {
+    const { s } = this;
+    const { queue, tcb, recovery } = s;
+    s.trimAcknowledged(record);
+    const mss = s.currentMss;
+    let room = seqDiff(tcb.sndWndEnd, record.seq);
+    if (room <= 0) {
+      // A window that shrank to nothing still gets the first segment, as a probe (RFC 9293 §3.8.6).
+      if (record.seq !== tcb.sndUna) return false;
+      room = mss;
+    }
+    let length = mss * segments;
+    if (length > room) length = Math.floor(room / mss) * mss || room;
+    if (record.dataLength > length) {
+      queue.split(record, length, mss);
+    } else {
+      queue.resize(record, mss);
+      if (record.dataLength < Math.min(room, mss) && !(record.flags & SYN)) queue.joinNext(record, Math.min(room, mss));
+    }
+    recovery.totalRetransmissions += record.segments;
+    s.retransmittedBytes += record.dataLength;
+    recovery.rate.sending(now, record, false);
+    queue.transmitted(record, now);
+    this.emit(now, record, true);
+    record.everResent = true;
+    return true;
+  }
+
+  // --- tail loss probes
+
+  /** RFC 8985 §7.2: schedules the probe; false when there is to be none. `fresh`: the RTO would start now. */
+  scheduleProbe(now: Instant, fresh: boolean): boolean {
+    const { s } = this;
+    const { queue, recovery, rtt, host } = s;
+    const { settings, deadlines } = host;
+    const calm = recovery.state === 'open' || recovery.state === 'cwr';
+    if (!settings.tailLossProbe || queue.out === 0 || !s.tcb.sackOn || !calm || s.awaitsHandshake) return false;
+    let timeout = settings.initialRto;
+    if (rtt.srtt !== undefined) {
+      // "PTO = 2 * SRTT", and with one segment in flight the delay of its acknowledgement.
+      timeout = 2 * rtt.srtt + (queue.out === 1 ? settings.probeSlack : SLACK);
+    }
+    const untilRto = fresh ? rtt.rto : s.retransmitDue(now) - now;
+    if (untilRto > 0) timeout = Math.min(timeout, untilRto);
+    deadlines.setTransmit('probe', now + timeout);
+    return true;
+  }
+
+  /** §7.3: new data if there is some, else the last segment again. */
+  sendProbe(now: Instant): void {
+    const { s } = this;
+    const { queue, tcb, recovery } = s;
+    const sent = recovery.tlpHighSeq === undefined && this.probe(now);
+    if (sent) {
+      recovery.tlpHighSeq = tcb.sndNxt;
+      s.host.observer?.decided('tail-loss-probe', 'the last acknowledgements are overdue');
+      s.host.deadlines.clearTransmit();
+    }
+    if (!queue.isEmpty) s.rearmRetransmit(now);
+  }
+
+  private probe(now: Instant): boolean {
+    const { s } = this;
+    const { queue, tcb, recovery } = s;
+    recovery.tlpRetransmitted = false;
+    const { head } = queue;
+    const mss = s.currentMss;
+    if (head !== undefined && seqDiff(tcb.sndWndEnd, head.seq) >= Math.min(head.dataLength, mss)) {
+      const before = queue.out;
+      this.transmit(now, 'off', 'probe');
+      return queue.out > before;
+    }
+    let last = queue.last;
+    if (last === undefined) return false;
+    if (last.segments > 1) {
+      queue.split(last, (last.segments - 1) * last.mss, last.mss);
+      last = queue.last as SendRecord;
+    }
+    if (!this.retransmit(now, last, 1)) return false;
+    recovery.tlpRetransmitted = true;
+    return true;
+  }
+
+  // --- onto the wire
+
+  /** Cuts a record into its segments. */
+  emit(now: Instant, record: SendRecord, again: boolean): void {
+    const { s } = this;
+    const { mss } = record;
+    let seq = record.seq;
+    let left = record.dataLength;
+    const { host, recovery } = s;
+    do {
+      const length = Math.min(left, mss);
+      left -= length;
+      const last = left === 0;
+      let flags = ACK | (last ? record.flags & (FIN | PSH) : 0);
+      if (last && record.segments > 1 && host.settings.pushesBursts) flags |= PSH;
+      if (seq === record.seq && record.flags & SYN) flags |= SYN;
+      const segment = host.build(now, flags, seq);
+      segment.length = length;
+      segment.retransmission = again;
+      this.mark(segment, again, recovery.cwrDue);
+      s.outbox.push(segment);
+      s.paceFor(now, length);
+      seq = seqAdd(seq, length);
+      s.segmentsSent++;
+    } while (left > 0);
+    s.sentBytes += record.dataLength;
+    if (record.dataLength > 0) s.dataSegmentsSent += record.segments;
+    this.lastSentAt = now;
+    host.dataSent(now);
+  }
+
+  /** RFC 3168 §6.1.5: new data is ECN-capable, a retransmission is not; §6.1.2: CWR on the first new data. */
+  private mark(segment: Segment, again: boolean, cwrDue: boolean): void {
+    const { host, recovery } = this.s;
+    if (!host.ecnOn || segment.length === 0) return;
+    if (again) return;
+    segment.ecn = 2;
+    if (cwrDue && !host.accurateEcn) {
+      segment.flags |= CWR;
+      recovery.cwrDue = false;
+    }
+  }
+
+  /** For the other side of a simultaneous open, and for handshakes: a SYN by itself. */
+  emitSyn(now: Instant, record: SendRecord, flags: number): void {
+    const { s } = this;
+    const segment = s.host.build(now, flags, record.seq);
+    segment.retransmission = record.everResent;
+    if (segment.retransmission && (flags & (ECE | CWR)) !== 0 && !(flags & ACK)) segment.flags &= ~(ECE | CWR);
+    s.outbox.push(segment);
+    s.segmentsSent++;
+    s.queue.transmitted(record, now);
+  }
+
+  get hasSmallOut(): boolean {
+    return seqLt(this.s.tcb.sndUna, this.smallEnd);
+  }
+}

@@ -1,0 +1,227 @@
+/** How much the other end may send (RFC 9293 §3.8.6): RCV.WND from the receive buffer, without silly windows. */
+import type { Duration, Instant } from '../../base/instant.ts';
+import type { TcpSettings } from './types.ts';
+
+export interface BufferState {
+  now: Instant;
+  /** Bytes that wait for the user, and bytes held out of order. */
+  unread: number;
+  held: number;
+  /** Segments that these came in. */
+  segments: number;
+  /** RCV.WND as promised. */
+  offered: number;
+  /** The other end's full segment. */
+  fullSize: number;
+  scale: number;
+}
+
+export interface WindowPolicy {
+  /** The window to offer, bytes; the caller never takes back what was promised. */
+  offer(state: BufferState): number;
+  /** The window of our SYN or SYN+ACK, bytes (its field is never scaled). */
+  initial(): number;
+  /** The receive buffer, bytes. */
+  readonly capacity: number;
+  setCapacity(bytes: number): void;
+  /** Data was received in order. */
+  grew(state: BufferState, length: number): void;
+  /** The user has read `bytes`: the buffer follows what he reads in a round trip. */
+  read(now: Instant, bytes: number, rtt: Duration | undefined, unread: number): void;
+  established(mss: number, scale: number): void;
+  /** The largest window that it would ever offer now. */
+  readonly limit: number;
+}
+
+export function newWindowPolicy(settings: TcpSettings, mss: number): WindowPolicy {
+  switch (settings.windowRule) {
+    case 'linux':
+      return new MemoryWindow(settings, mss);
+    case 'freebsd':
+      return new SpaceWindow(settings, mss, true);
+    default:
+      return new SpaceWindow(settings, mss, false);
+  }
+}
+
+/** The shift that lets a 16-bit field tell of the whole buffer (RFC 7323 §2.3: at most 14). */
+export function windowShift(receiveBuffer: number): number {
+  let shift = 0;
+  while (shift < 14 && 65535 * 2 ** shift < receiveBuffer) shift++;
+  return shift;
+}
+
+/** Free bytes are the window. RFC 9293 §3.8.6.2.2: its right edge moves by min(half the buffer, one segment) or more. */
+class SpaceWindow implements WindowPolicy {
+  capacity: number;
+  private readonly settings: TcpSettings;
+  private readonly bsd: boolean;
+  private roundStart: Instant = 0;
+  private roundBytes = 0;
+
+  constructor(settings: TcpSettings, mss: number, bsd: boolean) {
+    this.settings = settings;
+    this.bsd = bsd;
+    this.capacity = settings.receiveBuffer;
+    void mss;
+  }
+
+  initial(): number {
+    return this.capacity;
+  }
+
+  /** BSD: whole segments, so that the last of a full window fits. */
+  established(mss: number): void {
+    if (this.bsd && this.capacity > mss) this.capacity = Math.ceil(this.capacity / mss) * mss;
+  }
+
+  setCapacity(bytes: number): void {
+    this.capacity = bytes;
+  }
+
+  get limit(): number {
+    return this.capacity;
+  }
+
+  offer({ unread, offered, fullSize, scale }: BufferState): number {
+    const free = Math.max(0, this.capacity - unread);
+    if (this.bsd) return free < this.capacity / 4 && free < fullSize ? 0 : free;
+    const growth = free - offered;
+    const threshold = Math.min(Math.floor(this.capacity / 2), fullSize);
+    const moves = growth >= threshold || (offered === 0 && growth > 0 && unread === 0);
+    // Rounded down to what the field can say, so that the promise and the field agree.
+    return moves ? Math.floor(free / 2 ** scale) * 2 ** scale : offered;
+  }
+
+  grew(): void {}
+
+  /** The buffer doubles while the user reads more than half of it in a round trip. */
+  read(now: Instant, bytes: number, rtt: Duration | undefined): void {
+    const { receiveBufferMax } = this.settings;
+    if (rtt === undefined || this.capacity >= receiveBufferMax) return;
+    if (now - this.roundStart > rtt) {
+      if (this.roundBytes > this.capacity / 2) this.capacity = Math.min(this.capacity * 2, receiveBufferMax);
+      this.roundStart = now;
+      this.roundBytes = 0;
+    }
+    this.roundBytes += bytes;
+  }
+}
+
+/** What a segment costs beside its bytes, and the share of memory that is data. */
+const OVERHEAD = 768;
+const RATIO = 65 / 256;
+const INITIAL_SEGMENTS = 10;
+
+/** Linux: memory is what is limited, and the window opens as the segments show how well they use it. */
+class MemoryWindow implements WindowPolicy {
+  capacity: number;
+  private readonly settings: TcpSettings;
+  private readonly mss: number;
+  private ratio = RATIO;
+  private clamp: number;
+  private threshold: number;
+  private roundStart: Instant = 0;
+  private roundSpace = 0;
+  private roundBytes = 0;
+  private fixed: boolean;
+
+  constructor(settings: TcpSettings, mss: number) {
+    this.settings = settings;
+    this.mss = mss;
+    this.capacity = settings.receiveBuffer;
+    this.fixed = settings.receiveBufferMax <= settings.receiveBuffer;
+    this.clamp = settings.windowClamp;
+    this.threshold = this.initial();
+  }
+
+  setCapacity(bytes: number): void {
+    this.capacity = bytes;
+    this.fixed = true;
+    this.clamp = Math.min(this.settings.windowClamp, this.space(bytes));
+  }
+
+  private space(bytes: number): number {
+    return Math.max(0, Math.floor(bytes * this.ratio));
+  }
+
+  initial(): number {
+    const space = Math.min(this.clamp, this.space(this.capacity));
+    const whole = space > this.mss ? Math.floor(space / this.mss) * this.mss : space;
+    const { initialReceiveWindow } = this.settings;
+    return initialReceiveWindow > 0 ? Math.min(whole, initialReceiveWindow * this.mss) : whole;
+  }
+
+  get limit(): number {
+    return this.clamp;
+  }
+
+  established(_mss: number, scale: number): void {
+    this.clamp = Math.min(this.clamp, this.space(this.capacity), 65535 * 2 ** scale);
+    this.threshold = Math.min(this.initial(), this.clamp);
+    this.roundSpace = Math.min(this.threshold, INITIAL_SEGMENTS * this.mss);
+  }
+
+  private free({ unread, held, segments }: BufferState): number {
+    return this.space(this.capacity - unread - held - segments * OVERHEAD);
+  }
+
+  offer(state: BufferState): number {
+    const allowed = this.space(this.capacity);
+    const full = Math.min(this.clamp, allowed);
+    const mss = Math.min(state.fullSize, full);
+    if (mss <= 0) return 0;
+    let free = this.free(state);
+    const unit = 2 ** state.scale;
+    if (free < full >> 1) {
+      free = Math.floor(free / unit) * unit;
+      if (free < allowed >> 4 || free < mss) return 0;
+    }
+    free = Math.min(free, this.threshold);
+    if (state.scale > 0) return Math.ceil(free / unit) * unit;
+    const { offered } = state;
+    if (offered <= free - mss || offered > free) return Math.floor(free / mss) * mss;
+    return mss === full && free > offered + (full >> 1) ? free : offered;
+  }
+
+  grew(state: BufferState, length: number): void {
+    const room = Math.min(this.clamp, this.free(state)) - this.threshold;
+    if (room <= 0 || length < 128) return;
+    const cost = this.space(length + OVERHEAD);
+    const by = cost <= length ? 2 * this.mss : this.slowly(cost, length, state.fullSize);
+    if (by > 0) this.threshold += Math.min(room, Math.max(by, 2 * length));
+  }
+
+  /** Small segments waste memory: the window grows only as long as it is small. */
+  private slowly(cost: number, length: number, fullSize: number): number {
+    let needed = cost >> 1;
+    let window = this.space(Math.max(this.settings.receiveBufferMax, this.capacity)) >> 1;
+    while (this.threshold <= window) {
+      if (needed <= length) return 2 * fullSize;
+      needed >>= 1;
+      window >>= 1;
+    }
+    return 0;
+  }
+
+  /** Dynamic right-sizing: the buffer follows what the user reads in a round trip. */
+  read(now: Instant, bytes: number, rtt: Duration | undefined, unread: number): void {
+    this.roundBytes += bytes;
+    if (rtt === undefined || now - this.roundStart < rtt) return;
+    const copied = this.roundBytes - unread;
+    if (copied > this.roundSpace) {
+      if (!this.fixed && this.roundSpace > 0) {
+        const base = 2 * copied + 16 * this.mss;
+        const wanted = base + (2 * base * (copied - this.roundSpace)) / this.roundSpace;
+        const buffer = Math.min(Math.floor(wanted / this.ratio), this.settings.receiveBufferMax);
+        if (buffer > this.capacity) {
+          this.capacity = buffer;
+          this.clamp = this.space(buffer);
+        }
+      }
+      this.roundSpace = copied;
+    }
+    this.roundStart = now;
+    this.roundBytes = 0;
+  }
+}

@@ -1,0 +1,265 @@
+/** TCP's options (RFC 9293 §3.2; RFC 7323, 2018, 7413, 9768): written in the orders that stacks use, read in any. */
+import { hex } from '../base/bytes.ts';
+import type { SeqRange } from '../base/ranges.ts';
+import type { Reader } from './reader.ts';
+import type { AccEcnField, Segment } from './tcp.ts';
+
+export const OPTION = {
+  end: 0,
+  noOperation: 1,
+  mss: 2,
+  windowScale: 3,
+  sackPermitted: 4,
+  sack: 5,
+  timestamps: 8,
+  fastOpen: 34,
+  accEcn0: 172,
+  accEcn1: 174,
+  experiment: 254,
+} as const;
+
+/** RFC 6994: the experiment's identifier of Fast Open. */
+const FAST_OPEN_ID = 0xf989;
+
+/**
+ * 'aligned' (Linux): SACK permitted fills the word in front of timestamps, everything else is padded from the front to
+ * whole words (RFC 7323 appendix A). 'bsd': the window scale comes second, and the end is padded with zeros.
+ */
+export type OptionOrder = 'aligned' | 'bsd';
+
+/** Bytes of the options as `writeTcpOptions` writes them, a multiple of four. */
+export const tcpOptionsLength = (segment: Segment): number => {
+  if (isBare(segment)) return segment.hasTimestamps ? 12 : 0;
+  const writer = new Writer(undefined, 0);
+  write(writer, segment);
+  return writer.at;
+};
+
+/** Writes them at `start`. */
+export function writeTcpOptions(segment: Segment, bytes: Uint8Array, start: number): void {
+  write(new Writer(bytes, start), segment);
+}
+
+/** The common case: timestamps or nothing. */
+const isBare = (s: Segment): boolean =>
+  s.mss < 0 &&
+  s.windowScale < 0 &&
+  !s.sackPermitted &&
+  s.sack.length === 0 &&
+  s.fastOpen === undefined &&
+  s.accEcn.length === 0 &&
+  s.unknownOptions.length === 0;
+
+/** Writes, or only counts when there is nowhere to write to. */
+class Writer {
+  at = 0;
+  private readonly bytes: Uint8Array | undefined;
+  private readonly start: number;
+
+  constructor(bytes: Uint8Array | undefined, start: number) {
+    this.bytes = bytes;
+    this.start = start;
+  }
+
+  u8(...values: number[]): void {
+    for (const value of values) {
+      if (this.bytes !== undefined) this.bytes[this.start + this.at] = value;
+      this.at++;
+    }
+  }
+
+  u16(value: number): void {
+    this.u8(value >>> 8, value & 255);
+  }
+
+  u32(value: number): void {
+    this.u8(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
+  }
+
+  raw(data: Uint8Array): void {
+    this.u8(...data);
+  }
+
+  /** No-operations until the place is `remainder` modulo `unit`. */
+  align(unit: number, remainder: number): void {
+    while (this.at % unit !== remainder) this.u8(OPTION.noOperation);
+  }
+}
+
+function write(w: Writer, segment: Segment): void {
+  if (segment.order === 'bsd') writeBsd(w, segment);
+  else writeAligned(w, segment);
+}
+
+function writeAligned(w: Writer, s: Segment): void {
+  if (s.mss >= 0) mss(w, s);
+  if (s.hasTimestamps) {
+    if (s.sackPermitted) w.u8(OPTION.sackPermitted, 2);
+    else w.align(4, 2);
+    timestamps(w, s);
+  } else if (s.sackPermitted) {
+    w.u8(OPTION.noOperation, OPTION.noOperation, OPTION.sackPermitted, 2);
+  }
+  if (s.windowScale >= 0) w.u8(OPTION.noOperation, OPTION.windowScale, 3, s.windowScale);
+  if (s.sack.length > 0) {
+    w.u8(OPTION.noOperation, OPTION.noOperation);
+    sack(w, s.sack);
+  }
+  if (s.accEcn.length > 0) accEcn(w, s.accEcn);
+  if (s.fastOpen !== undefined) fastOpen(w, s);
+  unknown(w, s);
+  w.align(4, 0);
+}
+
+function writeBsd(w: Writer, s: Segment): void {
+  if (s.mss >= 0) mss(w, s);
+  if (s.windowScale >= 0) {
+    w.align(2, 1);
+    w.u8(OPTION.windowScale, 3, s.windowScale);
+  }
+  if (s.sackPermitted) {
+    w.align(2, 0);
+    w.u8(OPTION.sackPermitted, 2);
+  }
+  if (s.hasTimestamps) {
+    w.align(4, 2);
+    timestamps(w, s);
+  }
+  if (s.sack.length > 0) {
+    w.align(4, 2);
+    sack(w, s.sack);
+  }
+  if (s.fastOpen !== undefined) fastOpen(w, s);
+  if (s.accEcn.length > 0) accEcn(w, s.accEcn);
+  unknown(w, s);
+  while (w.at % 4 !== 0) w.u8(OPTION.end);
+}
+
+function mss(w: Writer, s: Segment): void {
+  w.u8(OPTION.mss, 4);
+  w.u16(s.mss);
+}
+
+function timestamps(w: Writer, s: Segment): void {
+  w.u8(OPTION.timestamps, 10);
+  w.u32(s.tsVal);
+  w.u32(s.tsEcr);
+}
+
+function sack(w: Writer, blocks: readonly SeqRange[]): void {
+  w.u8(OPTION.sack, 2 + 8 * blocks.length);
+  for (const { start, end } of blocks) {
+    w.u32(start);
+    w.u32(end);
+  }
+}
+
+function fastOpen(w: Writer, s: Segment): void {
+  const cookie = s.fastOpen as Uint8Array;
+  if (s.fastOpenExperimental) {
+    w.u8(OPTION.experiment, 4 + cookie.length);
+    w.u16(FAST_OPEN_ID);
+  } else {
+    w.u8(OPTION.fastOpen, 2 + cookie.length);
+  }
+  w.raw(cookie);
+}
+
+/** §3.2.3: kind 172 begins with the count of ECT(0), kind 174 with that of ECT(1). */
+function accEcn(w: Writer, fields: readonly AccEcnField[]): void {
+  w.u8(fields[0].name === 'e1b' ? OPTION.accEcn1 : OPTION.accEcn0, 2 + 3 * fields.length);
+  for (const { value } of fields) {
+    w.u8((value >>> 16) & 255);
+    w.u16(value & 0xffff);
+  }
+}
+
+function unknown(w: Writer, s: Segment): void {
+  for (const option of s.unknownOptions) {
+    w.u8(option.kind, option.data.length + 2);
+    w.raw(option.data);
+  }
+}
+
+const OPTION_NAMES: Record<number, string> = {
+  2: 'maximum segment size',
+  3: 'window scale',
+  4: 'SACK permitted',
+  5: 'SACK',
+  8: 'timestamps',
+  34: 'fast open cookie',
+  172: 'accurate ECN',
+  174: 'accurate ECN',
+  254: 'experiment',
+};
+
+/**
+ * RFC 9293 §3.1: MUST-5..7: options may begin on any byte, unknown ones are passed over by their length; an illegal
+ * length is treated as malformed (MUST-7: "MUST be prepared to handle an illegal option length").
+ */
+export function parseTcpOptions(reader: Reader, segment: Segment): void {
+  while (reader.left > 0 && reader.ok) {
+    const kind = reader.bytes[reader.at];
+    if (kind === OPTION.end) {
+      reader.view(reader.left, 'end of options');
+    } else if (kind === OPTION.noOperation) {
+      reader.u8('no operation');
+    } else {
+      reader.group(OPTION_NAMES[kind] ?? `option ${kind}`, () => parseTcpOption(reader, segment, kind));
+    }
+  }
+}
+
+function parseTcpOption(reader: Reader, segment: Segment, kind: number): void {
+  const start = reader.at;
+  reader.u8('kind');
+  const length = reader.u8('length');
+  if (!reader.ok || length < 2 || start + length > reader.end) {
+    reader.fail('tcp-option-length', start);
+    return;
+  }
+  if (kind === OPTION.mss && length === 4) {
+    segment.mss = reader.u16('mss');
+  } else if (kind === OPTION.windowScale && length === 3) {
+    segment.windowScale = reader.u8('shift');
+  } else if (kind === OPTION.sackPermitted && length === 2) {
+    segment.sackPermitted = true;
+  } else if (kind === OPTION.timestamps && length === 10) {
+    segment.hasTimestamps = true;
+    segment.tsVal = reader.u32('TSval');
+    segment.tsEcr = reader.u32('TSecr');
+  } else if (kind === OPTION.sack && length > 2 && length % 8 === 2) {
+    const blocks: SeqRange[] = [];
+    for (let n = 0; n < (length - 2) / 8; n++) {
+      blocks.push({ start: reader.u32('left edge'), end: reader.u32('right edge') });
+    }
+    segment.sack = blocks;
+  } else if (kind === OPTION.fastOpen && isCookieLength(length - 2)) {
+    segment.fastOpen = reader.view(length - 2, 'cookie', bytes => hex(bytes, ' '));
+  } else if (isFastOpenExperiment(reader, kind, length)) {
+    reader.u16('identifier');
+    segment.fastOpen = reader.view(length - 4, 'cookie', bytes => hex(bytes, ' '));
+    segment.fastOpenExperimental = true;
+  } else if ((kind === OPTION.accEcn0 || kind === OPTION.accEcn1) && length % 3 === 2) {
+    segment.accEcn = parseAccEcn(reader, kind, (length - 2) / 3);
+  } else {
+    const data = reader.view(length - 2, 'data', bytes => hex(bytes, ' '));
+    segment.unknownOptions = [...segment.unknownOptions, { kind, data }];
+  }
+}
+
+/** RFC 7413 §4.1.1: none, or 4 to 16 bytes and even. */
+const isCookieLength = (length: number): boolean => length === 0 || (length >= 4 && length <= 16 && length % 2 === 0);
+
+function isFastOpenExperiment(reader: Reader, kind: number, length: number): boolean {
+  if (kind !== OPTION.experiment || length < 4 || !isCookieLength(length - 4)) return false;
+  return reader.bytes[reader.at] * 256 + reader.bytes[reader.at + 1] === FAST_OPEN_ID;
+}
+
+function parseAccEcn(reader: Reader, kind: number, count: number): AccEcnField[] {
+  const names: AccEcnField['name'][] = kind === OPTION.accEcn0 ? ['e0b', 'ceb', 'e1b'] : ['e1b', 'ceb', 'e0b'];
+  return names.slice(0, count).map(name => {
+    const high = reader.u8(`${name} high`);
+    return { name, value: high * 65536 + reader.u16(`${name} low`) };
+  });
+}
