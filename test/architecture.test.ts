@@ -16,9 +16,25 @@ const RULE: Record<string, readonly string[]> = {
   application: ['base', 'wire', 'socket/types', 'socket/errors', 'trace/events'],
   trace: ['base', 'wire'],
   host: ['base', 'wire', 'link', 'internet', 'transport', 'socket', 'trace'],
+  // System calls of a host, as a process would make them.
+  posix: ['base', 'wire', 'transport', 'host', 'trace/events'],
+  packetdrill: ['base', 'wire', 'link/types', 'transport', 'posix', 'host', 'sim'],
   sim: ['base', 'wire', 'link', 'internet', 'transport', 'socket', 'application', 'host', 'trace'],
   node: ['base', 'wire', 'link', 'socket/types', 'socket/errors', 'application', 'trace'],
-  cli: ['base', 'wire', 'link', 'internet', 'transport', 'socket', 'application', 'host', 'trace', 'sim', 'node'],
+  cli: [
+    'base',
+    'wire',
+    'link',
+    'internet',
+    'transport',
+    'socket',
+    'application',
+    'host',
+    'trace',
+    'sim',
+    'node',
+    'packetdrill',
+  ],
 };
 /** The only folders that may import `node:` modules: everything else runs in a browser. */
 const NODE_ONLY = ['node', 'cli'];

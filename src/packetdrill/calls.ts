@@ -1,7 +1,7 @@
 /** The system calls of a script, done to the host under test; what comes back is compared by the caller. */
 
 import { DatagramFile } from '../posix/datagram-socket.ts';
-import { Epoll, POLL } from '../posix/events.ts';
+import { Epoll } from '../posix/events.ts';
 import { type Attempt, type Failed, failed, isFailed, type Result } from '../posix/results.ts';
 import { StreamStack } from '../posix/stack.ts';
 import { StreamSocket } from '../posix/stream-socket.ts';
@@ -10,7 +10,8 @@ import { getOption, type OptionValue, setOption } from './options.ts';
 import type { Expression, SystemCall } from './script.ts';
 import { SYMBOLS } from './symbols.ts';
 import { infoFields } from './tcp-info-fields.ts';
-import { Unsupported, type Values } from './values.ts';
+import { field, Unsupported, type Values } from './values.ts';
+import { epollControl, epollWait, poll } from './wait-calls.ts';
 import type { World } from './world.ts';
 
 type File = StreamSocket | Epoll | DatagramFile;
@@ -201,10 +202,6 @@ function vectorLength(c: Calls, vector: Expression | undefined): number {
   throw new Unsupported('this kind of vector is not known here');
 }
 
-function field(struct: Expression | undefined, name: string): Expression | undefined {
-  return struct?.kind === 'struct' ? struct.fields.find(f => f.name === name)?.value : undefined;
-}
-
 const HANDLERS: Record<string, Handler> = {
   socket: (c, args, call) => {
     const type = c.number(args[1], SYMBOLS.SOCK_STREAM);
@@ -307,11 +304,11 @@ const HANDLERS: Record<string, Handler> = {
     if (isFailed(value)) return answer(value);
     return () => ({ result: 0, complaint: complain(c, name, args[3], value) });
   }),
-  poll: (c, args) => poll(c, args),
+  poll,
   epoll_create: (c, _args, call) => () => ({ result: c.open(new Epoll(), call) }),
   epoll_create1: (c, _args, call) => () => ({ result: c.open(new Epoll(), call) }),
   epoll_ctl: (c, args) => answer(epollControl(c, args)),
-  epoll_wait: (c, args) => epollWait(c, args),
+  epoll_wait: epollWait,
   kqueue: () => {
     throw new Unsupported('kqueue is not here');
   },
@@ -437,67 +434,5 @@ function compareInfo(c: Calls, socket: StreamSocket, wanted: Expression | undefi
       if (c.number(value) !== got) return { result: 0, complaint: `${name} is ${got}` };
     }
     return { result: 0 };
-  };
-}
-
-function poll(c: Calls, args: Expression[]): Attempt<CallOutcome> {
-  const list = args[0].kind === 'list' ? args[0].items : [];
-  const timeout = c.number(args[2]);
-  const until = timeout < 0 ? Number.POSITIVE_INFINITY : c.now() + timeout * 1e6;
-  return () => {
-    let ready = 0;
-    let complaint: string | undefined;
-    for (const item of list) {
-      const file = c.any(field(item, 'fd') ?? item);
-      const asked = c.number(field(item, 'events'));
-      const got = isFailed(file) ? POLL.nval : file.poll() & (asked | POLL.err | POLL.hup);
-      if (got !== 0) ready++;
-      const wanted = field(item, 'revents');
-      if (wanted !== undefined && wanted.kind !== 'any' && c.number(wanted) !== got)
-        complaint = `revents is 0x${got.toString(16)}`;
-    }
-    if (ready === 0 && c.now() < until) return undefined;
-    return { result: ready, complaint };
-  };
-}
-
-function epollControl(c: Calls, args: Expression[]): Result<number> {
-  const epoll = c.any(args[0]);
-  const fd = c.number(args[2], -1);
-  const file = c.any(args[2]);
-  if (isFailed(epoll)) return epoll;
-  if (isFailed(file)) return file;
-  if (!(epoll instanceof Epoll)) return failed('EINVAL');
-  const operation = c.number(args[1]);
-  const events = c.number(field(args[3], 'events'));
-  const data = field(args[3], 'fd') ?? field(args[3], 'ptr') ?? field(args[3], 'u32') ?? field(args[3], 'u64');
-  const value = data === undefined ? undefined : c.number(data);
-  if (operation === SYMBOLS.EPOLL_CTL_ADD) {
-    if (epoll.has(fd)) return failed('EEXIST');
-    epoll.add(fd, file, events, value);
-  } else if (!epoll.has(fd)) return failed('ENOENT');
-  else if (operation === SYMBOLS.EPOLL_CTL_DEL) epoll.remove(fd);
-  else epoll.modify(fd, events, value);
-  return 0;
-}
-
-function epollWait(c: Calls, args: Expression[]): Attempt<CallOutcome> {
-  const epoll = c.any(args[0]);
-  if (isFailed(epoll)) return answer(epoll);
-  if (!(epoll instanceof Epoll)) return answer(failed('EINVAL'));
-  const most = c.number(args[2], 1);
-  const timeout = c.number(args[3]);
-  const until = timeout < 0 ? Number.POSITIVE_INFINITY : c.now() + timeout * 1e6;
-  return () => {
-    const events = epoll.take(most);
-    if (events.length === 0 && c.now() < until) return undefined;
-    const wanted = args[1].kind === 'list' ? args[1].items : [args[1]];
-    for (const [index, event] of events.entries()) {
-      const expected = field(wanted[index], 'events');
-      if (expected === undefined || expected.kind === 'any') continue;
-      if (c.number(expected) !== event.events)
-        return { result: events.length, complaint: `events is 0x${event.events.toString(16)}` };
-    }
-    return { result: events.length };
   };
 }

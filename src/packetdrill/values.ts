@@ -54,3 +54,8 @@ function symbol(name: string): number {
 function combine(a: number, b: number): number {
   return Number(BigInt(a) | BigInt(b));
 }
+
+/** A field of a struct by its name. */
+export function field(struct: Expression | undefined, name: string): Expression | undefined {
+  return struct?.kind === 'struct' ? struct.fields.find(f => f.name === name)?.value : undefined;
+}

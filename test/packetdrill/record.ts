@@ -15,10 +15,16 @@ import { seqAdd, seqDiff } from '../../src/base/seq32.ts';
 import { formatSegment, writeOptions } from '../../src/packetdrill/notation.ts';
 import { buildSegment, joined, type Sighting, sight, wrap } from '../../src/packetdrill/packets.ts';
 import { parseScript } from '../../src/packetdrill/parse.ts';
-import type { Expression, ScriptEvent, ScriptSegment, ScriptTcpOption, SystemCall } from '../../src/packetdrill/script.ts';
+import type {
+  Expression,
+  ScriptEvent,
+  ScriptSegment,
+  ScriptTcpOption,
+  SystemCall,
+} from '../../src/packetdrill/script.ts';
 import { SYMBOLS } from '../../src/packetdrill/symbols.ts';
-import { PROTOCOL } from '../../src/wire/ipv4.ts';
 import { parseIp } from '../../src/wire/ip-address.ts';
+import { PROTOCOL } from '../../src/wire/ipv4.ts';
 import { SYN } from '../../src/wire/tcp.ts';
 
 const libc = koffi.load('libc.so.6');
@@ -35,7 +41,9 @@ const c = {
   close: libc.func('int close(int fd)'),
   shutdown: libc.func('int shutdown(int fd, int how)'),
   send: libc.func('long send(int fd, const void *buffer, unsigned long length, int flags)'),
-  sendto: libc.func('long sendto(int fd, const void *buffer, unsigned long length, int flags, const void *address, int size)'),
+  sendto: libc.func(
+    'long sendto(int fd, const void *buffer, unsigned long length, int flags, const void *address, int size)',
+  ),
   recv: libc.func('long recv(int fd, void *buffer, unsigned long length, int flags)'),
   setsockopt: libc.func('int setsockopt(int fd, int level, int name, const void *value, int length)'),
   getsockopt: libc.func('int getsockopt(int fd, int level, int name, void *value, void *length)'),
@@ -117,7 +125,8 @@ class Recorder {
     const request = Buffer.alloc(40);
     request.write('tun0');
     request.writeUInt16LE(IFF_TUN | IFF_NO_PI, 16);
-    if (c.ioctl(this.tun, TUNSETIFF, request) < 0) throw new Error('TUNSETIFF failed: root and /dev/net/tun are needed');
+    if (c.ioctl(this.tun, TUNSETIFF, request) < 0)
+      throw new Error('TUNSETIFF failed: root and /dev/net/tun are needed');
     sh('ip', 'addr', 'add', '192.168.0.1/16', 'dev', 'tun0');
     sh('ip', 'link', 'set', 'tun0', 'up');
     sh('ip', 'route', 'add', '192.0.2.0/24', 'dev', 'tun0');
@@ -139,7 +148,7 @@ class Recorder {
   }
 
   run(text: string): string {
-    const script = parseScript(text);
+    const script = parseScript(text.replace(/= \?$/gm, '= 0'));
     const lines = text.split('\n');
     this.start = performance.now();
     for (const event of script.events) this.event(event, lines);
@@ -162,8 +171,10 @@ class Recorder {
     }
     this.wait(this.start + at);
     this.flush();
-    const gap = at - this.last;
-    this.last = at;
+    // When it really happens: the machine may be late, and what came before takes its time.
+    const happens = Math.max(at, performance.now() - this.start);
+    const gap = happens - this.last;
+    this.last = happens;
     const shown = event.text.replace(/^\S+\s*/, '');
     let suffix = shown;
     if (event.kind === 'packet' && event.packet.kind === 'tcp') {
@@ -171,7 +182,8 @@ class Recorder {
       suffix = shown;
     } else if (event.kind === 'call') {
       const result = this.call(event.call);
-      suffix = shown.replace(/=\s*\?$/, `= ${result}`);
+      // What the kernel answers, unless the script names an errno.
+      if (!/=\s*-1/.test(shown)) suffix = shown.replace(/=\s*\S+$/, `= ${result}`);
     }
     this.out.push(`${this.stampOf(gap)} ${suffix}`);
     // What the kernel does at once comes within a few milliseconds.
@@ -184,12 +196,18 @@ class Recorder {
   private command(line: string): void {
     if (line === '' || line.startsWith('#')) return;
     const sysctl = /^sysctl (?:-q |-w )*(.+)$/.exec(line);
-    if (sysctl !== null) for (const setting of sysctl[1].match(/\S+=("[^"]*"|\S+)/g) ?? []) this.sysctl(setting.replace(/"/g, ''));
+    if (sysctl !== null)
+      for (const setting of sysctl[1].match(/\S+=("[^"]*"|\S+)/g) ?? []) this.sysctl(setting.replace(/"/g, ''));
     else if (!/defaults\.sh$/.test(line)) sh('sh', '-c', line);
   }
 
   private stampOf(gap: number): string {
-    return `+${(Math.round(gap) / 1000).toFixed(3).replace(/^0\./, '.').replace(/\.?0+$/, '') || '0'}`.padStart(7);
+    return `+${
+      (Math.round(gap) / 1000)
+        .toFixed(3)
+        .replace(/^0\./, '.')
+        .replace(/\.?0+$/, '') || '0'
+    }`.padStart(7);
   }
 
   private wait(until: number): void {
@@ -211,7 +229,12 @@ class Recorder {
     while (seen.length > 0) {
       let whole = seen.shift() as Sighting;
       const size = whole.segment?.length ?? 0;
-      while (seen.length > 0 && size > 0 && (whole.segment as { flags: number }).flags === 0x10 && seen[0].at - whole.at < 1) {
+      while (
+        seen.length > 0 &&
+        size > 0 &&
+        (whole.segment as { flags: number }).flags === 0x10 &&
+        seen[0].at - whole.at < 1
+      ) {
         const more = joined(whole, seen[0], size);
         if (more === undefined) break;
         whole = { ...more, at: whole.at };
@@ -225,7 +248,8 @@ class Recorder {
     const { segment } = found;
     if (segment === undefined) return;
     if (segment.flags & SYN) this.localBase = segment.seq;
-    if (segment.flags & SYN && !(segment.flags & 0x10)) this.ports = { local: segment.sourcePort, remote: segment.destinationPort };
+    if (segment.flags & SYN && !(segment.flags & 0x10))
+      this.ports = { local: segment.sourcePort, remote: segment.destinationPort };
     const time = found.at - this.start;
     const gap = Math.max(0, time - this.last);
     const late = gap > 5;
@@ -238,7 +262,7 @@ class Recorder {
       seq: seqDiff(segment.seq, base) >>> 0,
       length: segment.length,
       ack: segment.flags & 0x10 ? seqDiff(segment.ack, this.remoteBase) >>> 0 : undefined,
-      window: isSyn ? segment.window : undefined,
+      window: isSyn || process.env.WINDOWS ? segment.window : undefined,
       options,
     });
     const ecn = ['', '[ect1] ', '[ect0] ', '[ce] '][found.trafficClass & 3];
@@ -249,7 +273,10 @@ class Recorder {
     if (option.kind === 'sack') {
       return {
         kind: 'sack',
-        blocks: option.blocks.map(b => ({ start: seqDiff(b.start, this.remoteBase) >>> 0, end: seqDiff(b.end, this.remoteBase) >>> 0 })),
+        blocks: option.blocks.map(b => ({
+          start: seqDiff(b.start, this.remoteBase) >>> 0,
+          end: seqDiff(b.end, this.remoteBase) >>> 0,
+        })),
       };
     }
     if (option.kind !== 'TS') return option;
@@ -264,7 +291,12 @@ class Recorder {
     const ecr = (value: number): number =>
       value === 0 || this.stamps === undefined ? 0 : (value - this.stamps.script + this.stamps.live) >>> 0;
     const options = writeOptions(segment.options ?? [], { ecr, seq: seq => seqAdd(seq, base) });
-    const ends = { source: REMOTE, destination: LOCAL, sourcePort: this.ports.remote, destinationPort: this.ports.local };
+    const ends = {
+      source: REMOTE,
+      destination: LOCAL,
+      sourcePort: this.ports.remote,
+      destinationPort: this.ports.local,
+    };
     const seq = segment.flags & SYN ? segment.seq : seqAdd(segment.seq, this.remoteBase);
     const built = buildSegment(segment, ends, seq, segment.ack === undefined ? 0 : seqAdd(segment.ack, base), options);
     const frame = wrap(built, { source: REMOTE, destination: LOCAL }, PROTOCOL.tcp, ip);
@@ -299,7 +331,8 @@ class Recorder {
         const made = c.socket(2, 1, 0) as number;
         // The host's default may be another one, which a namespace is not always allowed to change.
         const control = Buffer.from(this.control);
-        if (c.setsockopt(made, 6, OPTIONS.TCP_CONGESTION, control, control.length) !== 0) throw new Error(`no ${this.control} here`);
+        if (c.setsockopt(made, 6, OPTIONS.TCP_CONGESTION, control, control.length) !== 0)
+          throw new Error(`no ${this.control} here`);
         return keep(made);
       }
       case 'bind':
@@ -315,7 +348,14 @@ class Recorder {
       case 'send':
         return c.send(fd, Buffer.alloc(this.number(args[2])), this.number(args[2]), this.number(args[3]) | 0x4040);
       case 'sendto':
-        return c.sendto(fd, Buffer.alloc(this.number(args[2])), this.number(args[2]), this.number(args[3]) | 0x4040, address(REMOTE, 8080), 16);
+        return c.sendto(
+          fd,
+          Buffer.alloc(this.number(args[2])),
+          this.number(args[2]),
+          this.number(args[3]) | 0x4040,
+          address(REMOTE, 8080),
+          16,
+        );
       case 'read':
         return c.recv(fd, Buffer.alloc(this.number(args[2])), this.number(args[2]), 0x40);
       case 'close':
@@ -339,7 +379,7 @@ class Recorder {
     const [, , , wanted] = args;
     if (wanted.kind === 'struct') {
       value = Buffer.alloc(8);
-      wanted.fields.forEach((field, i) => value.writeInt32LE(this.number(field.value), 4 * i));
+      for (const [i, field] of wanted.fields.entries()) value.writeInt32LE(this.number(field.value), 4 * i);
     } else if (wanted.kind === 'list' && wanted.items[0].kind === 'string') value = Buffer.from(wanted.items[0].value);
     else value.writeInt32LE(this.number(wanted));
     return c.setsockopt(fd, level, OPTIONS[name], value, value.length);
@@ -369,7 +409,9 @@ class Recorder {
     const text = Object.entries(fields)
       .map(([name, value]) => `${name} == ${value}`)
       .join(' and ');
-    this.out.push(`     +0 %{ assert ${text}, (tcpi_ca_state, tcpi_snd_cwnd, tcpi_snd_ssthresh, tcpi_unacked, tcpi_sacked, tcpi_lost, tcpi_retrans, tcpi_reordering) }%`);
+    this.out.push(
+      `     +0 %{ assert ${text}, (tcpi_ca_state, tcpi_snd_cwnd, tcpi_snd_ssthresh, tcpi_unacked, tcpi_sacked, tcpi_lost, tcpi_retrans, tcpi_reordering) }%`,
+    );
   }
 }
 

@@ -4,8 +4,8 @@ import { type Duration, type Instant, ms } from '../../base/instant.ts';
 export interface AckPolicy {
   /** In-order data has come. `unacknowledged`: bytes since the last acknowledgement. */
   received(now: Instant, arrival: Arrival): void;
-  /** Is an acknowledgement due, at once or by a deadline? Undefined: neither. */
-  due(now: Instant, unacknowledged: number): { when: Instant } | 'now';
+  /** Is an acknowledgement due, at once or by a deadline? `opens`: the window's right edge would move. */
+  due(now: Instant, unacknowledged: number, opens: boolean): { when: Instant } | 'now';
   /** An acknowledgement goes out. */
   acknowledged(segments: number): void;
   /** The deadline has passed. */
@@ -19,6 +19,10 @@ export interface AckPolicy {
   /** The largest segment seen: what "full-sized" means for the other end. */
   readonly fullSize: number;
   setQuick(on: boolean): void;
+  /** The window has grown: the other end should hear of it soon. */
+  windowGrew(): void;
+  /** The buffer fills: nothing is to be gained from haste. */
+  stopBeingQuick(): void;
 }
 
 export interface Arrival {
@@ -61,6 +65,8 @@ export class FixedDelay implements AckPolicy {
   }
   beQuick(): void {}
   setQuick(): void {}
+  windowGrew(): void {}
+  stopBeingQuick(): void {}
 }
 
 /** Linux: the delay follows the gaps between arrivals, and at the start of a connection nothing is delayed. */
@@ -130,9 +136,9 @@ export class AdaptiveDelay implements AckPolicy {
     this.quick = Math.max(this.quick, Math.min(inWindow, most));
   }
 
-  due(now: Instant, unacknowledged: number): { when: Instant } | 'now' {
-    if (unacknowledged > this.fullSize || (this.quick > 0 && !this.interactive)) return 'now';
-    let delay = this.ato === 0 ? LEAST : this.ato;
+  due(now: Instant, unacknowledged: number, opens: boolean): { when: Instant } | 'now' {
+    if ((unacknowledged > this.fullSize && opens) || (this.quick > 0 && !this.interactive)) return 'now';
+    let delay = this.ato; // nothing yet before the first data
     if (delay > LEAST) {
       let most = this.interactive || this.pushed > 0 ? MOST : ms(500);
       if (this.srtt !== undefined) most = Math.min(most, Math.max(this.srtt, LEAST));
@@ -174,6 +180,14 @@ export class AdaptiveDelay implements AckPolicy {
   /** TCP_QUICKACK. */
   setQuick(on: boolean): void {
     this.answers = on ? 0 : 1;
+  }
+
+  windowGrew(): void {
+    this.quick |= 1;
+  }
+
+  stopBeingQuick(): void {
+    this.quick = 0;
   }
 
   /** The other end will send no more: acknowledgements may ride on what we still send. */

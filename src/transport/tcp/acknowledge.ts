@@ -3,6 +3,7 @@ import type { Instant } from '../../base/instant.ts';
 import { type Seq, seqDiff, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import { FIN, type Segment, SYN } from '../../wire/tcp.ts';
 import { AckNews } from './ack-news.ts';
+import { removeRenoSacks } from './loss-marking.ts';
 import { takeSackBlocks } from './sack.ts';
 import type { SendRecord } from './send-record.ts';
 import type { Sender } from './sender.ts';
@@ -20,7 +21,7 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, context: 
   const news = new AckNews(tcb.sndNxt);
   const { ack } = segment;
   const priorUna = tcb.sndUna;
-  const priorOut = queue.out;
+  const wasEmpty = queue.isEmpty;
   const priorDelivered = recovery.rate.delivered;
   const priorLost = queue.everLost;
   const priorHighest = tcb.sackOn ? queue.highestSacked(priorUna) : priorUna;
@@ -28,18 +29,18 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, context: 
   news.hasData = segment.sequenceLength > 0;
   news.windowUpdated = context.windowUpdated;
   news.ece = context.ece;
-  if (seqGt(ack, tcb.sndNxt)) s.acceptProbe();
+  if (seqGt(ack, tcb.sndNxt)) s.prober.accept();
   if (news.advanced) {
     recovery.timeouts = 0;
     s.advance(ack);
   }
   if (tcb.sackOn && segment.sack.length > 0) takeSackBlocks(recovery, now, news, segment.sack, ack, priorUna);
   if (news.sackDelivered > 0) recovery.countDelivered(news.sackDelivered, news.ece);
-  s.unansweredProbes = 0;
+  s.prober.unanswered = 0;
   s.lastAckAt = now;
-  if (priorOut === 0) {
+  if (wasEmpty) {
     if (news.duplicateReported) recovery.judge(now, news, priorUna, 0);
-    s.reviewPersist(now);
+    s.prober.review(now);
     if (recovery.tlpHighSeq !== undefined) recovery.judgeProbe(ack, news);
     return;
   }
@@ -106,7 +107,7 @@ function removeAcknowledged(s: Sender, now: Instant, news: AckNews, priorUna: Se
   if (news.acked) {
     news.rearm = true;
     if (!tcb.sackOn) {
-      recovery.removeRenoSacks(segments, news.ece);
+      removeRenoSacks(recovery, segments, news.ece);
       if (news.resentAcked) news.originalArrived = false;
     } else if (lowest !== undefined && seqLt(lowest, priorHighest) && priorSacked > 0) {
       recovery.noteFilledHole(lowest, priorHighest);
@@ -162,9 +163,11 @@ function finish(s: Sender, now: Instant, news: AckNews, delivered: number, newly
   const { recovery, tcb, queue, rtt } = s;
   const { congestion, window, rate } = recovery;
   rate.finish(now, news, delivered, tcb.mss, rtt.min === Number.POSITIVE_INFINITY ? 0 : rtt.min);
+  // The SYN of a passive open says nothing of how data fares.
+  const tells = news.progress && tcb.state !== 'SYN_RCVD';
   congestion.sample?.(window, {
     now,
-    rtt: news.progress ? rtt.latest : undefined,
+    rtt: tells ? rtt.latest : undefined,
     segments: delivered,
     inSlowStart: recovery.inSlowStart,
     una: tcb.sndUna,

@@ -19,7 +19,7 @@ import { Receiver } from './receiver.ts';
 import { segmentArrives } from './segment-arrives.ts';
 import { Sender, type SenderHost, type WriteOptions } from './sender.ts';
 import { isLegal, isSynchronized, mayWrite, type State } from './state.ts';
-import { Tcb } from './tcb.ts';
+import { Tcb, TIMESTAMPS_LENGTH } from './tcb.ts';
 import { timedOut } from './timers.ts';
 import type { TcpErrorCode, TcpEvent, TcpObserver, TcpSettings } from './types.ts';
 
@@ -125,6 +125,7 @@ export class TcpConnection implements SenderHost {
     this.agree(syn);
     this.tcb.tsRecentAt = now;
     this.ecn.asked(syn.flags, this.settings.ecn, syn.ecn);
+    if (this.tcb.timestampsOn) this.receiver.window.setMss(this.advertisedMss - TIMESTAMPS_LENGTH);
     this.receiver.open(syn.seq);
     this.setState('SYN_RCVD', 'SYN arrives');
     this.sender.open(this.iss);
@@ -361,7 +362,6 @@ export class TcpConnection implements SenderHost {
     const segment = this.build(now, RST | ACK, this.acceptableSeq);
     segment.flags = RST | ACK;
     segment.sack = [];
-    if (this.settings.windowRule === 'linux') segment.window = 0;
     return segment;
   }
 
@@ -431,7 +431,7 @@ export class TcpConnection implements SenderHost {
   established(now: Instant): void {
     const { tcb, receiver, sender, settings } = this;
     const fullSize = Math.max(88, Math.min(536, tcb.mss, receiver.window.capacity >> 1));
-    receiver.established(this.advertisedMss - (tcb.timestampsOn ? 12 : 0), fullSize);
+    receiver.established(this.advertisedMss - (tcb.timestampsOn ? TIMESTAMPS_LENGTH : 0), fullSize);
     sender.established(now);
     this.pathProbe.begin(now);
     if (settings.keepAlive !== undefined) this.deadlines.set('keepAlive', now + settings.keepAlive.idle);

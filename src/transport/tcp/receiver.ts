@@ -113,12 +113,15 @@ export class Receiver {
   offerWindow(scale: number): number {
     const { tcb } = this;
     const wanted = this.window.offer(this.state(0, scale));
+    if (this.window.isScarce) this.policy.stopBeingQuick();
     const most = 65535 * 2 ** scale;
     if (wanted > tcb.rcvWnd) tcb.rcvAdv = seqAdd(tcb.rcvNxt, Math.min(wanted, most));
     const unit = 2 ** scale;
-    // Never less than was promised: rounded up where a segment was taken out of the middle of a unit.
-    const field = this.settings.windowRule === 'linux' ? Math.ceil(tcb.rcvWnd / unit) : Math.floor(tcb.rcvWnd / unit);
-    return Math.min(field, 65535);
+    if (this.settings.windowRule === 'linux' && wanted < tcb.rcvWnd) {
+      // Never less than was promised: what the field cannot say exactly is rounded up, and thereby promised.
+      tcb.rcvAdv = seqAdd(tcb.rcvNxt, Math.ceil(tcb.rcvWnd / unit) * unit);
+    }
+    return Math.min(Math.floor(tcb.rcvWnd / unit), 65535);
   }
 
   private state(now: Instant, scale: number): BufferState {
@@ -129,6 +132,7 @@ export class Receiver {
       held,
       segments: this.chunks.length + this.reassembly.count,
       offered: this.tcb.rcvWnd,
+      lastOffered: seqDiff(this.tcb.rcvAdv, this.acknowledgedTo),
       fullSize: this.policy.fullSize,
       scale,
     };
@@ -162,7 +166,7 @@ export class Receiver {
       this.policy.beQuick(16);
     }
     if (tcb.rcvNxt !== nextBefore) this.dataArrived(now, segment);
-    else if (segment.length > 0) this.policy.received(now, this.arrival(segment));
+    else if (segment.length > 0) this.measure(now, segment);
     this.takeFin();
     return this.unread > before;
   }
@@ -174,15 +178,26 @@ export class Receiver {
     this.finAt = undefined;
     tcb.rcvNxt = seqAdd(tcb.rcvNxt, 1);
     if (seqLt(tcb.rcvAdv, tcb.rcvNxt)) tcb.rcvAdv = tcb.rcvNxt;
-    this.ackNow = true;
-    if (this.policy instanceof AdaptiveDelay) this.policy.becomeInteractive();
+    // Linux lets the answer to a FIN ride on what the user may still send.
+    if (this.policy instanceof AdaptiveDelay && tcb.state === 'ESTABLISHED') {
+      this.ackWanted = true;
+      this.policy.becomeInteractive();
+    } else {
+      this.ackNow = true;
+    }
   }
 
   private dataArrived(now: Instant, segment: Segment): void {
     this.lastDataAt = now;
-    this.policy.received(now, this.arrival(segment));
-    this.window.grew(this.state(now, this.tcb.rcvScale), segment.length);
+    this.measure(now, segment);
+    if (this.window.grew(this.state(now, this.tcb.rcvScale), segment.length)) this.policy.windowGrew();
     this.ackWanted = true;
+  }
+
+  private measure(now: Instant, segment: Segment): void {
+    const before = this.policy.fullSize;
+    this.policy.received(now, this.arrival(segment));
+    if (this.policy.fullSize !== before && segment.length >= before) this.window.measured(segment.length);
   }
 
   private arrival(segment: Segment): Parameters<AckPolicy['received']>[1] {
@@ -194,9 +209,15 @@ export class Receiver {
   considerAck(now: Instant): void {
     if (this.ackNow || !this.ackWanted) return;
     if (this.hasGap) return this.considerDuplicateAck(now);
-    const due = this.settings.quickAck ? 'now' : this.policy.due(now, this.unacknowledged);
+    const due = this.settings.quickAck ? 'now' : this.policy.due(now, this.unacknowledged, this.wouldOpen(now));
     if (due === 'now') this.ackNow = true;
     else if (due.when < this.deadlines.get('delayedAck')) this.deadlines.set('delayedAck', due.when);
+  }
+
+  /** Would an acknowledgement move the right edge of the window, as it was offered last? */
+  private wouldOpen(now: Instant): boolean {
+    const { tcb } = this;
+    return this.window.offer(this.state(now, tcb.rcvScale)) >= seqDiff(tcb.rcvAdv, this.acknowledgedTo);
   }
 
   /** RFC 5681 §4.2: "A TCP receiver SHOULD send an immediate duplicate ACK when an out-of-order segment arrives". */
@@ -341,6 +362,9 @@ export class Receiver {
       if (!tcb.sackOn) this.ackNow = true;
       return;
     }
+    // What the segment covers of data that had come before its turn came twice (RFC 2883 §4.1).
+    const twice = reassembly.overlap(start, seqAdd(start, bytes.length));
+    if (twice !== undefined) this.noteDuplicate(twice.start, twice.end);
     this.append(bytes);
     for (;;) {
       const piece = reassembly.take(tcb.rcvNxt);

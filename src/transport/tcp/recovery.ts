@@ -4,18 +4,23 @@
  * RACK-TLP (RFC 8985), proportional rate reduction (RFC 6937), F-RTO (RFC 5682) and the undoing of reductions that
  * turn out to have been unnecessary (Eifel, RFC 3522; D-SACK, RFC 3708).
  */
-import type { Instant } from '../../base/instant.ts';
+import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import type { AckNews } from './ack-news.ts';
 import { type CongestionControl, NO_SSTHRESH, type Window } from './congestion/types.ts';
 import type { Deadlines } from './deadlines.ts';
 import { DeliveryRate } from './delivery-rate.ts';
+import { addRenoSack, markByCount, markNewReno } from './loss-marking.ts';
+import { ProportionalReduction } from './prr.ts';
 import { Rack } from './rack.ts';
 import type { RttEstimator } from './rtt.ts';
 import type { SendQueue } from './send-queue.ts';
-import type { SendRecord } from './send-record.ts';
 import type { Tcb } from './tcb.ts';
 import type { TcpObserver, TcpSettings } from './types.ts';
+import { tryUndoDuplicate, tryUndoLoss, tryUndoPartial, tryUndoRecovery } from './undo.ts';
+
+/** RFC 8985 §6.2 step 5: what a timer adds, so that it never fires just before an acknowledgement in time. */
+const TIMER_SLACK: Duration = 4e6;
 
 export type CongestionState = 'open' | 'disorder' | 'cwr' | 'recovery' | 'loss';
 
@@ -57,12 +62,13 @@ export class Recovery {
   readonly tcb: Tcb;
   readonly queue: SendQueue;
   readonly rtt: RttEstimator;
-  private readonly host: RecoveryHost;
-  private priorSsthresh = 0;
+  readonly host: RecoveryHost;
+  /** ssthresh before the reduction that may be undone; 0: it must not be. */
+  priorSsthresh = 0;
   private frto = false;
-  private renegged = false;
-  private prrDelivered = 0;
-  private prrOut = 0;
+  /** SACKed data was thrown away, until this loss is recovered from. */
+  reneged = false;
+  private readonly prr = new ProportionalReduction();
 
   constructor(host: RecoveryHost, queue: SendQueue, rtt: RttEstimator) {
     this.host = host;
@@ -80,10 +86,6 @@ export class Recovery {
 
   get inSlowStart(): boolean {
     return this.window.cwnd < this.window.ssthresh;
-  }
-
-  get inOriginalOrder(): boolean {
-    return !this.anyResent;
   }
 
   // --- an acknowledgement
@@ -115,7 +117,7 @@ export class Recovery {
       }
     } else if (this.state === 'recovery') {
       if (!this.tcb.sackOn) this.queue.sacked = 0;
-      if (this.tryUndoRecovery()) return true;
+      if (tryUndoRecovery(this)) return true;
       this.endReduction();
     }
     return false;
@@ -124,28 +126,28 @@ export class Recovery {
   private inRecovery(now: Instant, news: AckNews, priorUna: Seq, duplicateAcks: number): Resend {
     let markHead = duplicateAcks > 0 || (news.sacked && this.mustRetransmit);
     if (!news.advanced) {
-      if (!this.tcb.sackOn) this.addRenoSack(duplicateAcks, news);
+      if (!this.tcb.sackOn) addRenoSack(this, duplicateAcks, news);
     } else {
-      const undone = this.tryUndoPartial(priorUna);
+      const undone = tryUndoPartial(this, priorUna);
       if (undone === 'wait') return 'nothing';
       markHead = undone === 'lost' && this.mustRetransmit;
     }
-    if (this.tryUndoDuplicate()) this.tryToOpen(news);
+    if (tryUndoDuplicate(this)) this.tryToOpen(news);
     this.identifyLoss(now, news);
     if (this.state !== 'recovery') {
       if (!this.timeToRecover()) return 'nothing';
       this.enterRecovery(news.ece);
     }
-    if (markHead) this.markByCount(false);
+    if (markHead) markByCount(this, false);
     return 'lost';
   }
 
   private otherwise(now: Instant, news: AckNews, duplicateAcks: number): Resend {
     if (!this.tcb.sackOn) {
       if (news.advanced) this.queue.sacked = 0;
-      this.addRenoSack(duplicateAcks, news);
+      addRenoSack(this, duplicateAcks, news);
     }
-    if (this.state === 'open' || this.state === 'disorder') this.tryUndoDuplicate();
+    if (this.state === 'open' || this.state === 'disorder') tryUndoDuplicate(this);
     this.identifyLoss(now, news);
     if (!this.timeToRecover()) {
       this.tryToOpen(news);
@@ -153,7 +155,7 @@ export class Recovery {
     }
     this.observe('fast-retransmit', this.tcb.sackOn ? 'selective acknowledgements' : 'duplicate ACKs');
     this.enterRecovery(news.ece);
-    if (duplicateAcks > 0 || (news.sacked && this.mustRetransmit)) this.markByCount(true);
+    if (duplicateAcks > 0 || (news.sacked && this.mustRetransmit)) markByCount(this, true);
     return 'lost';
   }
 
@@ -161,10 +163,10 @@ export class Recovery {
   private inLoss(news: AckNews, duplicateAcks: number): Resend {
     const { tcb } = this;
     const recovered = seqGe(tcb.sndUna, this.highSeq);
-    if (news.advanced && this.tryUndoLoss(false)) return 'nothing';
+    if (news.advanced && tryUndoLoss(this, false)) return 'nothing';
     if (this.frto) {
       // Step 3.b: something was acknowledged that was never sent again: the timeout was spurious.
-      if (news.originalArrived && this.tryUndoLoss(true)) return 'nothing';
+      if (news.originalArrived && tryUndoLoss(this, true)) return 'nothing';
       if (seqGt(tcb.sndNxt, this.highSeq)) {
         if (news.sacked || duplicateAcks > 0) this.frto = false; // step 3.a
       } else if (news.advanced && !recovered) {
@@ -175,11 +177,11 @@ export class Recovery {
       }
     }
     if (recovered) {
-      this.tryUndoRecovery();
+      tryUndoRecovery(this);
       return 'nothing';
     }
     if (!tcb.sackOn) {
-      if (seqGt(tcb.sndNxt, this.highSeq) && duplicateAcks > 0) this.addRenoSack(duplicateAcks, news);
+      if (seqGt(tcb.sndNxt, this.highSeq) && duplicateAcks > 0) addRenoSack(this, duplicateAcks, news);
       else if (news.advanced) this.queue.sacked = 0;
     }
     return 'lost';
@@ -200,13 +202,13 @@ export class Recovery {
     return !this.byTime && this.queue.sacked + 1 > this.reordering;
   }
 
-  private get byTime(): boolean {
+  get byTime(): boolean {
     return this.host.settings.rack && this.tcb.sackOn;
   }
 
   private identifyLoss(now: Instant, news: AckNews): void {
     if (this.queue.isEmpty) return;
-    if (!this.tcb.sackOn) return this.markNewReno(news.advanced);
+    if (!this.tcb.sackOn) return markNewReno(this, news.advanced);
     if (!this.byTime) return;
     const before = this.queue.resent;
     if (this.findLostByTime(now)) news.rearm = false;
@@ -218,7 +220,7 @@ export class Recovery {
     if (!this.rack.advanced) return false;
     this.rack.advanced = false;
     const wait = this.rack.detect(now, this.queue, this.reorderingWindow);
-    if (wait > 0) this.host.deadlines.setTransmit('reordering', now + Math.min(wait, this.rtt.rto));
+    if (wait > 0) this.host.deadlines.setTransmit('reordering', now + Math.min(wait + TIMER_SLACK, this.rtt.rto));
     return wait > 0;
   }
 
@@ -240,71 +242,8 @@ export class Recovery {
     return true;
   }
 
-  /** RFC 6582 §3.2: the third duplicate ACK, and in recovery every partial ACK, says that the first hole is lost. */
-  private markNewReno(advanced: boolean): void {
-    const { queue } = this;
-    const third = !this.inTrouble && queue.sacked >= this.reordering;
-    if (!third && !(this.state === 'recovery' && advanced)) return;
-    const { first } = queue;
-    if (first === undefined || first.lost) return;
-    if (first.segments > 1) queue.split(first, first.mss, first.mss);
-    queue.markLost(first);
-  }
-
-  private get inTrouble(): boolean {
+  get inTrouble(): boolean {
     return this.state === 'recovery' || this.state === 'loss';
-  }
-
-  /** RFC 6675 §4 IsLost, by counting: what has DupThresh SACKed segments above it. `entering`: at least the first hole. */
-  private markByCount(entering: boolean): void {
-    const { queue } = this;
-    if (!this.tcb.sackOn || this.byTime) return;
-    const upTo = queue.sacked - this.reordering;
-    if (upTo < 0) {
-      if (entering && queue.first !== undefined) queue.markLost(this.firstSegment(queue.first));
-      return;
-    }
-    let seen = 0;
-    for (const record of queue.records) {
-      if (record.sacked) seen += record.segments;
-      if (seen > upTo) break;
-      if (!record.sacked && !record.lost) queue.markLost(record);
-    }
-  }
-
-  private firstSegment(record: SendRecord): SendRecord {
-    if (record.segments > 1) this.queue.split(record, record.mss, record.mss);
-    return record;
-  }
-
-  // --- without SACK
-
-  private addRenoSack(duplicateAcks: number, news: AckNews): void {
-    if (duplicateAcks === 0) return;
-    const before = this.queue.sacked;
-    this.queue.sacked += duplicateAcks;
-    this.limitRenoSacks(0);
-    this.countDelivered(Math.max(0, this.queue.sacked - before), news.ece);
-  }
-
-  /** Of the segments acknowledged one filled the hole; duplicate ACKs had told of the others. */
-  removeRenoSacks(segments: number, ece: boolean): void {
-    const { queue } = this;
-    if (segments > 0) {
-      this.countDelivered(Math.max(segments - queue.sacked, 1), ece);
-      queue.sacked = Math.max(0, queue.sacked - (segments - 1));
-    }
-    this.limitRenoSacks(segments);
-  }
-
-  /** More duplicate ACKs than segments in flight: reordering. */
-  private limitRenoSacks(acked: number): void {
-    const { queue } = this;
-    const holes = Math.min(Math.max(queue.lost, 1), queue.out);
-    if (queue.sacked + holes <= queue.out) return;
-    queue.sacked = queue.out - holes;
-    this.reordering = Math.min(queue.out + acked, this.host.settings.maxReordering);
-    this.reorderings++;
   }
 
   countDelivered(segments: number, marked: boolean): void {
@@ -341,7 +280,7 @@ export class Recovery {
 
   // --- entering and leaving
 
-  private enter(state: CongestionState): void {
+  enter(state: CongestionState): void {
     this.state = state;
   }
 
@@ -404,7 +343,7 @@ export class Recovery {
     const reneged = first?.sacked ?? false;
     if (reneged) {
       queue.forgetSacks();
-      this.renegged = true;
+      this.reneged = true;
     } else if (!this.tcb.sackOn) {
       queue.sacked = 0;
     }
@@ -444,7 +383,8 @@ export class Recovery {
   private beginUndo(): void {
     this.undoMarker = this.tcb.sndUna;
     // Retransmissions that are still out belong to it.
-    this.undoRetransmissions = this.queue.resent > 0 ? this.queue.resent : -1;
+    const probe = this.tlpHighSeq !== undefined && this.tlpRetransmitted ? 1 : 0;
+    this.undoRetransmissions = this.queue.resent + probe > 0 ? this.queue.resent + probe : -1;
   }
 
   private beginReduction(): void {
@@ -453,33 +393,20 @@ export class Recovery {
     this.tlpHighSeq = undefined;
     window.credit = 0;
     window.prior = window.cwnd;
-    this.prrDelivered = 0;
-    this.prrOut = 0;
+    this.prr.begin();
     window.ssthresh = this.congestion.reduce(window, this.queue.out);
     this.cwrDue = true;
   }
 
-  /** RFC 6937 §3 (with the slow start bound of its successor): how much may be sent for what was delivered. */
+  /** How much may be sent for what was delivered (RFC 6937). */
   reduceProportionally(delivered: number, newlyLost: number, advanced: boolean): void {
     const { window, queue } = this;
     if (delivered <= 0 || window.prior === 0) return;
-    const room = window.ssthresh - queue.pipe;
-    this.prrDelivered += delivered;
-    let allowed: number;
-    if (room < 0) {
-      allowed = Math.ceil((window.ssthresh * this.prrDelivered) / window.prior) - this.prrOut;
-    } else {
-      allowed = Math.max(this.prrDelivered - this.prrOut, delivered);
-      if (advanced && newlyLost === 0) allowed++;
-      allowed = Math.min(room, allowed);
-    }
-    // The first retransmission goes out whatever the rest says.
-    allowed = Math.max(allowed, this.prrOut > 0 ? 0 : 1);
-    window.cwnd = queue.pipe + allowed;
+    window.cwnd = queue.pipe + this.prr.allow(window, queue.pipe, delivered, advanced && newlyLost === 0);
   }
 
   sentInReduction(segments: number): void {
-    if (this.inReduction) this.prrOut += segments;
+    if (this.inReduction) this.prr.sent(segments);
   }
 
   private endReduction(): void {
@@ -504,7 +431,7 @@ export class Recovery {
     this.highSeq = this.tcb.sndNxt;
   }
 
-  private get anyResent(): boolean {
+  get anyResent(): boolean {
     return this.queue.resent > 0 || (this.queue.first?.everResent ?? false);
   }
 
@@ -523,83 +450,10 @@ export class Recovery {
     return this.inReduction ? ssthresh : Math.max(ssthresh, (cwnd >> 1) + (cwnd >> 2));
   }
 
-  // --- undo
-
-  /** RFC 3522: the timestamp echoed is older than the first retransmission: it was the original that arrived. */
-  private get originalEchoed(): boolean {
-    if (this.retransmitStamp !== undefined) return this.echoIsBefore(this.retransmitStamp);
-    // Nothing was sent again yet, so what arrived was merely late.
-    return this.tcb.sackOn || seqLt(this.tcb.sndUna, this.highSeq);
-  }
-
+  /** Is the timestamp that was echoed older than this one? */
   echoIsBefore(stamp: number): boolean {
     const { lastEcho } = this.tcb;
     return lastEcho !== undefined && lastEcho !== 0 && seqDiff(lastEcho, stamp) < 0;
-  }
-
-  private get mayUndo(): boolean {
-    return this.undoMarker !== undefined && (this.undoRetransmissions === 0 || this.originalEchoed);
-  }
-
-  private undo(unmark: boolean): void {
-    const { window } = this;
-    if (unmark) this.queue.forgetLosses();
-    if (this.priorSsthresh > 0) {
-      window.cwnd = this.congestion.undo(window);
-      if (this.priorSsthresh > window.ssthresh) {
-        window.ssthresh = this.priorSsthresh;
-        this.cwrDue = false;
-      }
-    }
-    this.observe('undo', 'what seemed lost was only late: the reduction is taken back');
-    this.undoMarker = undefined;
-    this.rack.advanced = true;
-  }
-
-  /** True: the state is held, since without SACK a duplicate of this recovery might start another (RFC 6582 §4). */
-  private tryUndoRecovery(): boolean {
-    if (this.mayUndo) this.undo(false);
-    else this.rack.recoveryEnded();
-    if (this.holdsWithoutSack) return true;
-    this.enter('open');
-    this.renegged = false;
-    return false;
-  }
-
-  private get holdsWithoutSack(): boolean {
-    if (this.tcb.sackOn || this.tcb.sndUna !== this.highSeq) return false;
-    if (!this.anyResent) this.retransmitStamp = undefined;
-    return true;
-  }
-
-  private tryUndoDuplicate(): boolean {
-    if (this.undoMarker === undefined || this.undoRetransmissions !== 0) return false;
-    this.rack.recoveryUndone();
-    this.undo(false);
-    return true;
-  }
-
-  private tryUndoLoss(spurious: boolean): boolean {
-    if (!spurious && !this.mayUndo) return false;
-    this.undo(true);
-    this.timeouts = 0;
-    if (this.holdsWithoutSack) return true;
-    if (spurious || this.tcb.sackOn) {
-      this.enter('open');
-      this.renegged = false;
-    }
-    return true;
-  }
-
-  /** A partial acknowledgement in recovery. */
-  private tryUndoPartial(priorUna: Seq): 'wait' | 'undone' | 'lost' {
-    if (this.undoMarker === undefined || !this.originalEchoed) return 'lost';
-    this.noteReordering(priorUna);
-    if (this.queue.resent > 0) return 'wait';
-    if (!this.anyResent) this.retransmitStamp = undefined;
-    this.undo(true);
-    this.keepOpen();
-    return 'undone';
   }
 
   // --- tail loss probes (RFC 8985 §7)
@@ -621,11 +475,7 @@ export class Recovery {
     }
   }
 
-  get isReneged(): boolean {
-    return this.renegged;
-  }
-
-  private observe(decision: string, why: string): void {
+  observe(decision: string, why: string): void {
     this.host.observer?.decided(decision, why);
   }
 

@@ -8,6 +8,7 @@ import { ACK, CWR, FIN, RST, Segment, SYN } from '../../wire/tcp.ts';
 import { acknowledge, acknowledgeOld } from './acknowledge.ts';
 import type { TcpConnection } from './connection.ts';
 import { mayReceive } from './state.ts';
+import { SLACK } from './transmitter.ts';
 
 /** RFC 7323 §5.5: a TS.Recent older than 24 days says nothing any more. */
 const TIMESTAMP_AGE = seconds(24 * 86400);
@@ -35,6 +36,10 @@ function inSynSent(c: TcpConnection, now: Instant, segment: Segment): void {
     if (!segment.has(RST)) {
       c.observer?.decided('reset', 'an ACK of something that was never sent: an old duplicate');
       c.send(bareReset(segment.ack));
+      // Perhaps the other end's state is gone now: the SYN is worth another try at once.
+      if (c.settings.segmentRule === 'linux' && c.sender.recovery.timeouts === 0) {
+        c.deadlines.setTransmit('retransmit', now + SLACK);
+      }
     }
     return;
   }
@@ -72,7 +77,7 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
   const { tcb } = c;
   if (failsPaws(c, now, segment)) {
     c.observer?.decided('paws', 'an old timestamp: a duplicate from the past');
-    c.receiver.noteDuplicate(segment.seq, seqAdd(segment.seq, segment.length));
+    noteOld(c, segment);
     acknowledgeUnacceptable(c, now, segment);
     return false;
   }
@@ -94,13 +99,18 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
     c.fail('ECONNRESET', 'a RST arrived');
     return false;
   }
-  if (segment.length > 0 && seqLt(segment.seq, tcb.rcvNxt)) {
-    const end = seqAdd(segment.seq, segment.length);
-    c.receiver.noteDuplicate(segment.seq, seqGt(end, tcb.rcvNxt) ? tcb.rcvNxt : end);
-    c.receiver.policy.beQuick(16);
-  }
+  noteOld(c, segment);
   acknowledgeUnacceptable(c, now, segment);
   return false;
+}
+
+/** Data that had come before is reported (RFC 2883 §4.1). */
+function noteOld(c: TcpConnection, segment: Segment): void {
+  const { rcvNxt } = c.tcb;
+  if (segment.length === 0 || !seqLt(segment.seq, rcvNxt)) return;
+  const end = seqAdd(segment.seq, segment.length);
+  c.receiver.noteDuplicate(segment.seq, seqGt(end, rcvNxt) ? rcvNxt : end);
+  c.receiver.policy.beQuick(16);
 }
 
 /** The four cases of RFC 9293 §3.4, table 6. */
@@ -327,6 +337,10 @@ function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
     // "This should not occur since a FIN has been received from the remote side. Ignore the segment text."
     if (state === 'TIME_WAIT' && segment.has(FIN)) restartTimeWait(c, now);
     return false;
+  }
+  if (segment.has(SYN) && c.settings.segmentRule === 'linux') {
+    c.receiver.noteDuplicate(segment.seq, seqAdd(segment.seq, 1));
+    c.receiver.ackNow = true;
   }
   // What rides on a SYN is not taken: its sender will send it again.
   if (segment.has(SYN) || (segment.length === 0 && !segment.has(FIN))) return false;

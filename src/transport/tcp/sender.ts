@@ -2,8 +2,8 @@
  * The sending half of a connection: the user's bytes on their way, the timers that watch over them, and what the two
  * windows are. What goes out and when is the transmitter's; what an acknowledgement means is in acknowledge.ts.
  */
-import { type Duration, type Instant, NEVER } from '../../base/instant.ts';
-import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLt, seqMin } from '../../base/seq32.ts';
+import type { Duration, Instant } from '../../base/instant.ts';
+import { type Seq, seqAdd, seqDiff, seqGt, seqLt } from '../../base/seq32.ts';
 import { ACK, FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
 import { LimitClock } from './limits.ts';
 import { Recovery, type RecoveryHost } from './recovery.ts';
@@ -12,6 +12,7 @@ import { SendBuffer } from './send-buffer.ts';
 import { SendQueue } from './send-queue.ts';
 import { SendRecord } from './send-record.ts';
 import { RECORD_LIMIT, Transmitter } from './transmitter.ts';
+import { WindowProber } from './window-prober.ts';
 
 /** RFC 6298 §5.7: the timeout with which data begins when the SYN was lost. */
 const AFTER_LOST_SYN: Duration = 3e9;
@@ -42,6 +43,7 @@ export class Sender {
   readonly recovery: Recovery;
   readonly transmitter: Transmitter;
   readonly limits = new LimitClock();
+  readonly prober: WindowProber;
   /** Segments to be handed down, in order. */
   outbox: Segment[] = [];
   finRequested = false;
@@ -49,10 +51,6 @@ export class Sender {
   more = false;
   /** A write was not taken whole. */
   writerWaits = false;
-  /** Window probes since the other end was last heard of; how often they were backed off; when the first went out. */
-  unansweredProbes = 0;
-  probeBackoff = 0;
-  probingSince: Instant | undefined;
   /** Bytes that the user may have waiting and in flight; grows with the window unless it was set. */
   capacity: number;
   nextSendAt: Instant = 0;
@@ -78,6 +76,7 @@ export class Sender {
     this.rtt = new RttEstimator(settings);
     this.recovery = new Recovery(host, this.queue, this.rtt);
     this.transmitter = new Transmitter(this);
+    this.prober = new WindowProber(this);
   }
 
   get tcb(): SenderHost['tcb'] {
@@ -122,6 +121,8 @@ export class Sender {
   open(iss: Seq): void {
     this.start(iss);
     const syn = new SendRecord(iss, seqAdd(iss, 1), SYN, this.tcb.mss);
+    // The SYN of a passive open takes nothing of the window: data that goes early has all of it.
+    if (this.tcb.state !== 'SYN_SENT') syn.segments = 0;
     this.queue.append(syn);
     this.writeSeq = syn.end;
     this.bufferStart = syn.end;
@@ -174,6 +175,8 @@ export class Sender {
   /** The handshake is over: RFC 6928's initial window, or one segment after more than one lost SYN. */
   established(now: Instant): void {
     const { window } = this.recovery;
+    // What went out with Fast Open has a window of its own already.
+    if (this.tcb.state === 'ESTABLISHED' && this.host.sendsEarly) return;
     const lost = this.synAgain > 1;
     window.cwnd = lost ? 1 : this.host.settings.initialWindow;
     window.ssthresh = 0x7fff_ffff;
@@ -192,13 +195,13 @@ export class Sender {
   // --- the user
 
   write(now: Instant, bytes: Uint8Array, options: WriteOptions = {}): number {
-    const taken = Math.min(bytes.length, this.roomWithOverhead(bytes.length));
+    this.noteIdle(now);
     this.more = options.more ?? false;
-    let done = 0;
-    while (done < taken) {
-      const piece = this.appendPiece(bytes, done, taken, done === 0);
-      done += piece;
-      if (done < taken) this.pushMidway(now);
+    const most = this.host.settings.recordOverhead > 0 ? bytes.length : Math.min(bytes.length, this.room);
+    let taken = 0;
+    while (taken < most && this.hasMemory) {
+      taken += this.appendPiece(bytes, taken, most, taken === 0);
+      if (taken < most) this.pushMidway(now);
     }
     if (taken > 0 && options.boundary && this.queue.tail !== undefined) this.queue.tail.boundary = true;
     this.writerWaits = taken < bytes.length;
@@ -208,22 +211,30 @@ export class Sender {
     return taken;
   }
 
-  /** Every record costs something beside its bytes where the profile says so. */
-  private roomWithOverhead(wanted: number): number {
-    const { recordOverhead } = this.host.settings;
-    const room = this.room;
-    if (recordOverhead === 0) return room;
+  /** Where records cost something beside their bytes, one that is begun is filled, and memory looked at for the next. */
+  private get hasMemory(): boolean {
+    const { tail } = this.queue;
+    if (this.host.settings.recordOverhead === 0 || this.fits(tail)) return true;
+    return this.memoryUsed < this.capacity;
+  }
+
+  private get memoryUsed(): number {
     const records = this.queue.records.length + (this.queue.tail === undefined ? 0 : 1);
-    return this.buffer.length + records * recordOverhead >= this.capacity
-      ? 0
-      : Math.max(wanted > room ? room : wanted, 1);
+    return this.buffer.length + records * this.host.settings.recordOverhead;
+  }
+
+  /** Can a record take more? */
+  private fits(tail: SendRecord | undefined): tail is SendRecord {
+    return (
+      tail !== undefined && !tail.boundary && (tail.flags & (FIN | SYN)) === 0 && tail.dataLength < this.recordGoal
+    );
   }
 
   private appendPiece(bytes: Uint8Array, from: number, to: number, isFirst: boolean): number {
     const { queue } = this;
     const goal = this.recordGoal;
     let tail = queue.tail;
-    if (tail === undefined || tail.boundary || tail.flags & (FIN | SYN) || tail.dataLength >= goal) {
+    if (!this.fits(tail)) {
       tail = new SendRecord(this.writeSeq, this.writeSeq, 0, this.currentMss);
       queue.append(tail);
     } else if (isFirst) {
@@ -332,8 +343,7 @@ export class Sender {
 
   /** May the writer be told that there is room? */
   get isWritable(): boolean {
-    const records = this.queue.records.length + (this.queue.tail === undefined ? 0 : 1);
-    const used = this.buffer.length + records * this.host.settings.recordOverhead;
+    const used = this.memoryUsed;
     return this.capacity - used >= used >> 1 && this.unsent < this.host.settings.notSentLowWater;
   }
 
@@ -346,13 +356,13 @@ export class Sender {
 
   rearmRetransmit(now: Instant): void {
     const { deadlines } = this.host;
-    if (this.queue.out === 0) {
+    if (this.queue.isEmpty) {
       deadlines.clearTransmit();
       return;
     }
     const waited = deadlines.isSet('reordering') || deadlines.isSet('probe');
     const due = waited ? Math.max(this.retransmitDue(now), now + 1) : now + this.rtt.rto;
-    deadlines.setTransmit('retransmit', this.withinUserTimeout(now, due));
+    deadlines.setTransmit('retransmit', due);
   }
 
   /** RFC 8985 §7.2: the probe's timer if there is to be a probe, else the RTO. */
@@ -366,6 +376,8 @@ export class Sender {
     const { tcb, settings } = host;
     const handshake = this.queue.first !== undefined && (this.queue.first.flags & SYN) !== 0;
     if (handshake) {
+      // The second timeout says that data sent early is lost as well.
+      if (host.sendsEarly && recovery.timeouts === 1) recovery.enterLoss(now);
       this.resendSyn(now, tcb.state === 'SYN_SENT' ? SYN : SYN | ACK, true);
       recovery.retransmitStamp ??= tcb.timestamp(now);
       recovery.timeouts++;
@@ -381,9 +393,13 @@ export class Sender {
   }
 
   /** RFC 5482: the timer fires no later than the user's patience ends. */
-  private withinUserTimeout(now: Instant, due: Instant): Instant {
-    const end = this.host.deadlines.get('userTimeout');
-    return this.host.settings.clampsToUserTimeout && end !== NEVER ? Math.max(Math.min(due, end), now + 1) : due;
+  withinUserTimeout(now: Instant, due: Instant): Instant {
+    const { userTimeout, clampsToUserTimeout } = this.host.settings;
+    const stamp = this.recovery.retransmitStamp;
+    const resending = stamp === undefined ? undefined : now - seqDiff(this.tcb.timestamp(now), stamp) * 1e6;
+    const began = this.prober.since ?? resending;
+    if (userTimeout === undefined || !clampsToUserTimeout || began === undefined) return due;
+    return Math.max(Math.min(due, began + userTimeout), now + 1e6);
   }
 
   armUserTimeout(now: Instant, restart = false): void {
@@ -391,96 +407,6 @@ export class Sender {
     if (settings.userTimeout === undefined) return;
     if (this.queue.isEmpty && this.queue.head === undefined) deadlines.clear('userTimeout');
     else if (restart || !deadlines.isSet('userTimeout')) deadlines.set('userTimeout', now + settings.userTimeout);
-  }
-
-  // --- the other end offers no window
-
-  armPersist(now: Instant): void {
-    const interval = this.rtt.backedOff(this.probeBackoff);
-    const due = now + Math.max(interval, this.host.settings.minProbeInterval);
-    this.host.deadlines.setTransmit('persist', this.withinUserTimeout(now, due));
-  }
-
-  /** An acknowledgement came while nothing is in flight: is there a window now? */
-  reviewPersist(now: Instant): void {
-    const { head } = this.queue;
-    if (head === undefined) return;
-    const needed = seqMin(head.end, seqAdd(head.seq, this.currentMss));
-    const open = this.host.settings.fillsSmallWindow
-      ? this.tcb.sndWnd > 0
-      : !seqGt(needed, this.tcb.sndWndEnd) || !seqGt(head.end, this.tcb.sndWndEnd);
-    if (open) {
-      this.probeBackoff = 0;
-      this.probingSince = undefined;
-      this.host.deadlines.clear('persist');
-    } else if (this.host.deadlines.isSet('persist') || this.queue.isEmpty) {
-      this.armPersist(now);
-    }
-  }
-
-  /** RFC 9293 §3.8.6.1. */
-  probeWindow(now: Instant): void {
-    const { tcb, host } = this;
-    const { head } = this.queue;
-    if (head === undefined || !this.queue.isEmpty) return;
-    host.observer?.decided('zero-window-probe', 'the other end offers no window');
-    this.probingSince ??= now;
-    if (seqLt(head.seq, tcb.sndWndEnd) && !host.settings.fillsSmallWindow) {
-      // A small window: what fits in it serves as a probe.
-      const room = seqDiff(tcb.sndWndEnd, head.seq);
-      const length = Math.min(room, this.currentMss);
-      head.flags |= PSH;
-      if (head.dataLength > length) {
-        this.queue.split(head, length, this.currentMss);
-        head.flags |= PSH;
-      }
-      this.transmitter.sendForced(now, head);
-    } else if (tcb.sndWnd > 0) {
-      this.transmitter.override = true;
-      this.transmitter.push(now, 'off');
-    } else if (host.settings.probesWithData) {
-      this.probeWithData(now, head);
-    } else {
-      // SEG.SEQ = SND.UNA - 1: unacceptable, so it must be answered, and it takes nothing of the stream.
-      this.outbox.push(host.build(now, ACK, (tcb.sndUna - 1) >>> 0));
-    }
-    if (this.queue.isEmpty && this.queue.head !== undefined) {
-      this.unansweredProbes++;
-      this.probeBackoff = Math.min(this.probeBackoff + 1, host.settings.retries);
-      this.armPersist(now);
-    } else {
-      this.probeBackoff = 0;
-      this.unansweredProbes = 0;
-      this.probingSince = undefined;
-    }
-  }
-
-  /** "MUST include at least one octet of new data": it counts as sent once it is acknowledged. */
-  private probeWithData(now: Instant, head: SendRecord): void {
-    const { tcb, host } = this;
-    const fin = head.dataLength === 0;
-    const last = head.dataLength <= 1;
-    const segment = host.build(now, ACK | (fin ? FIN : 0) | (last ? head.flags & PSH : 0), head.seq);
-    segment.length = fin ? 0 : 1;
-    segment.retransmission = seqGt(tcb.sndMax, tcb.sndNxt);
-    tcb.sndMax = seqAdd(tcb.sndNxt, 1);
-    this.outbox.push(segment);
-  }
-
-  /** The byte of a probe was taken after all. */
-  acceptProbe(): void {
-    const { tcb, queue } = this;
-    const { head } = queue;
-    if (head === undefined) return;
-    head.seq = seqAdd(head.seq, 1);
-    if (seqGe(head.seq, head.end)) {
-      queue.sendHead();
-      queue.takeAcknowledged(head.end);
-      queue.out = 0;
-    } else {
-      head.recount(head.mss);
-    }
-    tcb.sndNxt = tcb.sndMax;
   }
 
   // --- pacing

@@ -91,10 +91,10 @@ function persist(c: TcpConnection, now: Instant): void {
   const { sender, settings } = c;
   if (sender.queue.head === undefined || !sender.queue.isEmpty) return;
   const limit = c.orphaned ? (settings.orphanRetries ?? settings.retries) : settings.retries;
-  const since = sender.probingSince;
+  const since = sender.prober.since;
   const impatient = settings.userTimeout !== undefined && since !== undefined && now - since >= settings.userTimeout;
-  if (impatient || sender.unansweredProbes >= limit) return c.giveUp(now, 'no answer to window probes');
-  sender.probeWindow(now);
+  if (impatient || sender.prober.unanswered >= limit) return c.giveUp(now, 'no answer to window probes');
+  sender.prober.probe(now);
 }
 
 /** RFC 5482: patience is over. Where retransmissions look at it themselves, it only ends what they do not cover. */

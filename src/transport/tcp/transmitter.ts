@@ -10,8 +10,8 @@ import type { Sender } from './sender.ts';
 
 /** Longer than any wait: the largest a record may become, an IP datagram without headers. */
 export const RECORD_LIMIT = 65535 - 320;
-/** RFC 8985 §7.2: the worst-case delay of an acknowledgement is added when one segment is out. */
-const SLACK: Duration = 2e6;
+/** RFC 8985 §7.2: timers of real systems are late by this, and a probe that comes too soon costs more. */
+export const SLACK: Duration = 4e6;
 const NEVER_YET = Number.NEGATIVE_INFINITY;
 
 export type Urge = 'nagle' | 'push' | 'off';
@@ -47,7 +47,7 @@ export class Transmitter {
     const { s } = this;
     if (s.tcb.state === 'CLOSED' || s.awaitsHandshake) return;
     if (this.transmit(now, urge, 'no') && !s.host.deadlines.isSet('persist')) {
-      if (s.queue.isEmpty && !s.host.deadlines.isSet('retransmit')) s.armPersist(now);
+      if (s.queue.isEmpty && !s.host.deadlines.isSet('retransmit')) s.prober.arm(now);
     }
   }
 
@@ -90,7 +90,7 @@ export class Transmitter {
           break;
         }
       }
-      const limit = fits ? this.splitPoint(head, mss, quota, isLast ? urge : 'push') : room;
+      const limit = fits ? this.splitPoint(head, mss, quota, urge) : room;
       if (limit <= 0 && head.dataLength > 0) break;
       if (head.dataLength > limit) queue.split(head, limit, mss);
       else if ((head.flags & FIN) !== 0 && head.dataLength + 1 > room && head.dataLength > 0) this.splitFin(head, mss);
@@ -163,7 +163,8 @@ export class Transmitter {
     const needed = Math.min(head.dataLength, room);
     if (most <= needed) return most;
     const rest = needed % mss;
-    return rest !== 0 && (this.nagles(true, urge) || needed < head.dataLength) ? this.wholeOf(needed, rest) : needed;
+    const waits = this.nagles(true, urge) || (this.s.host.settings.fillsSmallWindow && needed < head.dataLength);
+    return rest !== 0 && waits ? this.wholeOf(needed, rest) : needed;
   }
 
   private wholeOf(needed: number, rest: number): number {
@@ -204,7 +205,7 @@ export class Transmitter {
   private sendNew(now: Instant, head: SendRecord): number {
     const { s } = this;
     const { queue, tcb, recovery } = s;
-    const wasEmpty = queue.out === 0;
+    const wasEmpty = queue.isEmpty;
     if (queue.pipe === 0 && this.lastSentAt !== NEVER_YET) recovery.congestion.restart?.(now, now - this.lastSentAt);
     recovery.rate.sending(now, head, wasEmpty);
     queue.sendHead();
@@ -339,7 +340,8 @@ export class Transmitter {
     const { queue, recovery, rtt, host } = s;
     const { settings, deadlines } = host;
     const calm = recovery.state === 'open' || recovery.state === 'cwr';
-    if (!settings.tailLossProbe || queue.out === 0 || !s.tcb.sackOn || !calm || s.awaitsHandshake) return false;
+    if (!settings.tailLossProbe || queue.out === 0 || !s.tcb.sackOn || !calm || s.tcb.state === 'SYN_RCVD')
+      return false;
     let timeout = settings.initialRto;
     if (rtt.srtt !== undefined) {
       // "PTO = 2 * SRTT", and with one segment in flight the delay of its acknowledgement.

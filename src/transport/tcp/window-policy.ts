@@ -9,8 +9,9 @@ export interface BufferState {
   held: number;
   /** Segments that these came in. */
   segments: number;
-  /** RCV.WND as promised. */
+  /** RCV.WND as promised, now and when the last acknowledgement went out. */
   offered: number;
+  lastOffered: number;
   /** The other end's full segment. */
   fullSize: number;
   scale: number;
@@ -24,8 +25,14 @@ export interface WindowPolicy {
   /** The receive buffer, bytes. */
   readonly capacity: number;
   setCapacity(bytes: number): void;
-  /** Data was received in order. */
-  grew(state: BufferState, length: number): void;
+  /** Segments of the other end hold so much. */
+  setMss(mss: number): void;
+  /** Less than half of the buffer was free when a window was last reckoned. */
+  readonly isScarce: boolean;
+  /** Full segments of the other end have this size. */
+  measured(length: number): void;
+  /** Data was received in order. True: the window may be larger now. */
+  grew(state: BufferState, length: number): boolean;
   /** The user has read `bytes`: the buffer follows what he reads in a round trip. */
   read(now: Instant, bytes: number, rtt: Duration | undefined, unread: number): void;
   established(mss: number, scale: number): void;
@@ -79,6 +86,12 @@ class SpaceWindow implements WindowPolicy {
     this.capacity = bytes;
   }
 
+  setMss(): void {}
+
+  get isScarce(): boolean {
+    return false;
+  }
+
   get limit(): number {
     return this.capacity;
   }
@@ -93,7 +106,11 @@ class SpaceWindow implements WindowPolicy {
     return moves ? Math.floor(free / 2 ** scale) * 2 ** scale : offered;
   }
 
-  grew(): void {}
+  measured(): void {}
+
+  grew(): boolean {
+    return false;
+  }
 
   /** The buffer doubles while the user reads more than half of it in a round trip. */
   read(now: Instant, bytes: number, rtt: Duration | undefined): void {
@@ -108,16 +125,18 @@ class SpaceWindow implements WindowPolicy {
   }
 }
 
-/** What a segment costs beside its bytes, and the share of memory that is data. */
-const OVERHEAD = 768;
-const RATIO = 65 / 256;
+/** The share of memory that is data, before a segment has shown it. */
+const RATIO = 1 / 2;
+/** What a segment takes of memory: its buffer is a power of two, and there is what describes it. */
+const costOf = (length: number): number => 2 ** Math.ceil(Math.log2(length + 424)) + 256;
 const INITIAL_SEGMENTS = 10;
 
 /** Linux: memory is what is limited, and the window opens as the segments show how well they use it. */
 class MemoryWindow implements WindowPolicy {
   capacity: number;
   private readonly settings: TcpSettings;
-  private readonly mss: number;
+  isScarce = false;
+  private mss: number;
   private ratio = RATIO;
   private clamp: number;
   private threshold: number;
@@ -156,14 +175,30 @@ class MemoryWindow implements WindowPolicy {
     return this.clamp;
   }
 
-  established(_mss: number, scale: number): void {
-    this.clamp = Math.min(this.clamp, this.space(this.capacity), 65535 * 2 ** scale);
-    this.threshold = Math.min(this.initial(), this.clamp);
+  setMss(mss: number): void {
+    this.mss = mss;
+  }
+
+  established(mss: number, scale: number): void {
+    this.mss = mss;
+    const full = this.space(this.capacity);
+    const initial = this.initial();
+    // One segment is held in reserve.
+    this.clamp = Math.min(this.clamp, Math.max(2 * this.mss, full - this.mss), 65535 * 2 ** scale);
+    this.threshold = Math.min(initial, this.clamp);
     this.roundSpace = Math.min(this.threshold, INITIAL_SEGMENTS * this.mss);
   }
 
-  private free({ unread, held, segments }: BufferState): number {
-    return this.space(this.capacity - unread - held - segments * OVERHEAD);
+  /** How much of its memory such a segment fills is how much of the buffer may be offered. */
+  measured(length: number): void {
+    this.ratio = Math.max(1, Math.floor((length * 256) / costOf(length))) / 256;
+    this.clamp = this.space(this.capacity);
+    this.roundSpace = Math.min(this.roundSpace, this.clamp);
+  }
+
+  private free({ unread, held, segments, fullSize }: BufferState): number {
+    const overhead = costOf(fullSize) - fullSize;
+    return this.space(this.capacity - unread - held - segments * overhead);
   }
 
   offer(state: BufferState): number {
@@ -173,23 +208,25 @@ class MemoryWindow implements WindowPolicy {
     if (mss <= 0) return 0;
     let free = this.free(state);
     const unit = 2 ** state.scale;
-    if (free < full >> 1) {
+    this.isScarce = free < full >> 1;
+    if (this.isScarce) {
       free = Math.floor(free / unit) * unit;
       if (free < allowed >> 4 || free < mss) return 0;
     }
     free = Math.min(free, this.threshold);
     if (state.scale > 0) return Math.ceil(free / unit) * unit;
-    const { offered } = state;
+    const offered = state.lastOffered;
     if (offered <= free - mss || offered > free) return Math.floor(free / mss) * mss;
     return mss === full && free > offered + (full >> 1) ? free : offered;
   }
 
-  grew(state: BufferState, length: number): void {
+  grew(state: BufferState, length: number): boolean {
     const room = Math.min(this.clamp, this.free(state)) - this.threshold;
-    if (room <= 0 || length < 128) return;
-    const cost = this.space(length + OVERHEAD);
+    if (room <= 0 || length < 128) return false;
+    const cost = this.space(costOf(length));
     const by = cost <= length ? 2 * this.mss : this.slowly(cost, length, state.fullSize);
     if (by > 0) this.threshold += Math.min(room, Math.max(by, 2 * length));
+    return by > 0;
   }
 
   /** Small segments waste memory: the window grows only as long as it is small. */

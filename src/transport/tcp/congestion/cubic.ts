@@ -11,7 +11,8 @@ import {
 } from './types.ts';
 
 /** §4.1, §4.6: C in segments per cubed second, the multiplicative decrease factor. */
-const C = 0.4;
+const C = 410 / 1024; // 0.4 as a binary fraction, like time below
+const TICKS = 1024;
 const BETA = 717 / 1024; // 0.7 as a binary fraction
 /** §4.3: a Reno-friendly flow with the same average window grows by alpha segments a round trip. */
 const ALPHA = (3 * (1 - BETA)) / (1 + BETA);
@@ -106,11 +107,12 @@ export class Cubic implements CongestionControl {
       this.epoch = now;
       this.acked = segments;
       this.wEst = cwnd;
-      this.k = this.wMax > cwnd ? Math.cbrt((this.wMax - cwnd) / C) : 0;
+      this.k = this.wMax > cwnd ? Math.floor(Math.cbrt((this.wMax - cwnd) / C) * TICKS) / TICKS : 0;
       this.origin = Math.max(this.wMax, cwnd);
     }
-    const t = (now - this.epoch + this.minRtt) / 1e9;
-    const target = Math.floor(this.origin + C * (t - this.k) ** 3);
+    const t = Math.floor(((now - this.epoch + this.minRtt) / 1e9) * TICKS) / TICKS;
+    // Whole segments: what is missing to W_max, or exceeds it, is rounded towards it.
+    const target = this.origin + Math.trunc(C * (t - this.k) ** 3);
     this.per = target > cwnd ? Math.floor(cwnd / (target - cwnd)) : 100 * cwnd;
     // Before the first loss nothing is known of the path, and a crawl would find nothing out.
     if (this.wMax === 0 && this.per > 20) this.per = 20;

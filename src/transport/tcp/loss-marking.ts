@@ -1,0 +1,69 @@
+/**
+ * Losses found by counting rather than by time: without SACK by duplicate ACKs (RFC 5681, RFC 6582), with SACK by what
+ * lies above (RFC 6675), where RACK is switched off.
+ */
+import type { AckNews } from './ack-news.ts';
+import type { Recovery } from './recovery.ts';
+import type { SendRecord } from './send-record.ts';
+
+/** RFC 6582 §3.2: the third duplicate ACK, and in recovery every partial ACK, says that the first hole is lost. */
+export function markNewReno(r: Recovery, advanced: boolean): void {
+  const { queue } = r;
+  const third = !r.inTrouble && queue.sacked >= r.reordering;
+  if (!third && !(r.state === 'recovery' && advanced)) return;
+  const { first } = queue;
+  if (first === undefined || first.lost) return;
+  if (first.segments > 1) queue.split(first, first.mss, first.mss);
+  queue.markLost(first);
+}
+
+/** RFC 6675 §4 IsLost, by counting: what has DupThresh SACKed segments above it. `entering`: at least the first hole. */
+export function markByCount(r: Recovery, entering: boolean): void {
+  const { queue } = r;
+  if (!r.tcb.sackOn || r.byTime) return;
+  const upTo = queue.sacked - r.reordering;
+  if (upTo < 0) {
+    if (entering && queue.first !== undefined) queue.markLost(firstSegment(r, queue.first));
+    return;
+  }
+  let seen = 0;
+  for (const record of queue.records) {
+    if (record.sacked) seen += record.segments;
+    if (seen > upTo) break;
+    if (!record.sacked && !record.lost) queue.markLost(record);
+  }
+}
+
+function firstSegment(r: Recovery, record: SendRecord): SendRecord {
+  if (record.segments > 1) r.queue.split(record, record.mss, record.mss);
+  return record;
+}
+
+/** Every duplicate ACK says that a segment has left the network. */
+export function addRenoSack(r: Recovery, duplicateAcks: number, news: AckNews): void {
+  if (duplicateAcks === 0) return;
+  const before = r.queue.sacked;
+  r.queue.sacked += duplicateAcks;
+  limitRenoSacks(r, 0);
+  r.countDelivered(Math.max(0, r.queue.sacked - before), news.ece);
+}
+
+/** Of the segments acknowledged one filled the hole; duplicate ACKs had told of the others. */
+export function removeRenoSacks(r: Recovery, segments: number, ece: boolean): void {
+  const { queue } = r;
+  if (segments > 0) {
+    r.countDelivered(Math.max(segments - queue.sacked, 1), ece);
+    queue.sacked = Math.max(0, queue.sacked - (segments - 1));
+  }
+  limitRenoSacks(r, segments);
+}
+
+/** More duplicate ACKs than segments in flight: reordering. */
+function limitRenoSacks(r: Recovery, acked: number): void {
+  const { queue } = r;
+  const holes = Math.min(Math.max(queue.lost, 1), queue.out);
+  if (queue.sacked + holes <= queue.out) return;
+  queue.sacked = queue.out - holes;
+  r.reordering = Math.min(queue.out + acked, r.host.settings.maxReordering);
+  r.reorderings++;
+}

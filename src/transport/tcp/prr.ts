@@ -1,0 +1,31 @@
+/** Proportional rate reduction (RFC 6937, with the slow start bound of its successor): the window goes down with the ACKs. */
+import type { Window } from './congestion/types.ts';
+
+export class ProportionalReduction {
+  /** prr_delivered and prr_out of §3, in segments. */
+  private delivered = 0;
+  private out = 0;
+
+  begin(): void {
+    this.delivered = 0;
+    this.out = 0;
+  }
+
+  sent(segments: number): void {
+    this.out += segments;
+  }
+
+  /** How many segments may be sent now. `safe`: SND.UNA advanced and nothing more was found lost. */
+  allow(window: Window, pipe: number, delivered: number, safe: boolean): number {
+    const room = window.ssthresh - pipe;
+    this.delivered += delivered;
+    let allowed: number;
+    if (room < 0) {
+      allowed = Math.ceil((window.ssthresh * this.delivered) / window.prior) - this.out;
+    } else {
+      allowed = Math.min(room, Math.max(this.delivered - this.out, delivered) + (safe ? 1 : 0));
+    }
+    // The first retransmission goes out whatever the rest says.
+    return Math.max(allowed, this.out > 0 ? 0 : 1);
+  }
+}
