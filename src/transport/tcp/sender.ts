@@ -135,7 +135,7 @@ export class Sender {
     this.recovery.rate.sending(now, syn, true);
     this.tcb.sndNxt = syn.end;
     this.tcb.sndMax = syn.end;
-    this.transmitter.emitSyn(now, syn, flags);
+    this.transmitter.emitSyn(now, syn, flags, false);
     this.rearmRetransmit(now);
     this.armUserTimeout(now);
   }
@@ -149,7 +149,7 @@ export class Sender {
       this.recovery.totalRetransmissions++;
     }
     first.everResent ||= timedOut;
-    this.transmitter.emitSyn(now, first, flags);
+    this.transmitter.emitSyn(now, first, flags, true);
   }
 
   /** A SYN that was answered statelessly: the connection starts where its cookie was. */

@@ -432,10 +432,10 @@ export class Transmitter {
   }
 
   /** For the other side of a simultaneous open, and for handshakes: a SYN by itself. */
-  emitSyn(now: Instant, record: SendRecord, flags: number): void {
+  emitSyn(now: Instant, record: SendRecord, flags: number, again: boolean): void {
     const { s } = this;
     const segment = s.host.build(now, flags, record.seq);
-    segment.retransmission = record.everResent;
+    segment.retransmission = again;
     if (segment.retransmission && (flags & (ECE | CWR)) !== 0 && !(flags & ACK)) segment.flags &= ~(ECE | CWR);
     s.outbox.push(segment);
     s.segmentsSent++;
