@@ -1,9 +1,11 @@
 /**
- * Fuzzes every parser with truncations, bit flips, splices and random bytes: `npm run fuzz [-- INPUTS [SEED]]`, a million
- * inputs by default. An exception, or memory that grows, ends it with the input that did it.
+ * Fuzzes every parser with truncations, bit flips, splices and random bytes, and TCP's machine with as many steps of a
+ * model check (model.ts): `npm run fuzz [-- INPUTS [SEED]]`, a million by default. An exception, an invariant that does
+ * not hold or memory that grows ends it with the input that did it.
  */
 import { hex } from '../../src/base/bytes.ts';
 import { type Random, seededRandom } from '../../src/base/random.ts';
+import { modelCheck } from './model.ts';
 import { seeds } from './seeds.ts';
 import { type Target, targets } from './targets.ts';
 
@@ -46,6 +48,11 @@ function fuzz(target: Target, corpus: readonly Uint8Array[], count: number, rand
   }
 }
 
+const modelBegan = performance.now();
+const steps = modelCheck(inputs, Number(seed) || 1);
+process.stdout.write(
+  `${'tcp model check'.padEnd(20)} ${String(steps).padStart(9)} steps  in ${((performance.now() - modelBegan) / 1000).toFixed(1)} s\n`,
+);
 const corpus = await seeds();
 const all = targets();
 const weights = all.reduce((sum, target) => sum + target.weight, 0);

@@ -188,7 +188,7 @@ export class TcpConnection implements SenderHost {
   release(now: Instant): void {
     this.orphaned = true;
     // RFC 9293 §3.6.1 and RFC 2525 §2.17: unread data was not delivered, and the other end must not think it was.
-    if (this.receiver.readable > 0) return this.abort(now, 'closed with unread data');
+    if (this.receiver.readable > 0 && this.settings.resetsUnread) return this.abort(now, 'closed with unread data');
     const { linger } = this.settings;
     if (linger === 0) return this.abort(now, 'closed with a linger time of zero');
     this.close(now);
@@ -431,7 +431,11 @@ export class TcpConnection implements SenderHost {
   established(now: Instant): void {
     const { tcb, receiver, sender, settings } = this;
     const fullSize = Math.max(88, Math.min(536, tcb.mss, receiver.window.capacity >> 1));
-    receiver.established(this.advertisedMss - (tcb.timestampsOn ? TIMESTAMPS_LENGTH : 0), fullSize);
+    const agreed = Math.min(tcb.peerMss, this.advertisedMss);
+    receiver.established(
+      settings.windowRule === 'freebsd' ? agreed : this.advertisedMss - (tcb.timestampsOn ? TIMESTAMPS_LENGTH : 0),
+      fullSize,
+    );
     sender.established(now);
     this.pathProbe.begin(now);
     if (settings.keepAlive !== undefined) this.deadlines.set('keepAlive', now + settings.keepAlive.idle);

@@ -27,7 +27,15 @@ export type CongestionState = 'open' | 'disorder' | 'cwr' | 'recovery' | 'loss';
 /** What is to be sent once an acknowledgement is dealt with. */
 export type Resend = 'nothing' | 'lost' | 'new';
 
+/** A segment larger than the others was sent to try the path out: was it what was lost? */
+export interface PathProbing {
+  failed(una: Seq): boolean;
+  next(now: Instant): number;
+  sent(size: number, start: Seq): void;
+}
+
 export interface RecoveryHost {
+  readonly pathProbe: PathProbing;
   readonly tcb: Tcb;
   readonly settings: TcpSettings;
   readonly deadlines: Deadlines;
@@ -153,9 +161,22 @@ export class Recovery {
       this.tryToOpen(news);
       return 'nothing';
     }
+    if (this.state !== 'cwr' && this.host.pathProbe.failed(this.tcb.sndUna)) return this.probeWasTooBig();
     this.observe('fast-retransmit', this.tcb.sackOn ? 'selective acknowledgements' : 'duplicate ACKs');
     this.enterRecovery(news.ece);
     if (duplicateAcks > 0 || (news.sacked && this.mustRetransmit)) markByCount(this, true);
+    return 'lost';
+  }
+
+  /** RFC 4821 §7.6.2: a probe that is lost says nothing of congestion. */
+  private probeWasTooBig(): Resend {
+    const { queue, window, tcb } = this;
+    window.cwnd++;
+    if (queue.first !== undefined) {
+      queue.markLost(queue.first);
+      queue.resize(queue.first, tcb.mss);
+    }
+    this.lostForSize();
     return 'lost';
   }
 

@@ -16,6 +16,7 @@ export interface RttSettings {
   minRto: Duration;
   maxRto: Duration;
   rtoRule: RtoRule;
+  rtoSlop: Duration;
 }
 
 export class RttEstimator {
@@ -93,10 +94,10 @@ export class RttEstimator {
 
   /** The timeout without back-off: §2.4, §2.5, and §5.7's "recalculated" value once there is a sample. */
   reset(): void {
-    const { minRto, maxRto, rtoRule } = this.settings;
+    const { minRto, maxRto, rtoRule, rtoSlop } = this.settings;
     this.backoffs = 0;
     if (this.srtt === undefined) return;
-    const base = this.srtt + Math.max(GRANULARITY, 4 * this.rttvar);
+    const base = this.srtt + Math.max(GRANULARITY, 4 * this.rttvar) + rtoSlop;
     this.rto = Math.round(Math.min(rtoRule === 'windowed' ? base : Math.max(base, minRto), maxRto));
   }
 

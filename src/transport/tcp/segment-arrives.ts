@@ -127,7 +127,8 @@ function isAcceptable(c: TcpConnection, segment: Segment): boolean {
   return (
     seqInWindow(segment.seq, rcvNxt, rcvWnd) ||
     seqInWindow(last, rcvNxt, rcvWnd) ||
-    (seqLt(segment.seq, rcvNxt) && seqGe(last, seqAdd(rcvNxt, rcvWnd)))
+    // It covers the whole window. By distances: half the space away, comparisons say both before and after.
+    (seqLt(segment.seq, rcvNxt) && seqDiff(segment.seq, rcvNxt) + length > rcvWnd)
   );
 }
 
@@ -349,7 +350,7 @@ function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
     segment.length > 0 &&
     seqGt(seqAdd(segment.seq, segment.length), c.tcb.rcvNxt)
   ) {
-    if (c.settings.segmentRule === 'linux') {
+    if (c.settings.windowRule !== 'rfc') {
       c.send(bareReset(segment.ack));
       if (c.orphaned) c.finish('data arrives after the user has closed');
       else c.fail('ECONNRESET', 'data arrives after the user has closed');

@@ -191,8 +191,9 @@ export class SendQueue {
   }
 
   markResent(record: SendRecord): void {
-    record.resent = true;
     record.everResent = true;
+    if (record.resent) return;
+    record.resent = true;
     this.resent += record.segments;
   }
 

@@ -473,6 +473,8 @@ export class Sender {
   }
 
   clear(): void {
+    // What was about to leave has lost its bytes, and its point.
+    this.outbox = [];
     this.buffer.clear();
     this.queue.clear();
   }

@@ -7,11 +7,14 @@ import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts
 import { ACK, CWR, ECE, FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
 import type { SendRecord } from './send-record.ts';
 import type { Sender } from './sender.ts';
+import { TIMESTAMPS_LENGTH } from './tcb.ts';
 
 /** Longer than any wait: the largest a record may become, an IP datagram without headers. */
 export const RECORD_LIMIT = 65535 - 320;
 /** RFC 8985 §7.2: timers of real systems are late by this, and a probe that comes too soon costs more. */
 export const SLACK: Duration = 4e6;
+/** Segments of window below which a lost probe would cost too much. */
+const LEAST_TO_PROBE = 11;
 const NEVER_YET = Number.NEGATIVE_INFINITY;
 
 export type Urge = 'nagle' | 'push' | 'off';
@@ -64,6 +67,7 @@ export class Transmitter {
     let windowLimited = false;
     let cwndLimited = false;
     if (force !== 'one') s.noteIdle(now);
+    if (force === 'no') this.probePath(now);
     const burst = this.burst;
     for (;;) {
       const { head } = queue;
@@ -109,6 +113,27 @@ export class Transmitter {
       return false;
     }
     return queue.isEmpty && queue.head !== undefined;
+  }
+
+  /** RFC 4821 §7.3, §7.4: a larger segment now and then, when there is enough behind it to notice its loss. */
+  private probePath(now: Instant): void {
+    const { s } = this;
+    const { queue, recovery, tcb, host } = s;
+    const wanted = host.pathProbe.next(now);
+    if (wanted === 0 || recovery.state !== 'open' || recovery.window.cwnd < LEAST_TO_PROBE || queue.sacked > 0) return;
+    const { head } = queue;
+    const size = wanted - (tcb.timestampsOn ? TIMESTAMPS_LENGTH : 0);
+    const needed = size + (recovery.reordering + 1) * tcb.mss;
+    const room = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
+    if (head === undefined || s.unsent < needed || room < needed || queue.pipe + 2 > recovery.window.cwnd) return;
+    while (head.dataLength < size && queue.second !== undefined) queue.growHead(size - head.dataLength);
+    if (head.dataLength < size) return;
+    if (head.dataLength > size) queue.split(head, size, size);
+    head.recount(size);
+    host.pathProbe.sent(size, head.seq);
+    // It counts as two: what is lost with it would have been sent anyway.
+    recovery.window.cwnd--;
+    this.sendNew(now, head);
   }
 
   /** A FIN that does not fit into the window goes by itself, later. */

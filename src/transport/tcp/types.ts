@@ -117,6 +117,8 @@ export interface TcpSettings {
   /** RFC 6298 §2.5: at least 60 seconds. */
   maxRto: Duration;
   rtoRule: RtoRule;
+  /** Added to every timeout that was measured. */
+  rtoSlop: Duration;
   /** RFC 9293 §3.4.2: 2 minutes. */
   msl: Duration;
   /** RFC 9293 §3.8.3: R2 for a SYN is at least 3 minutes; seven doublings of 1 s, kept under maxRto, make 183 s. */
@@ -137,6 +139,8 @@ export interface TcpSettings {
   /** The most time that data may stay unacknowledged (RFC 9293 §3.9.1.1, RFC 5482). */
   userTimeout: Duration | undefined;
   clampsToUserTimeout: boolean;
+  /** Closing with unread data is a RST (RFC 2525 §2.17), or a FIN as ever. */
+  resetsUnread: boolean;
   /** A connection that times out says so with a RST. */
   resetsOnTimeout: boolean;
   /**
