@@ -2,6 +2,7 @@
 
 import { DatagramFile } from '../posix/datagram-socket.ts';
 import { Epoll } from '../posix/events.ts';
+import { Pipe, PlainFile } from '../posix/pipe.ts';
 import { type Attempt, type Failed, failed, isFailed, type Result } from '../posix/results.ts';
 import { StreamStack } from '../posix/stack.ts';
 import { StreamSocket } from '../posix/stream-socket.ts';
@@ -14,7 +15,7 @@ import { field, Unsupported, type Values } from './values.ts';
 import { epollControl, epollWait, poll } from './wait-calls.ts';
 import type { World } from './world.ts';
 
-type File = StreamSocket | Epoll | DatagramFile;
+type File = StreamSocket | Epoll | DatagramFile | Pipe | PlainFile;
 
 export interface CallOutcome {
   result: number;
@@ -32,8 +33,6 @@ export class Calls {
   private nextFd = 3;
   private readonly world: World;
   private readonly values: Values;
-  /** The file that the call just made. */
-  private fresh: File | undefined;
 
   constructor(world: World, values: Values) {
     this.world = world;
@@ -68,12 +67,13 @@ export class Calls {
     const fd = wanted !== undefined && wanted >= 0 && !this.files.has(wanted) ? wanted : this.nextFd;
     this.nextFd = Math.max(this.nextFd, fd) + 1;
     this.files.set(fd, file);
-    this.fresh = file;
     return fd;
   }
 
-  get lastOpened(): File | undefined {
-    return this.fresh;
+  /** A file under the number that the script gives it. */
+  adopt(fd: number, file: File): void {
+    this.files.set(fd, file);
+    this.nextFd = Math.max(this.nextFd, fd + 1);
   }
 
   stream(expression: Expression): StreamSocket | Failed {
@@ -269,6 +269,16 @@ const HANDLERS: Record<string, Handler> = {
     const vector = field(args[1], 'msg_iov');
     return send(c, socket, vectorLength(c, vector), c.number(args[2]), field(args[1], 'msg_name'));
   }),
+  open: (c, _args, call) => () => ({ result: c.open(new PlainFile(), call) }),
+  pipe: (c, args) => {
+    const made = new Pipe();
+    const [ends] = args;
+    if (ends?.kind !== 'list' || ends.items.length !== 2) throw new Unsupported('this kind of pipe is not known here');
+    for (const end of ends.items) c.adopt(c.number(end), made);
+    return answer(0);
+  },
+  splice: (c, args) => splice(c, args),
+  unlink: () => answer(0),
   sendfile: withStream((c, socket, args) => send(c, socket, c.number(args[3]), 0, undefined)),
   close: (c, args) => {
     const fd = c.number(args[0], -1);
@@ -336,6 +346,31 @@ function accept(c: Calls, socket: StreamSocket, flags: number, call: SystemCall)
     if (flags & SYMBOLS.SOCK_NONBLOCK) made.nonBlocking = true;
     return { result: c.open(made, call) };
   });
+}
+
+/** Between a socket and a pipe. */
+function splice(c: Calls, args: Expression[]): Attempt<CallOutcome> {
+  const from = c.any(args[0]);
+  const to = c.any(args[2]);
+  const length = c.number(args[4]);
+  const dontWait = (c.number(args[5]) & SYMBOLS.SPLICE_F_NONBLOCK) !== 0;
+  if (from instanceof StreamSocket && to instanceof Pipe) {
+    const most = Math.min(length, to.room);
+    if (most === 0) return answer(failed('EAGAIN'));
+    return mapped(from.receive(most, { dontWait }), bytes => {
+      to.length += bytes.length;
+      return { result: bytes.length };
+    });
+  }
+  if (from instanceof Pipe && to instanceof StreamSocket) {
+    const most = Math.min(length, from.length);
+    if (most === 0) return answer(failed('EAGAIN'));
+    return mapped(to.send(bytesOf(most), { dontWait }), taken => {
+      from.length -= taken;
+      return { result: taken };
+    });
+  }
+  return answer(failed('EINVAL'));
 }
 
 function receiveMessage(

@@ -1,9 +1,6 @@
 /** The constants that scripts name, with Linux's numbers (they only ever meet each other here). */
 import { EPOLL, POLL } from '../posix/events.ts';
 
-const ofEnum = (names: string): Record<string, number> =>
-  Object.fromEntries(names.split(' ').map((name, i) => [name, i]));
-
 export const SYMBOLS: Readonly<Record<string, number>> = {
   AF_INET: 2,
   AF_INET6: 10,
@@ -101,8 +98,6 @@ export const SYMBOLS: Readonly<Record<string, number>> = {
   SOF_TIMESTAMPING_OPT_STATS: 1 << 12,
   IP_RECVERR: 11,
   IPV6_RECVERR: 25,
-  TFO_COOKIE_NOT_AVAILABLE: 1,
-  ...ofEnum('TFO_STATUS_UNSPEC _1 TFO_DATA_NOT_ACKED TFO_SYN_RETRANSMITTED'),
 };
 
 export const CA_STATES = ['open', 'disorder', 'cwr', 'recovery', 'loss'] as const;
@@ -147,4 +142,8 @@ export const CODE_SYMBOLS: Readonly<Record<string, number>> = {
   TCP_LISTEN: 10,
   TCP_CLOSING: 11,
   TCP_INFINITE_SSTHRESH: 0x7fffffff,
+  TFO_STATUS_UNSPEC: 0,
+  TFO_COOKIE_UNAVAILABLE: 1,
+  TFO_DATA_NOT_ACKED: 2,
+  TFO_SYN_RETRANSMITTED: 3,
 };

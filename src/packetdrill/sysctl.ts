@@ -47,7 +47,6 @@ const LINUX: Record<string, Change> = {
   tcp_congestion_control: congestion('linux'),
   tcp_slow_start_after_idle: (_, v) => ({ slowStartAfterIdle: on(v) }),
   tcp_early_retrans: (_, v) => ({ tailLossProbe: numberOf(v) === 3 || numberOf(v) === 4 }),
-  tcp_recovery: (_, v) => ({ rack: (numberOf(v) & 1) !== 0 }),
   tcp_tso_win_divisor: (_, v) => ({ deferDivisor: numberOf(v) }),
   tcp_min_tso_segs: (_, v) => ({ minBurst: numberOf(v) }),
   tcp_ecn: (_, v) => ({ ecn: ECN_MODES[numberOf(v)] ?? 'off' }),
@@ -100,6 +99,8 @@ function keepAlive(tcp: TcpLayer, change: Partial<NonNullable<TcpSettings['keepA
 /** Knobs of memory, logging and the like, which have nothing to turn here. */
 const WITHOUT_EFFECT = new Set([
   'tcp_fack',
+  // Since 6.16 there is nothing but RACK.
+  'tcp_recovery',
   'tcp_no_metrics_save',
   'tcp_syncookies',
   'tcp_mem',

@@ -2,6 +2,12 @@
 import type { TcpInfo } from '../transport/tcp/info.ts';
 import { CA_STATES, STATE_NUMBERS } from './symbols.ts';
 
+const FAST_OPEN_FAILURES: readonly TcpInfo['fastOpenFailure'][] = [
+  'none',
+  'no-cookie',
+  'data-not-acknowledged',
+  'syn-resent',
+];
 const micros = (ns: number): number => Math.floor(ns / 1e3);
 const millis = (ns: number): number => Math.floor(ns / 1e6);
 
@@ -23,7 +29,7 @@ export function infoFields(i: TcpInfo): Record<string, number> {
     tcpi_snd_wscale: i.sndScale,
     tcpi_rcv_wscale: i.rcvScale,
     tcpi_delivery_rate_app_limited: i.deliveryRateAppLimited ? 1 : 0,
-    tcpi_fastopen_client_fail: 0,
+    tcpi_fastopen_client_fail: FAST_OPEN_FAILURES.indexOf(i.fastOpenFailure),
     tcpi_rto: micros(i.rto),
     tcpi_ato: micros(i.ato),
     tcpi_snd_mss: i.sndMss,

@@ -35,7 +35,9 @@ for (const profile of Object.keys(PROFILES) as ProfileName[]) {
   for (const name of readdirSync(folder).filter(file => file.endsWith('.pkt'))) {
     const text = readFileSync(join(folder, name), 'utf8');
     // A Fast Open cookie is made of addresses.
-    const versions: IpVersion[] = /FO(EXP)? [0-9a-f]{8}/.test(text) ? ['ipv4'] : ['ipv4', 'ipv6', 'ipv4-mapped-ipv6'];
+    const versions: IpVersion[] = /FO(EXP)? [0-9a-f]{8}|--ip_version=ipv4/.test(text)
+      ? ['ipv4']
+      : ['ipv4', 'ipv6', 'ipv4-mapped-ipv6'];
     test(`${profile}/${name}`, () => {
       for (const ipVersion of versions) {
         // Several seeds: initial sequence numbers anywhere, ports of every kind.

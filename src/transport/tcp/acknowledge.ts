@@ -50,7 +50,6 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, context: 
   let resend: ReturnType<typeof recovery.judge> = 'nothing';
   if (!news.notDuplicate || news.alert || recovery.state !== 'open') {
     const duplicate = !news.advanced && !news.notDuplicate && !news.duplicateReported;
-    if (duplicate) recovery.duplicateAcks++;
     resend = recovery.judge(now, news, priorUna, duplicate ? 1 : 0);
   }
   if (news.rearm) s.setTransmitTimer(now);
@@ -78,12 +77,14 @@ function removeAcknowledged(s: Sender, now: Instant, news: AckNews, priorUna: Se
   let firstSent: Instant | undefined;
   let lastSent: Instant | undefined;
   let lowest: Seq | undefined;
+  let lastResent: Instant = 0;
   for (;;) {
     const record = queue.takeAcknowledged(tcb.sndUna);
     if (record === undefined) break;
     segments += record.segments;
     if (record.everResent) {
       news.resentAcked = true;
+      lastResent = Math.max(lastResent, record.sentAt);
     } else if (!record.sacked) {
       firstSent ??= record.sentAt;
       lastSent = record.sentAt;
@@ -95,15 +96,11 @@ function removeAcknowledged(s: Sender, now: Instant, news: AckNews, priorUna: Se
     if (record.flags & SYN) news.synAcked = true;
     if (record.dataLength > 0 || record.flags & FIN) news.dataAcked = true;
   }
+  s.host.pathProbe.acknowledged(tcb.sndUna);
   if (queue.isEmpty) s.limits.stop(now, 'busy', false);
   if (queue.first?.sacked) news.reneging = true;
-  const measured = measure(
-    s,
-    now,
-    news,
-    news.resentAcked ? undefined : firstSent,
-    news.resentAcked ? undefined : lastSent,
-  );
+  const clear = !news.resentAcked;
+  const measured = measure(s, now, news, clear ? firstSent : undefined, clear ? lastSent : undefined, lastResent);
   if (news.acked) {
     news.rearm = true;
     if (!tcb.sackOn) {
@@ -136,6 +133,7 @@ function measure(
   news: AckNews,
   first: Instant | undefined,
   last: Instant | undefined,
+  lastResent: Instant,
 ): boolean {
   const { tcb, rtt } = s;
   let sample: number | undefined = first === undefined ? undefined : now - first;
@@ -144,8 +142,11 @@ function measure(
     sample ??= now - news.firstSacked;
     latest = now - news.lastSacked;
   }
-  if (sample === undefined && news.acked && tcb.timestampsOn && tcb.lastEcho !== undefined && tcb.lastEcho !== 0) {
-    const elapsed = seqDiff(tcb.timestamp(now), tcb.lastEcho);
+  // The echo of an earlier transmission would count the time until the acknowledgement that was not lost.
+  const ofLast = s.host.settings.rtoRule === 'windowed' || !s.recovery.echoIsBefore(tcb.timestamp(lastResent));
+  const { lastEcho = 0 } = tcb;
+  if (sample === undefined && news.acked && tcb.timestampsOn && lastEcho !== 0 && ofLast) {
+    const elapsed = seqDiff(tcb.timestamp(now), lastEcho);
     if (elapsed >= 0) {
       sample = Math.max(elapsed, 1) * 1e6;
       latest = sample;

@@ -39,6 +39,8 @@ export class FastOpenSide {
   onOutcome: (outcome: FastOpenOutcome) => void = () => {};
   /** The data of our SYN was acknowledged with it. */
   dataAcknowledged = false;
+  /** Why data did not go with the SYN, or was not taken (tcp(7), tcpi_fastopen_client_fail). */
+  failure: 'none' | 'no-cookie' | 'data-not-acknowledged' | 'syn-resent' = 'none';
   private sentData = false;
   private synsSent = 0;
   private readonly c: TcpConnection;
@@ -77,6 +79,7 @@ export class FastOpenSide {
     const syn = sender.outbox[0];
     const { head } = sender.queue;
     const room = this.room;
+    if (this.client !== undefined && room === 0) this.failure = 'no-cookie';
     if (head === undefined || room <= 0 || syn === undefined || !syn.has(SYN)) return;
     if (head.dataLength > room) sender.queue.split(head, room, room);
     head.recount(Math.max(room, head.dataLength));
@@ -121,6 +124,7 @@ export class FastOpenSide {
       synLost: resent && cookie === undefined && lostData,
     });
     this.dataAcknowledged = this.sentData && !lostData;
+    if (lostData) this.failure = resent ? 'syn-resent' : 'data-not-acknowledged';
     if (!lostData) return;
     // §4.2.1: what was not acknowledged is sent again at once, as ordinary data.
     for (const record of [...sender.queue.records]) sender.queue.markLost(record);

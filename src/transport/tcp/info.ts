@@ -19,6 +19,7 @@ export interface TcpInfo {
   ecn: boolean;
   ecnSeen: boolean;
   synDataAcknowledged: boolean;
+  fastOpenFailure: TcpConnection['fastOpen']['failure'];
   sndScale: number;
   rcvScale: number;
   rto: Duration;
@@ -88,6 +89,7 @@ export function tcpInfo(c: TcpConnection, now: Instant): TcpInfo {
     ecn: c.ecnOn,
     ecnSeen: c.ecn.hasSeen,
     synDataAcknowledged: c.fastOpen.dataAcknowledged || c.fastOpen.accepted,
+    fastOpenFailure: c.fastOpen.failure,
     sndScale: tcb.sndScale,
     rcvScale: tcb.rcvScale,
     rto: rtt.rto,

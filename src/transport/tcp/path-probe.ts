@@ -8,6 +8,8 @@ import type { TcpConnection } from './connection.ts';
 
 /** Timeouts in a row that make a black hole likely (RFC 4821 §7.7). */
 const SUSPICIOUS = 3;
+/** IP's and TCP's, which count when sizes are compared. */
+const HEADERS = 40;
 /** RFC 9293 §3.7.1 and RFC 879: no path is thought worse than this, bytes of data. */
 const LEAST = 48;
 
@@ -40,7 +42,8 @@ export class PathProbe {
     this.low = Math.min(base, this.high);
     this.enabled = mode === 'on';
     this.reprobeAt = now + interval;
-    if (this.enabled) this.apply();
+    // Linux begins with what the link takes, and learns the rest from its probes.
+    if (this.enabled && settings.windowRule !== 'linux') this.apply();
   }
 
   private apply(): void {
@@ -69,6 +72,10 @@ export class PathProbe {
   acknowledged(una: Seq): void {
     const { probe, c } = this;
     if (probe === undefined || !seqGe(una, probe.end)) return;
+    // As many bytes as before: a window in segments of another size.
+    const { window } = c.sender.recovery;
+    window.cwnd = Math.max(1, Math.floor((window.cwnd * (c.tcb.pathMss + HEADERS)) / (probe.size + HEADERS)));
+    window.credit = 0;
     this.low = probe.size;
     this.probe = undefined;
     this.apply();

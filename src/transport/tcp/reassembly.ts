@@ -61,13 +61,30 @@ export class Reassembly {
       const from = seqDiff(hole.start, seq);
       this.insert({ seq: hole.start, bytes: bytes.subarray(from, from + seqDiff(hole.end, hole.start)) });
     }
+    this.hold(seq, end);
+    return true;
+  }
+
+  /** One number without data: a FIN that came early. */
+  mark(seq: Seq): void {
+    this.hold(seq, (seq + 1) >>> 0);
+  }
+
+  /** True: something was held there. */
+  forgetBefore(seq: Seq): boolean {
+    const some = this.held.ranges.length > 0;
+    this.held.dropBefore(seq);
+    this.recent = this.recent.filter(start => seqGe(start, seq));
+    return some;
+  }
+
+  private hold(seq: Seq, end: Seq): void {
     const merged = this.held.add(seq, end);
     this.recent = [
       merged.start,
       ...this.recent.filter(start => !(seqGe(start, merged.start) && seqLt(start, merged.end))),
     ];
     if (this.recent.length > MAX_BLOCKS) this.recent.length = MAX_BLOCKS;
-    return true;
   }
 
   /** The next piece once everything before it has come, or undefined. */

@@ -147,6 +147,8 @@ export class Receiver {
     const end = seqGt(dataEnd, windowEnd) ? windowEnd : dataEnd;
     if (hasFin && seqLe(dataEnd, windowEnd)) {
       this.finAt = dataEnd;
+      // It has a place in the sequence, and a SACK block may tell of it.
+      if (seqGt(dataEnd, tcb.rcvNxt) && segment.length === 0) this.reassembly.mark(dataEnd);
       if (seqGt(dataEnd, tcb.rcvNxt) && segment.length === 0) this.ackNow = true;
     }
     if (segment.length > 0) {
@@ -174,6 +176,7 @@ export class Receiver {
   private takeFin(): void {
     const { tcb } = this;
     if (this.finAt === undefined || this.finAt !== tcb.rcvNxt || this.finReceived) return;
+    if (this.reassembly.forgetBefore(seqAdd(tcb.rcvNxt, 1))) this.ackNow = true; // it had come early: a gap is filled
     this.finReceived = true;
     this.finAt = undefined;
     tcb.rcvNxt = seqAdd(tcb.rcvNxt, 1);
@@ -293,7 +296,7 @@ export class Receiver {
     const max = this.tcb.timestampsOn ? 3 : 4;
     const duplicate = this.duplicate;
     this.duplicate = undefined;
-    const blocks = this.reassembly.isEmpty ? [] : this.reassembly.blocks(max);
+    const blocks = this.hasGap ? this.reassembly.blocks(max) : [];
     return duplicate === undefined ? blocks : [duplicate, ...blocks].slice(0, max);
   }
 

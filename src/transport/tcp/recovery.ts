@@ -11,6 +11,7 @@ import { type CongestionControl, NO_SSTHRESH, type Window } from './congestion/t
 import type { Deadlines } from './deadlines.ts';
 import { DeliveryRate } from './delivery-rate.ts';
 import { addRenoSack, markByCount, markNewReno } from './loss-marking.ts';
+import type { PathProbe } from './path-probe.ts';
 import { ProportionalReduction } from './prr.ts';
 import { Rack } from './rack.ts';
 import type { RttEstimator } from './rtt.ts';
@@ -27,15 +28,8 @@ export type CongestionState = 'open' | 'disorder' | 'cwr' | 'recovery' | 'loss';
 /** What is to be sent once an acknowledgement is dealt with. */
 export type Resend = 'nothing' | 'lost' | 'new';
 
-/** A segment larger than the others was sent to try the path out: was it what was lost? */
-export interface PathProbing {
-  failed(una: Seq): boolean;
-  next(now: Instant): number;
-  sent(size: number, start: Seq): void;
-}
-
 export interface RecoveryHost {
-  readonly pathProbe: PathProbing;
+  readonly pathProbe: PathProbe;
   readonly tcb: Tcb;
   readonly settings: TcpSettings;
   readonly deadlines: Deadlines;
@@ -65,7 +59,6 @@ export class Recovery {
   tlpRetransmitted = false;
   reorderings = 0;
   duplicates = 0;
-  duplicateAcks = 0;
   totalRetransmissions = 0;
   readonly tcb: Tcb;
   readonly queue: SendQueue;
@@ -74,8 +67,6 @@ export class Recovery {
   /** ssthresh before the reduction that may be undone; 0: it must not be. */
   priorSsthresh = 0;
   private frto = false;
-  /** SACKed data was thrown away, until this loss is recovered from. */
-  reneged = false;
   private readonly prr = new ProportionalReduction();
 
   constructor(host: RecoveryHost, queue: SendQueue, rtt: RttEstimator) {
@@ -364,7 +355,6 @@ export class Recovery {
     const reneged = first?.sacked ?? false;
     if (reneged) {
       queue.forgetSacks();
-      this.reneged = true;
     } else if (!this.tcb.sackOn) {
       queue.sacked = 0;
     }

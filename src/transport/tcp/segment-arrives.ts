@@ -275,7 +275,6 @@ function processAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
   const ece = c.ecn.echoed(segment.flags, segment.has(SYN));
   acknowledge(c.sender, now, segment, { windowUpdated, ece });
   c.softError = undefined;
-  c.pathProbe.acknowledged(tcb.sndUna);
   return true;
 }
 

@@ -36,7 +36,6 @@ export function tryUndoRecovery(r: Recovery): boolean {
   else r.rack.recoveryEnded();
   if (holdsWithoutSack(r)) return true;
   r.enter('open');
-  r.reneged = false;
   return false;
 }
 
@@ -60,7 +59,6 @@ export function tryUndoLoss(r: Recovery, spurious: boolean): boolean {
   if (holdsWithoutSack(r)) return true;
   if (spurious || r.tcb.sackOn) {
     r.enter('open');
-    r.reneged = false;
   }
   return true;
 }

@@ -101,7 +101,6 @@ class AckTrain implements HyStart {
   sample(window: Window, { now, rtt, una, nxt }: PathSample): void {
     if (rtt === undefined) return;
     this.minRtt = Math.min(this.minRtt, rtt);
-    if (this.found || window.cwnd < LOW_WINDOW) return;
     if (this.roundEnd === undefined || seqGt(una, this.roundEnd)) {
       this.roundEnd = nxt;
       this.roundStart = now;
@@ -109,6 +108,7 @@ class AckTrain implements HyStart {
       this.least = Number.POSITIVE_INFINITY;
       this.samples = 0;
     }
+    if (this.found || window.cwnd < LOW_WINDOW) return;
     if (now - this.lastAck <= TRAIN_GAP) {
       this.lastAck = now;
       if (now - this.roundStart > (this.minRtt + TRAIN_SLACK) / 2) this.leave(window);
