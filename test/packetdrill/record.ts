@@ -406,6 +406,13 @@ class Recorder {
       tcpi_retrans: u32(7),
       tcpi_reordering: u32(20),
     };
+    const u64 = (at: number): number => Number(info.readBigUInt64LE(at));
+    if (process.env.TIMES) {
+      // Layout of struct tcp_info: busy_time at 8 + 4*22 + ... (see include/uapi/linux/tcp.h)
+      this.out.push(
+        `// busy ${u64(168)} rwnd ${u64(176)} sndbuf ${u64(184)} delivered ${info.readUInt32LE(192)} bytes_sent ${u64(200)} retrans ${u64(208)} dsack ${info.readUInt32LE(216)} reord_seen ${info.readUInt32LE(220)} last_data_sent ${u32(9)} last_ack_recv ${u32(12)} last_data_recv ${u32(11)} rto ${info.readUInt32LE(8)} rtt ${u32(15)} rttvar ${u32(16)} advmss ${u32(19)} pmtu ${u32(13)} rcv_ssthresh ${u32(14)} rcv_space ${u32(22)} rcv_rtt ${u32(21)} min_rtt ${info.readUInt32LE(148)} notsent ${info.readUInt32LE(144)} data_segs_out ${info.readUInt32LE(156)} segs_out ${info.readUInt32LE(136)} bytes_acked ${u64(120)} bytes_rcv ${u64(128)}`,
+      );
+    }
     const text = Object.entries(fields)
       .map(([name, value]) => `${name} == ${value}`)
       .join(' and ');

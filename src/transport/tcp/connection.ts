@@ -8,9 +8,10 @@
  *   state.ts            which changes of state there are
  */
 import { assert } from '../../base/assert.ts';
-import { type Duration, type Instant, seconds } from '../../base/instant.ts';
+import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqLt, seqMax } from '../../base/seq32.ts';
 import { ACK, CWR, ECE, RST, Segment, SYN } from '../../wire/tcp.ts';
+import { ChallengeLimit } from './challenge-limit.ts';
 import { Deadlines } from './deadlines.ts';
 import { Ecn } from './ecn.ts';
 import { FastOpenSide } from './fast-open-side.ts';
@@ -22,9 +23,6 @@ import { isLegal, isSynchronized, mayWrite, type State } from './state.ts';
 import { Tcb, TIMESTAMPS_LENGTH } from './tcb.ts';
 import { timedOut } from './timers.ts';
 import type { TcpErrorCode, TcpEvent, TcpObserver, TcpSettings } from './types.ts';
-
-/** RFC 5961 §7: at most this many challenge ACKs in five seconds. */
-const CHALLENGES = 10;
 
 export interface TcpConnectionOptions {
   settings: TcpSettings;
@@ -46,6 +44,8 @@ export class TcpConnection implements SenderHost {
   readonly ecn = new Ecn();
   readonly fastOpen: FastOpenSide;
   readonly pathProbe: PathProbe;
+  /** What answers to unacceptable segments are limited by. */
+  readonly challenges: ChallengeLimit;
   observer: TcpObserver | undefined;
   readonly localMss: number;
   /** Opened passively: a RST in SYN_RCVD is then no error of the user's (RFC 9293 §3.10.7.4, second). */
@@ -66,9 +66,6 @@ export class TcpConnection implements SenderHost {
   private readonly events: TcpEvent[] = [];
   private endTold = false;
   private closeDue = false;
-  private challengesLeft = CHALLENGES;
-  private challengesSince: Instant = Number.NEGATIVE_INFINITY;
-  private lastChallenge: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(options: TcpConnectionOptions) {
     this.settings = options.settings;
@@ -82,6 +79,7 @@ export class TcpConnection implements SenderHost {
     this.sender = new Sender(this);
     this.fastOpen = new FastOpenSide(this);
     this.pathProbe = new PathProbe(this);
+    this.challenges = new ChallengeLimit(this.settings.challengeInterval);
   }
 
   get state(): State {
@@ -271,10 +269,14 @@ export class TcpConnection implements SenderHost {
   // --- output
 
   nextSegment(now: Instant): Segment | undefined {
-    const first = this.pending.shift() ?? this.sender.outbox.shift();
-    if (first !== undefined) return first;
-    if (this.state === 'CLOSED' || this.state === 'SYN_SENT' || !this.receiver.ackNow) return undefined;
-    return this.build(now, ACK, this.acceptableSeq);
+    const segment = this.pending.shift() ?? this.sender.outbox.shift() ?? this.acknowledgement(now);
+    if (segment !== undefined) this.sender.segmentsSent++;
+    return segment;
+  }
+
+  private acknowledgement(now: Instant): Segment | undefined {
+    const isDue = this.state !== 'CLOSED' && this.state !== 'SYN_SENT' && this.receiver.ackNow;
+    return isDue ? this.build(now, ACK, this.acceptableSeq) : undefined;
   }
 
   /** SND.NXT, or the edge of a window that has shrunk: what the other end will not find unacceptable. */
@@ -436,35 +438,17 @@ export class TcpConnection implements SenderHost {
       settings.windowRule === 'freebsd' ? agreed : this.advertisedMss - (tcb.timestampsOn ? TIMESTAMPS_LENGTH : 0),
       fullSize,
     );
-    sender.established(now);
+    sender.established(now, this.passive);
+    receiver.lastDataAt = now;
     this.pathProbe.begin(now);
     if (settings.keepAlive !== undefined) this.deadlines.set('keepAlive', now + settings.keepAlive.idle);
   }
 
   /** RFC 5961 §3-5: an ACK that a genuine other end can answer and a blind attacker cannot; limited (§7). */
   challengeAck(now: Instant, why: string): void {
-    const { challengeInterval } = this.settings;
-    if (challengeInterval > 0) {
-      if (now - this.lastChallenge < challengeInterval) return;
-      this.lastChallenge = now;
-    } else {
-      if (now - this.challengesSince >= seconds(5)) {
-        this.challengesSince = now;
-        this.challengesLeft = CHALLENGES;
-      }
-      if (this.challengesLeft-- <= 0) return;
-    }
+    if (!this.challenges.allow(now)) return;
     this.observer?.decided('challenge-ack', why);
     this.pending.push(this.build(now, ACK, this.acceptableSeq));
-  }
-
-  /** An unacceptable segment deserves an acknowledgement, but not more often than this. */
-  mayAnswerUnacceptable(now: Instant): boolean {
-    const { challengeInterval } = this.settings;
-    if (challengeInterval === 0) return true;
-    if (now - this.lastChallenge < challengeInterval) return false;
-    this.lastChallenge = now;
-    return true;
   }
 
   fail(code: TcpErrorCode, why: string): void {

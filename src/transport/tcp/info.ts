@@ -50,6 +50,9 @@ export interface TcpInfo {
   /** Bytes. */
   sndWnd: number;
   rcvWnd: number;
+  /** Up to where the window may grow now, and what the user is thought to read in a round trip. */
+  rcvThreshold: number;
+  rcvSpace: number;
   bytesAcked: number;
   bytesReceived: number;
   bytesSent: number;
@@ -111,11 +114,13 @@ export function tcpInfo(c: TcpConnection, now: Instant): TcpInfo {
     lastDataReceived: now - (receiver.lastDataAt === 0 ? c.openedAt : receiver.lastDataAt),
     lastAckReceived: now - sender.lastAckAt,
     srtt: rtt.srtt ?? 0,
-    rttvar: rtt.rttvar,
+    rttvar: settings.rtoRule === 'windowed' ? rtt.deviation : rtt.rttvar,
     minRtt: rtt.min,
     receiveRtt: rtt.srtt ?? 0,
     sndWnd: tcb.sndWnd,
     rcvWnd: tcb.rcvWnd,
+    rcvThreshold: receiver.window.threshold,
+    rcvSpace: receiver.window.roundSpace,
     bytesAcked: sender.acknowledgedBytes,
     bytesReceived: receiver.bytesReceived,
     bytesSent: sender.sentBytes,

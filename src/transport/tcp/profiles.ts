@@ -100,7 +100,7 @@ export const LINUX_PROFILE: TcpSettings = {
   sendBufferMax: 4 << 20,
   receiveBuffer: 131_072,
   receiveBufferMax: 6 << 20,
-  recordOverhead: 1280,
+  recordOverhead: 768,
   windowRule: 'linux',
   windowClamp: 65535 * 2 ** 14,
 

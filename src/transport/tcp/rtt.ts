@@ -32,7 +32,7 @@ export class RttEstimator {
   private readonly settings: RttSettings;
   private readonly minimum = new MinimumFilter();
   /** Mean deviation, and its greatest in the present window ('windowed'). */
-  private deviation = 0;
+  deviation = 0;
   private greatest = 0;
 
   constructor(settings: RttSettings) {

@@ -144,7 +144,7 @@ function acknowledgeUnacceptable(c: TcpConnection, now: Instant, segment: Segmen
   // What carries data or a FIN is an honest retransmission; the rest is limited like a challenge.
   const honest = segment.sequenceLength > 0 && !segment.has(SYN);
   if (!honest) c.challengeAck(now, 'a segment outside the window');
-  else if (segment.length > 0 || c.mayAnswerUnacceptable(now)) c.receiver.ackNow = true;
+  else if (segment.length > 0 || c.challenges.allowByInterval(now)) c.receiver.ackNow = true;
 }
 
 function failsPaws(c: TcpConnection, now: Instant, segment: Segment): boolean {
@@ -240,6 +240,7 @@ function checkAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
     }
     tcb.sndWnd = segment.window * 2 ** tcb.sndScale;
     tcb.sndWl1 = segment.seq;
+    if (c.settings.segmentRule === 'linux') tcb.maxSndWnd = tcb.sndWnd;
     const accepted = processAck(c, now, segment);
     if (!accepted) return false;
     c.setState('ESTABLISHED', 'ACK of SYN arrives');

@@ -173,8 +173,14 @@ export class Sender {
   }
 
   /** The handshake is over: RFC 6928's initial window, or one segment after more than one lost SYN. */
-  established(now: Instant): void {
-    const { window } = this.recovery;
+  established(now: Instant, passive: boolean): void {
+    const { window, rate } = this.recovery;
+    if (passive) {
+      // The handshake is the listener's: what is counted is what comes after it.
+      rate.delivered++;
+      this.segmentsSent = this.dataSegmentsSent;
+      this.acknowledgedBytes = 0;
+    }
     // What went out with Fast Open has a window of its own already.
     if (this.tcb.state === 'ESTABLISHED' && this.host.sendsEarly) return;
     const lost = this.synAgain > 1;

@@ -269,7 +269,7 @@ export class Transmitter {
     if (s.host.settings.slowStartAfterIdle && now - this.cwndStamp >= rtt.rto && !recovery.congestion.ownWindow) {
       this.decay(now);
     }
-    if (queue.head === undefined && s.writerWaits) s.limits.start(now, 'buffer');
+    if (queue.head === undefined && s.writerWaits && !s.isWritable) s.limits.start(now, 'buffer');
   }
 
   /** RFC 2861: a window that was not used for a round trip is halved towards what was used. */
@@ -436,7 +436,6 @@ export class Transmitter {
       s.outbox.push(segment);
       s.paceFor(now, length);
       seq = seqAdd(seq, length);
-      s.segmentsSent++;
     } while (left > 0);
     s.sentBytes += record.dataLength;
     if (record.dataLength > 0) s.dataSegmentsSent += record.segments;
@@ -463,7 +462,6 @@ export class Transmitter {
     segment.retransmission = again;
     if (segment.retransmission && (flags & (ECE | CWR)) !== 0 && !(flags & ACK)) segment.flags &= ~(ECE | CWR);
     s.outbox.push(segment);
-    s.segmentsSent++;
     s.queue.transmitted(record, now);
   }
 

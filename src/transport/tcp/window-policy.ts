@@ -38,6 +38,9 @@ export interface WindowPolicy {
   established(mss: number, scale: number): void;
   /** The largest window that it would ever offer now. */
   readonly limit: number;
+  /** Up to where the window may grow now; what the user is thought to read in a round trip. */
+  readonly threshold: number;
+  readonly roundSpace: number;
 }
 
 export function newWindowPolicy(settings: TcpSettings, mss: number): WindowPolicy {
@@ -96,6 +99,14 @@ class SpaceWindow implements WindowPolicy {
     return this.capacity;
   }
 
+  get threshold(): number {
+    return this.capacity;
+  }
+
+  get roundSpace(): number {
+    return this.roundBytes;
+  }
+
   offer({ unread, offered, fullSize, scale }: BufferState): number {
     const free = Math.max(0, this.capacity - unread);
     if (this.bsd) return free < this.capacity / 4 && free < fullSize ? 0 : free;
@@ -139,9 +150,9 @@ class MemoryWindow implements WindowPolicy {
   private mss: number;
   private ratio = RATIO;
   private clamp: number;
-  private threshold: number;
+  threshold: number;
   private roundStart: Instant = 0;
-  private roundSpace = 0;
+  roundSpace = 0;
   private roundBytes = 0;
   private fixed: boolean;
 
