@@ -427,7 +427,10 @@ function ioctl(c: Calls, socket: StreamSocket, args: Expression[]): Attempt<Call
     value = socket.endpoint?.connection.receiver.readable ?? 0;
   } else if (request === SYMBOLS.SIOCOUTQ) value = socket.outQueue.unacknowledged;
   else if (request === SYMBOLS.SIOCOUTQNSD) value = socket.outQueue.unsent;
-  else throw new Unsupported('this ioctl is not known here');
+  else if (request === SYMBOLS.FIONBIO) {
+    socket.nonBlocking = optionValue(c, args[2]) !== 0;
+    return answer(0);
+  } else throw new Unsupported('this ioctl is not known here');
   return () => ({ result: 0, complaint: complain(c, 'the answer', args[2], value) });
 }
 
@@ -460,7 +463,7 @@ function complain(c: Calls, name: string, wanted: Expression | undefined, got: O
 function compareInfo(c: Calls, socket: StreamSocket, wanted: Expression | undefined): Attempt<CallOutcome> {
   const { endpoint } = socket;
   if (endpoint === undefined || wanted?.kind !== 'struct') return answer(0);
-  const fields = infoFields(endpoint.info());
+  const fields = infoFields(endpoint.info(), c.world_().profile);
   return () => {
     for (const { name, value } of wanted.fields) {
       if (name === undefined || value.kind === 'any') continue;

@@ -4,6 +4,7 @@ import { type Failed, failed, type Result } from '../posix/results.ts';
 import type { StreamSocket } from '../posix/stream-socket.ts';
 import { CONGESTION_CONTROLS } from '../transport/tcp/profiles.ts';
 import type { TcpSettings } from '../transport/tcp/types.ts';
+import { ERRNO } from './symbols.ts';
 import { Unsupported } from './values.ts';
 import type { World } from './world.ts';
 
@@ -153,6 +154,7 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
     default:
       if (!INERT.has(name)) throw new Unsupported(`the socket option ${name} is not known here`);
       socket.flags.set(name, n);
+      if (typeof value === 'object') socket.remembered.set(name, value);
       return 0;
   }
 }
@@ -242,21 +244,11 @@ export function getOption(world: World, socket: StreamSocket, name: string): Opt
     case 'IPV6_MTU':
       return endpoint === undefined ? failed('ENOTCONN') : endpoint.info().pathMtu;
     default: {
-      const known = socket.flags.get(name);
+      const known = socket.remembered.get(name) ?? socket.flags.get(name);
       if (known === undefined && !INERT.has(name)) throw new Unsupported(`the socket option ${name} is not known here`);
       return known ?? 0;
     }
   }
 }
-
-const ERRNO: Record<string, number> = {
-  EPIPE: 32,
-  ENETUNREACH: 101,
-  ECONNABORTED: 103,
-  ECONNRESET: 104,
-  ETIMEDOUT: 110,
-  ECONNREFUSED: 111,
-  EHOSTUNREACH: 113,
-};
 
 export const errnoNumber = (name: string | undefined): number => (name === undefined ? 0 : (ERRNO[name] ?? 5));

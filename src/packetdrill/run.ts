@@ -258,7 +258,7 @@ class Run {
 
   private code(code: string): void {
     const endpoint = this.endpointUnderTest;
-    const fields = endpoint === undefined ? {} : infoFields(endpoint.info());
+    const fields = endpoint === undefined ? {} : infoFields(endpoint.info(), this.world.profile);
     runCode(code, { ...CODE_SYMBOLS, ...fields });
   }
 

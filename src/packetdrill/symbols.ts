@@ -69,6 +69,7 @@ export const SYMBOLS: Readonly<Record<string, number>> = {
   EPOLL_CTL_ADD: 1,
   EPOLL_CTL_DEL: 2,
   EPOLL_CTL_MOD: 3,
+  FIONBIO: 0x5421,
   SIOCINQ: 0x541b,
   FIONREAD: 0x541b,
   SIOCOUTQ: 0x5411,
@@ -96,13 +97,58 @@ export const SYMBOLS: Readonly<Record<string, number>> = {
   SOF_TIMESTAMPING_TX_ACK: 1 << 9,
   SOF_TIMESTAMPING_OPT_TSONLY: 1 << 11,
   SOF_TIMESTAMPING_OPT_STATS: 1 << 12,
+  TCPS_CLOSED: 0,
+  TCPS_LISTEN: 1,
+  TCPS_SYN_SENT: 2,
+  TCPS_SYN_RECEIVED: 3,
+  TCPS_ESTABLISHED: 4,
+  TCPS_CLOSE_WAIT: 5,
+  TCPS_FIN_WAIT_1: 6,
+  TCPS_CLOSING: 7,
+  TCPS_LAST_ACK: 8,
+  TCPS_FIN_WAIT_2: 9,
+  TCPS_TIME_WAIT: 10,
+  TCPI_OPT_TIMESTAMPS: 1,
+  TCPI_OPT_SACK: 2,
+  TCPI_OPT_WSCALE: 4,
+  TCPI_OPT_ECN: 8,
   IP_RECVERR: 11,
   IPV6_RECVERR: 25,
 };
 
 export const CA_STATES = ['open', 'disorder', 'cwr', 'recovery', 'loss'] as const;
 
-/** tcpi_state, by the names of both systems. */
+/** What SO_ERROR answers, by Linux's numbers. */
+export const ERRNO: Readonly<Record<string, number>> = {
+  EAGAIN: 11,
+  EINVAL: 22,
+  EPIPE: 32,
+  ENETUNREACH: 101,
+  ECONNABORTED: 103,
+  ECONNRESET: 104,
+  ENOTCONN: 107,
+  ETIMEDOUT: 110,
+  ECONNREFUSED: 111,
+  EHOSTUNREACH: 113,
+  EINPROGRESS: 115,
+};
+
+/** FreeBSD's states (TCPS_...). */
+export const BSD_STATES: Readonly<Record<string, number>> = {
+  CLOSED: 0,
+  LISTEN: 1,
+  SYN_SENT: 2,
+  SYN_RCVD: 3,
+  ESTABLISHED: 4,
+  CLOSE_WAIT: 5,
+  FIN_WAIT_1: 6,
+  CLOSING: 7,
+  LAST_ACK: 8,
+  FIN_WAIT_2: 9,
+  TIME_WAIT: 10,
+};
+
+/** tcpi_state as Linux has it. */
 export const STATE_NUMBERS: Readonly<Record<string, number>> = {
   ESTABLISHED: 1,
   SYN_SENT: 2,

@@ -1,6 +1,7 @@
 /** TCP_INFO's fields by the names that code blocks and getsockopt have for them, in the kernel's units. */
 import type { TcpInfo } from '../transport/tcp/info.ts';
-import { CA_STATES, STATE_NUMBERS } from './symbols.ts';
+import type { ProfileName } from '../transport/tcp/profiles.ts';
+import { BSD_STATES, CA_STATES, STATE_NUMBERS } from './symbols.ts';
 
 const FAST_OPEN_FAILURES: readonly TcpInfo['fastOpenFailure'][] = [
   'none',
@@ -11,10 +12,10 @@ const FAST_OPEN_FAILURES: readonly TcpInfo['fastOpenFailure'][] = [
 const micros = (ns: number): number => Math.floor(ns / 1e3);
 const millis = (ns: number): number => Math.floor(ns / 1e6);
 
-export function infoFields(i: TcpInfo): Record<string, number> {
+export function infoFields(i: TcpInfo, profile: ProfileName): Record<string, number> {
   const bit = (on: boolean, mask: number): number => (on ? mask : 0);
   return {
-    tcpi_state: STATE_NUMBERS[i.state],
+    tcpi_state: (profile === 'freebsd' ? BSD_STATES : STATE_NUMBERS)[i.state],
     tcpi_ca_state: CA_STATES.indexOf(i.congestionState),
     tcpi_retransmits: i.retransmits,
     tcpi_probes: i.probes,

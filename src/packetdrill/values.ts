@@ -1,6 +1,6 @@
 /** Expressions of a script as numbers and texts. */
 import type { Expression } from './script.ts';
-import { SYMBOLS } from './symbols.ts';
+import { ERRNO, SYMBOLS } from './symbols.ts';
 
 /** Something that this interpreter, or the host under test, does not have: the script can say nothing of us. */
 export class Unsupported extends Error {
@@ -45,7 +45,7 @@ export class Values {
 
 function symbol(name: string): number {
   if (name === 'NULL') return 0;
-  const value = SYMBOLS[name];
+  const value = SYMBOLS[name] ?? ERRNO[name];
   if (value === undefined) throw new Unsupported(`the constant ${name} is not known here`);
   return value;
 }

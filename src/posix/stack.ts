@@ -40,6 +40,11 @@ export class StreamStack {
     return typeof endpoint === 'string' ? FAILURES[endpoint] : endpoint;
   }
 
+  /** BSD and POSIX say that the socket is not connected, Linux that the pipe is broken. */
+  get unconnectedWrite(): Errno {
+    return this.host.tcp.settings.windowRule === 'freebsd' ? 'ENOTCONN' : 'EPIPE';
+  }
+
   knowsCookie(address: IpAddress, socket: StreamSocket): boolean {
     return this.fastOpenRoom(address, socket) > 0;
   }

@@ -27,6 +27,9 @@ export interface ReceiveFlags {
   truncate?: boolean;
 }
 
+/** A field of an option's value. */
+export type OptionField = number | string | { [field: string]: OptionField };
+
 export class StreamSocket implements Waitable {
   readonly watchers = new Set<(mask: number) => void>();
   nonBlocking = false;
@@ -41,6 +44,8 @@ export class StreamSocket implements Waitable {
   reportsInq = false;
   /** Set, but not acted on: SO_REUSEADDR and the like, for getsockopt. */
   readonly flags = new Map<string, number>();
+  /** The like with several fields. */
+  readonly remembered = new Map<string, { [field: string]: OptionField }>();
   /** Undefined: off. Seconds. */
   lingerSeconds: number | undefined;
   private readonly stack: StreamStack;
@@ -241,7 +246,8 @@ export class StreamSocket implements Waitable {
   private sendFailure(done: number): Result<number> | undefined {
     if (this.error !== undefined) return done > 0 ? done : failed(this.takeError() as Errno);
     if (this.writeShut) return done > 0 ? done : failed('EPIPE');
-    if (this.endpoint === undefined || this.isGone) return done > 0 ? done : failed('EPIPE');
+    if (this.endpoint === undefined) return failed(this.stack.unconnectedWrite);
+    if (this.isGone) return done > 0 ? done : failed('EPIPE');
     return undefined;
   }
 

@@ -38,11 +38,15 @@ export interface Arrival {
 /** Every second full-sized segment, and within a fixed time: RFC 1122's rule, and BSD's. */
 export class FixedDelay implements AckPolicy {
   private readonly delay: Duration;
+  private readonly anySize: boolean;
   private largest: number;
+  private segments = 0;
 
-  constructor(delay: Duration, largest: number) {
+  /** `anySize`: every second segment, however small (BSD). */
+  constructor(delay: Duration, largest: number, anySize = false) {
     this.delay = delay;
     this.largest = largest;
+    this.anySize = anySize;
   }
 
   get fullSize(): number {
@@ -50,14 +54,19 @@ export class FixedDelay implements AckPolicy {
   }
 
   received(_now: Instant, { length }: Arrival): void {
+    this.segments++;
     if (length > this.largest) this.largest = length;
   }
 
   due(now: Instant, unacknowledged: number): { when: Instant } | 'now' {
-    return unacknowledged >= 2 * this.largest || this.delay === 0 ? 'now' : { when: now + this.delay };
+    const second = unacknowledged >= 2 * this.largest || (this.anySize && this.segments >= 2);
+    return second || this.delay === 0 ? 'now' : { when: now + this.delay };
   }
 
-  acknowledged(): void {}
+  acknowledged(): void {
+    this.segments = 0;
+  }
+
   timedOut(): void {}
   dataSent(): void {}
   read(): boolean {

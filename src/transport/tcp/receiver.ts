@@ -56,7 +56,7 @@ export class Receiver {
     this.policy =
       settings.ackRule === 'adaptive'
         ? new AdaptiveDelay(DEFAULT_MSS, localMss)
-        : new FixedDelay(settings.delayedAck, DEFAULT_MSS);
+        : new FixedDelay(settings.delayedAck, DEFAULT_MSS, settings.windowRule === 'freebsd');
   }
 
   /** Bytes that read() would give. */
@@ -287,6 +287,10 @@ export class Receiver {
     }
     const { capacity } = this.window;
     const free = capacity - this.unread;
+    if (this.settings.windowRule === 'freebsd') {
+      if (isWorthTelling(free - offered, free, capacity, policy.fullSize)) this.ackNow = true;
+      return;
+    }
     const enough = Math.min(Math.floor(capacity / 2), 2 * policy.fullSize);
     if (offered < capacity / 2 && free - offered >= enough) this.ackNow = true;
   }
@@ -394,4 +398,10 @@ export class Receiver {
       ? undefined
       : 'the promised window lies behind RCV.NXT';
   }
+}
+
+/** BSD: the right edge moves by two segments and a good part of the buffer, or by half of it. */
+function isWorthTelling(moves: number, free: number, capacity: number, fullSize: number): boolean {
+  const part = moves >= capacity / 4 || free <= capacity / 8 || capacity <= 8 * fullSize;
+  return (moves >= 2 * fullSize && part) || 2 * moves >= capacity;
 }

@@ -242,6 +242,7 @@ export class SendQueue {
 
   /** The end of the highest SACKed record, or `otherwise`. */
   highestSacked(otherwise: Seq): Seq {
+    if (this.sacked === 0) return otherwise;
     for (let at = this.flight.length - 1; at >= 0; at--) if (this.flight[at].sacked) return this.flight[at].end;
     return otherwise;
   }
