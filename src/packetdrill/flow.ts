@@ -5,6 +5,8 @@ import { SYN } from '../wire/tcp.ts';
 import type { Sighting } from './packets.ts';
 import type { ScriptSegment, ScriptTcpOption } from './script.ts';
 
+const OPENING: ReadonlySet<string> = new Set(['SYN_SENT', 'SYN_RCVD', 'TIME_WAIT', 'CLOSED']);
+
 export class Flow {
   readonly localPort: number;
   readonly remotePort: number;
@@ -59,8 +61,11 @@ export class Flow {
 
   /** A sequence number of the script's side on the wire. */
   remoteSeq(script: ScriptSegment): number {
-    if (script.flags & SYN) this.remoteBase = script.seq;
-    return script.flags & SYN ? script.seq : seqAdd(script.seq, this.remoteBase);
+    if (!(script.flags & SYN)) return seqAdd(script.seq, this.remoteBase);
+    // A SYN into a connection that stands is an attack, not a beginning.
+    const opens = this.endpoint === undefined || !this.heardSyn || OPENING.has(this.endpoint.state);
+    if (opens) this.remoteBase = script.seq;
+    return script.seq;
   }
 
   liveSeq(seq: number): number {

@@ -115,6 +115,7 @@ class Recorder {
   private last = 0;
   private localBase: number | undefined;
   private remoteBase = 0;
+  private heardSyn = false;
   private ports = { local: 8080, remote: 40000 + Math.floor(Math.random() * 20000) };
   private stamps: { script: number; live: number } | undefined;
   private clock = 100;
@@ -286,7 +287,11 @@ class Recorder {
   }
 
   private inject(segment: ScriptSegment, ip: { ecn?: 'noecn' | 'ect0' | 'ect1' | 'ect01' | 'ce' }): void {
-    if (segment.flags & SYN) this.remoteBase = segment.seq;
+    // A later SYN is an attack on the connection, not its beginning.
+    if (segment.flags & SYN && !this.heardSyn) {
+      this.remoteBase = segment.seq;
+      this.heardSyn = true;
+    }
     const base = this.localBase ?? 0;
     const ecr = (value: number): number =>
       value === 0 || this.stamps === undefined ? 0 : (value - this.stamps.script + this.stamps.live) >>> 0;

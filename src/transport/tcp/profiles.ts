@@ -25,6 +25,7 @@ export const RFC_PROFILE: TcpSettings = {
   segmentRule: 'rfc9293',
   windowScaling: true,
   timestamps: true,
+  requiresTimestamps: true,
   timestampOffsets: true,
   sack: true,
   duplicateSack: true,
@@ -105,6 +106,7 @@ export const LINUX_PROFILE: TcpSettings = {
   windowClamp: 65535 * 2 ** 14,
 
   segmentRule: 'linux',
+  requiresTimestamps: false,
   nagle: 'minshall',
   pushesBursts: true,
   pushesHalfWindows: true,

@@ -286,7 +286,7 @@ export class Receiver {
       return;
     }
     const { capacity } = this.window;
-    const free = capacity - this.unread;
+    const free = Math.min(capacity - this.unread, 65535 * 2 ** tcb.rcvScale);
     if (this.settings.windowRule === 'freebsd') {
       if (isWorthTelling(free - offered, free, capacity, policy.fullSize)) this.ackNow = true;
       return;

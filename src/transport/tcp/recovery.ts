@@ -413,7 +413,10 @@ export class Recovery {
   reduceProportionally(delivered: number, newlyLost: number, advanced: boolean): void {
     const { window, queue } = this;
     if (delivered <= 0 || window.prior === 0) return;
-    window.cwnd = queue.pipe + this.prr.allow(window, queue.pipe, delivered, advanced && newlyLost === 0);
+    const allowed = this.prr.allow(window, queue.pipe, delivered, advanced && newlyLost === 0);
+    // RFC 6582 §3.2 step 3, of a partial ACK: "retransmit the first unacknowledged segment". Linux lets PRR decide.
+    const hole = advanced && !this.tcb.sackOn && this.host.settings.segmentRule !== 'linux' && queue.lost > 0;
+    window.cwnd = queue.pipe + Math.max(allowed, hole ? 1 : 0);
   }
 
   sentInReduction(segments: number): void {

@@ -75,6 +75,11 @@ function inSynSent(c: TcpConnection, now: Instant, segment: Segment): void {
 /** First: the sequence number, with PAWS before it (RFC 7323 §5.3 R1). */
 function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolean {
   const { tcb } = c;
+  // RFC 7323 §3.2: "If a non-<RST> segment is received without a TSopt, a TCP SHOULD silently drop the segment."
+  if (c.settings.requiresTimestamps && tcb.timestampsOn && !segment.hasTimestamps && !segment.has(RST)) {
+    c.observer?.decided('no timestamp', 'a segment without the timestamps that both ends agreed on');
+    return false;
+  }
   if (failsPaws(c, now, segment)) {
     c.observer?.decided('paws', 'an old timestamp: a duplicate from the past');
     noteOld(c, segment);

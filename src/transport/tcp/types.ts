@@ -43,6 +43,8 @@ export interface TcpSettings {
   timestamps: boolean;
   /** RFC 9293 §3.10.7 to the letter, or with the leniency of Linux towards segments that came late. */
   segmentRule: 'rfc9293' | 'linux';
+  /** A segment without the timestamps that were agreed on is dropped (RFC 7323 §3.2; Linux takes it). */
+  requiresTimestamps: boolean;
   /** Every connection's timestamps begin somewhere else (RFC 7323 §5.4). */
   timestampOffsets: boolean;
   sack: boolean;

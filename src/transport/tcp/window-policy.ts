@@ -108,7 +108,7 @@ class SpaceWindow implements WindowPolicy {
   }
 
   offer({ unread, offered, fullSize, scale }: BufferState): number {
-    const free = Math.max(0, this.capacity - unread);
+    const free = Math.min(Math.max(0, this.capacity - unread), 65535 * 2 ** scale);
     if (this.bsd) return free < this.capacity / 4 && free < fullSize ? 0 : free;
     const growth = free - offered;
     const threshold = Math.min(Math.floor(this.capacity / 2), fullSize);
