@@ -25,7 +25,8 @@ const DEFINES = [
   'TFO_COOKIE_ZERO=b7c12350a90dc8f5',
 ];
 
-function run(folder: string): Script[] {
+/** `profile`: of what the scripts are about, where they do not show it themselves. */
+function run(folder: string, profile?: string): Script[] {
   const defines = DEFINES.flatMap(define => ['-D', define]);
   const args = [
     '--import',
@@ -36,6 +37,7 @@ function run(folder: string): Script[] {
     '--ip_version',
     'all',
     '--json',
+    ...(profile === undefined ? [] : ['--profile', profile]),
     ...defines,
   ];
   const done = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
@@ -72,17 +74,18 @@ function section(name: string, scripts: Script[]): string {
 }
 
 const suites = process.argv.slice(2).map(argument => argument.split('=') as [string, string]);
-const own: [string, string][] = [
+const own: [name: string, folder: string, profile?: string][] = [
   ['Recorded from Linux 6.18 (`test/packetdrill/linux`)', 'test/packetdrill/linux'],
+  ['Written from the RFCs (`test/packetdrill/rfc`)', 'test/packetdrill/rfc', 'rfc'],
   ['Written for the FreeBSD profile (`test/packetdrill/freebsd`)', 'test/packetdrill/freebsd'],
 ];
 // Fast Open cookies are made of IPv4 addresses in scripts that name one.
 const applies = (folder: string, { file, ipVersion }: Script): boolean =>
   ipVersion === 'ipv4' || !/FO(EXP)? [0-9a-f]{8}|--ip_version=ipv4/.test(readFileSync(`${folder}/${file}`, 'utf8'));
-const sections = [...own, ...suites].map(([name, folder]) =>
+const sections = [...own, ...suites].map(([name, folder, profile]) =>
   section(
     name,
-    run(folder).filter(script => applies(folder, script)),
+    run(folder, profile).filter(script => applies(folder, script)),
   ),
 );
 const head = `# Conformance

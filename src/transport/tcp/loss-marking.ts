@@ -17,6 +17,12 @@ export function markNewReno(r: Recovery, advanced: boolean): void {
   queue.markLost(first);
 }
 
+/** RFC 6582 §3.2 step 3: a partial ACK lets "the first unacknowledged segment" out. Linux leaves that to PRR. */
+export function leastOfPartialAck(r: Recovery): 0 | 1 {
+  if (r.tcb.sackOn || r.host.settings.segmentRule === 'linux') return 0;
+  return r.queue.lost > 0 ? 1 : 0;
+}
+
 /** RFC 6675 §4 IsLost, by counting: what has DupThresh SACKed segments above it. `entering`: at least the first hole. */
 export function markByCount(r: Recovery, entering: boolean): void {
   const { queue } = r;

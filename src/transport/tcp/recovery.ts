@@ -10,7 +10,7 @@ import type { AckNews } from './ack-news.ts';
 import { type CongestionControl, NO_SSTHRESH, type Window } from './congestion/types.ts';
 import type { Deadlines } from './deadlines.ts';
 import { DeliveryRate } from './delivery-rate.ts';
-import { addRenoSack, markByCount, markNewReno } from './loss-marking.ts';
+import { addRenoSack, leastOfPartialAck, markByCount, markNewReno } from './loss-marking.ts';
 import type { PathProbe } from './path-probe.ts';
 import { ProportionalReduction } from './prr.ts';
 import { Rack } from './rack.ts';
@@ -414,9 +414,7 @@ export class Recovery {
     const { window, queue } = this;
     if (delivered <= 0 || window.prior === 0) return;
     const allowed = this.prr.allow(window, queue.pipe, delivered, advanced && newlyLost === 0);
-    // RFC 6582 §3.2 step 3, of a partial ACK: "retransmit the first unacknowledged segment". Linux lets PRR decide.
-    const hole = advanced && !this.tcb.sackOn && this.host.settings.segmentRule !== 'linux' && queue.lost > 0;
-    window.cwnd = queue.pipe + Math.max(allowed, hole ? 1 : 0);
+    window.cwnd = queue.pipe + Math.max(allowed, advanced ? leastOfPartialAck(this) : 0);
   }
 
   sentInReduction(segments: number): void {
