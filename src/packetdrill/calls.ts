@@ -172,9 +172,10 @@ const send = (
   length: number,
   flags: number,
   to: Expression | undefined,
+  buffers?: readonly number[],
 ): Attempt<CallOutcome> => {
   const fastOpenTo = flags & SYMBOLS.MSG_FASTOPEN ? resolved(c.address(to, 'remote')) : undefined;
-  return mapped(socket.send(bytesOf(length), { ...sendFlags(flags), fastOpenTo }), result => ({ result }));
+  return mapped(socket.send(bytesOf(length), { ...sendFlags(flags), fastOpenTo, buffers }), result => ({ result }));
 };
 
 function resolved(to: {
@@ -194,13 +195,16 @@ const receive = (socket: StreamSocket, most: number, flags: number): Attempt<Uin
 const count = (attempt: Attempt<Uint8Array>): Attempt<CallOutcome> =>
   mapped(attempt, bytes => ({ result: bytes.length }));
 
-/** '[{..., 1000}, {..., 500}]' or '{..., 1000}': the bytes in all; undefined: a bad pointer. */
-function vectorLength(c: Calls, vector: Expression | undefined): number {
-  if (vector === undefined || vector.kind === 'any') return 0;
-  if (vector.kind === 'list') return vector.items.reduce((sum, item) => sum + vectorLength(c, item), 0);
-  if (vector.kind === 'struct') return c.number(vector.fields[vector.fields.length - 1]?.value);
+/** '[{..., 1000}, {..., 500}]' or '{..., 1000}': the sizes of its buffers, in bytes. */
+function vectorSizes(c: Calls, vector: Expression | undefined): number[] {
+  if (vector === undefined || vector.kind === 'any') return [];
+  if (vector.kind === 'list') return vector.items.flatMap(item => vectorSizes(c, item));
+  if (vector.kind === 'struct') return [c.number(vector.fields[vector.fields.length - 1]?.value)];
   throw new Unsupported('this kind of vector is not known here');
 }
+
+const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0);
+const vectorLength = (c: Calls, vector: Expression | undefined): number => sum(vectorSizes(c, vector));
 
 const HANDLERS: Record<string, Handler> = {
   socket: (c, args, call) => {
@@ -266,8 +270,8 @@ const HANDLERS: Record<string, Handler> = {
     return badPointer(args[1], c.number(args[2])) ?? send(c, file, c.number(args[2]), c.number(args[3]), args[4]);
   },
   sendmsg: withStream((c, socket, args) => {
-    const vector = field(args[1], 'msg_iov');
-    return send(c, socket, vectorLength(c, vector), c.number(args[2]), field(args[1], 'msg_name'));
+    const buffers = vectorSizes(c, field(args[1], 'msg_iov'));
+    return send(c, socket, sum(buffers), c.number(args[2]), field(args[1], 'msg_name'), buffers);
   }),
   open: (c, _args, call) => () => ({ result: c.open(new PlainFile(), call) }),
   pipe: (c, args) => {

@@ -15,6 +15,8 @@ export interface SendFlags {
   endOfRecord?: boolean;
   dontWait?: boolean;
   zeroCopy?: boolean;
+  /** Sizes of the buffers that the bytes lie in, where they are several. */
+  buffers?: readonly number[];
   /** Connect to here with the data on the SYN. */
   fastOpenTo?: { address: IpAddress; port: number };
 }
@@ -25,6 +27,20 @@ export interface ReceiveFlags {
   waitAll?: boolean;
   /** The bytes are thrown away. */
   truncate?: boolean;
+}
+
+/** Buffers that a segment can be made of where they stay the user's (Linux: MAX_SKB_FRAGS). */
+const MOST_PINNED = 17;
+
+/** Where segments end that are made of the user's own buffers: after so many of them at the latest. */
+function endsOfPinned(length: number, buffers: readonly number[] = []): number[] {
+  const ends: number[] = [];
+  let end = 0;
+  for (const [index, size] of buffers.entries()) {
+    end += size;
+    if ((index + 1) % MOST_PINNED === 0 && end < length) ends.push(end);
+  }
+  return [...ends, length];
 }
 
 /** A field of an option's value. */
@@ -230,15 +246,16 @@ export class StreamSocket implements Waitable {
       return done > 0 ? done : failed('EAGAIN');
     }
     if (bytes.length === done) return done;
-    const more = flags.more ?? false;
-    const taken = endpoint.write(bytes.subarray(done), {
-      more,
-      boundary: flags.endOfRecord || (flags.zeroCopy && false),
-    });
-    const total = done + taken;
-    if (flags.zeroCopy && this.zeroCopy && total === bytes.length) {
-      this.errors.zeroCopySent(endpoint.connection.sender.writeSeq);
+    const { more = false, endOfRecord = false } = flags;
+    const pinned = (flags.zeroCopy ?? false) && this.zeroCopy;
+    let total = done;
+    for (const end of pinned ? endsOfPinned(bytes.length, flags.buffers) : [bytes.length]) {
+      if (end <= total) continue;
+      const isLast = end === bytes.length;
+      total += endpoint.write(bytes.subarray(total, end), { more: more && isLast, boundary: endOfRecord || !isLast });
+      if (total < end) break;
     }
+    if (pinned && total === bytes.length) this.errors.zeroCopySent(endpoint.connection.sender.writeSeq);
     if (total > done || waits) return total;
     return failed('EAGAIN');
   }
