@@ -75,7 +75,7 @@ function section(name: string, scripts: Script[]): string {
 
 const suites = process.argv.slice(2).map(argument => argument.split('=') as [string, string]);
 const own: [name: string, folder: string, profile?: string][] = [
-  ['Recorded from Linux 6.18 (`test/packetdrill/linux`)', 'test/packetdrill/linux'],
+  ['Recorded from Linux 6.18, zerocopy-buffers written (`test/packetdrill/linux`)', 'test/packetdrill/linux'],
   ['Written from the RFCs (`test/packetdrill/rfc`)', 'test/packetdrill/rfc', 'rfc'],
   ['Written for the FreeBSD profile (`test/packetdrill/freebsd`)', 'test/packetdrill/freebsd'],
 ];
