@@ -1,10 +1,10 @@
 /** ICMP (RFC 792, RFC 1122 §3.2.2, RFC 1812 §4.3): answering echo, sending errors, and handing received ones on. */
-import { type Instant, ms } from '../base/instant.ts';
 import type { Context } from '../trace/events.ts';
 import { formatIpv4, type Ipv4Address, isLoopback, isMulticast } from '../wire/address.ts';
 import { decodeIcmp, encodeIcmp, ICMP, type IcmpMessage, icmpName, isIcmpError, UNREACHABLE } from '../wire/icmp.ts';
 import { decodeIpv4, ipv4, ipv4HeaderLength, PROTOCOL } from '../wire/ipv4.ts';
 import { Malformed } from '../wire/reader.ts';
+import { ErrorLimit } from './error-limit.ts';
 import { nextHopMtu } from './path-mtu.ts';
 import type {
   ErrorMeaning,
@@ -44,12 +44,11 @@ export class IcmpLayer implements ProtocolHandler<Ipv4Address> {
   private readonly context: Context;
   private readonly ip: IcmpHost;
   private readonly listeners = new Map<number, EchoListener>();
-  /** RFC 1812 §4.3.2.8: errors are limited, by a bucket of 50 that one more fills every 10 ms. */
-  private tokens = 50;
-  private filledAt: Instant = 0;
+  private readonly limit: ErrorLimit;
 
   constructor(context: Context, ip: IcmpHost) {
     this.context = context;
+    this.limit = new ErrorLimit(context);
     this.ip = ip;
     ip.register(PROTOCOL.icmp, this);
   }
@@ -109,7 +108,7 @@ export class IcmpLayer implements ProtocolHandler<Ipv4Address> {
       isMulticast(header.source) ||
       this.ip.isBroadcast(header.source) ||
       (isLoopback(header.source) && !isLoopback(header.destination));
-    if (aboutError || header.fragmentOffset > 0 || toGroup || fromNobody || !this.mayAnswer()) return;
+    if (aboutError || header.fragmentOffset > 0 || toGroup || fromNobody || !this.limit.allow()) return;
     const source = this.ip.sourceFor(header.source);
     if (source === undefined) return;
     const body = bytes.subarray(start, Math.min(end, start + QUOTE));
@@ -178,18 +177,6 @@ export class IcmpLayer implements ProtocolHandler<Ipv4Address> {
       protocol: header.protocol,
       transport: body.subarray(headerLength),
     };
-  }
-
-  private mayAnswer(): boolean {
-    const now = this.context.scheduler.now();
-    this.tokens = Math.min(50, this.tokens + (now - this.filledAt) / ms(10));
-    this.filledAt = now;
-    if (this.tokens < 1) {
-      this.context.drop('icmp', 'icmp-rate-limit');
-      return false;
-    }
-    this.tokens -= 1;
-    return true;
   }
 
   private note(action: 'sent' | 'received', peer: Ipv4Address, message: IcmpMessage, about?: Ipv4Address): void {

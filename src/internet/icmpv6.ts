@@ -1,10 +1,10 @@
 /** ICMPv6 (RFC 4443): echo, errors to send, and errors received, which are handed to the transport they are about. */
-import { type Instant, ms } from '../base/instant.ts';
 import type { Context } from '../trace/events.ts';
 import { decodeIcmpv6, encodeIcmpv6, ICMPV6, type Icmpv6Message, icmpv6Name, isIcmpv6Error } from '../wire/icmpv6.ts';
 import { type Ipv6Address, ipv6At, isMulticast6 } from '../wire/ip-address.ts';
 import { checkIpv6, decodeIpv6, ipv6, NEXT_HEADER, upperLayerOf } from '../wire/ipv6.ts';
 import { Malformed } from '../wire/reader.ts';
+import { ErrorLimit } from './error-limit.ts';
 import type { ErrorMeaning, IncomingDatagram, IncomingError, InternetLayer, ProtocolHandler } from './types.ts';
 
 /** RFC 4443 §2.4 (c): as much as fits without exceeding the minimum MTU. */
@@ -20,11 +20,11 @@ export class Icmpv6Layer implements ProtocolHandler<Ipv6Address> {
   onDiscovery: (message: Icmpv6Message, datagram: IncomingDatagram<Ipv6Address>) => void = () => {};
   private readonly context: Context;
   private readonly ip: Icmpv6Host;
-  private tokens = 50;
-  private filledAt: Instant = 0;
+  private readonly limit: ErrorLimit;
 
   constructor(context: Context, ip: Icmpv6Host) {
     this.context = context;
+    this.limit = new ErrorLimit(context);
     this.ip = ip;
     ip.register(NEXT_HEADER.icmpv6, this);
   }
@@ -57,7 +57,7 @@ export class Icmpv6Layer implements ProtocolHandler<Ipv6Address> {
   /** RFC 4443 §2.4 (e): never about an error, nor to what went to many. */
   private sendError(head: { type: number; code: number; rest: number }, about: IncomingDatagram<Ipv6Address>): void {
     const isError = about.protocol === NEXT_HEADER.icmpv6 && isIcmpv6Error(about.bytes[about.start]);
-    if (isError || about.toMany || isMulticast6(about.source) || about.source === '::' || !this.mayAnswer()) return;
+    if (isError || about.toMany || isMulticast6(about.source) || about.source === '::' || !this.limit.allow()) return;
     const body = about.bytes.subarray(about.headerStart, Math.min(about.end, about.headerStart + QUOTE));
     this.send({ ...head, body }, about.destination, about.source);
   }
@@ -77,18 +77,6 @@ export class Icmpv6Layer implements ProtocolHandler<Ipv6Address> {
     if (error === undefined || !this.ip.isLocal(error.source)) return this.context.drop('icmp', 'icmp-not-ours');
     const believed = this.ip.handlerFor(error.protocol)?.error(error) ?? false;
     if (believed && error.mtu > 0) this.ip.learnPathMtu(error.destination, error.mtu);
-  }
-
-  private mayAnswer(): boolean {
-    const now = this.context.scheduler.now();
-    this.tokens = Math.min(50, this.tokens + (now - this.filledAt) / ms(10));
-    this.filledAt = now;
-    if (this.tokens < 1) {
-      this.context.drop('icmp', 'icmp-rate-limit');
-      return false;
-    }
-    this.tokens -= 1;
-    return true;
   }
 }
 

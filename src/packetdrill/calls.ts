@@ -87,10 +87,8 @@ export class Calls {
   }
 
   forget(fd: number): void {
-    const file = this.files.get(fd);
     this.files.delete(fd);
     for (const other of this.files.values()) if (other instanceof Epoll) other.remove(fd);
-    void file;
   }
 
   get now(): () => number {

@@ -117,7 +117,7 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
       change({ notSentLowWater: n === 0 || n >= 0xffffffff ? Number.POSITIVE_INFINITY : n });
       return 0;
     case 'TCP_QUICKACK':
-      endpoint?.connection.receiver.setQuick(n !== 0, now);
+      endpoint?.connection.receiver.setQuick(n !== 0);
       endpoint?.run();
       return 0;
     case 'TCP_CONGESTION':

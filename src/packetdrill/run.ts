@@ -4,6 +4,7 @@
  */
 import { type Duration, type Instant, us } from '../base/instant.ts';
 import type { Attempt } from '../posix/results.ts';
+import type { TcpEndpoint } from '../transport/tcp/endpoint.ts';
 import type { ProfileName } from '../transport/tcp/profiles.ts';
 import { PROTOCOL } from '../wire/ipv4.ts';
 import { HEADROOM, Packet } from '../wire/packet.ts';
@@ -257,12 +258,13 @@ class Run {
   }
 
   private code(code: string): void {
-    const endpoint = this.endpointUnderTest;
+    const endpoint = this.findEndpoint();
     const fields = endpoint === undefined ? {} : infoFields(endpoint.info(), this.world.profile);
     runCode(code, { ...CODE_SYMBOLS, ...fields });
   }
 
-  private get endpointUnderTest() {
+  /** The endpoint under test; the flow remembers it, since it outlives its place in the host's table. */
+  private findEndpoint(): TcpEndpoint | undefined {
     const { flow } = this;
     if (flow === undefined) return this.calls.streams.findLast(socket => socket.endpoint !== undefined)?.endpoint;
     const found = this.world.host.tcp
@@ -309,27 +311,20 @@ class Run {
     const built = buildSegment(segment, ends, flow.remoteSeq(segment), ack, options);
     if (segment.flags & SYN) flow.heardSyn = true;
     link.receive(wrap(built, { source: remote, destination: local }, PROTOCOL.tcp, packet.ip));
-    void this.endpointUnderTest;
+    this.findEndpoint();
   }
 
   /** A SYN begins a connection with a listener, unless one is under way. */
   private flowFor(segment: ScriptSegment): Flow {
     const { flow } = this;
     const opening = isOpening(segment.flags);
-    if (
-      flow === undefined ||
-      (opening && this.listened && !(flow.active && !flow.heardSyn) && this.begunBeforeListen)
-    ) {
+    if (flow === undefined || (opening && this.listened && !(flow.active && !flow.heardSyn))) {
       const made = new Flow(8080, this.nextRemotePort++, false);
       this.flow = made;
       this.listened = false;
       return made;
     }
     return flow;
-  }
-
-  private get begunBeforeListen(): boolean {
-    return this.listened;
   }
 
   // --- outbound

@@ -129,10 +129,9 @@ const COMMANDS: Record<string, Command> = {
     }
     return undefined;
   },
-  echo: (world, args, raw) => {
+  echo: (world, _args, raw) => {
     const found = /^echo\s+(.+?)\s*>\s*(\/proc\/sys\/\S+)$/.exec(raw);
     if (found === null) return undefined;
-    void args;
     return setSysctl(world, `${found[2]}=${found[1].replace(/["']/g, '')}`);
   },
   ip: (world, args) =>

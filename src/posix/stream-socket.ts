@@ -1,6 +1,6 @@
 /** A TCP socket as a process sees it (POSIX, with the answers that Linux gives where POSIX leaves a choice). */
 
-import { seqGe } from '../base/seq32.ts';
+import { concat } from '../base/bytes.ts';
 import type { TcpEndpoint } from '../transport/tcp/endpoint.ts';
 import type { TcpListener } from '../transport/tcp/listener.ts';
 import type { TcpEvent, TcpSettings } from '../transport/tcp/types.ts';
@@ -287,11 +287,11 @@ export class StreamSocket implements Waitable {
           parts.push(bytes);
           got += bytes.length;
         }
-        if (got >= (flags.waitAll ? most : 1)) return join(parts, got);
+        if (got >= (flags.waitAll ? most : 1)) return concat(parts);
       }
       const end = this.receiveEnd(endpoint, got);
-      if (end !== undefined) return got > 0 ? join(parts, got) : end;
-      return waits ? undefined : got > 0 ? join(parts, got) : failed('EAGAIN');
+      if (end !== undefined) return got > 0 ? concat(parts) : end;
+      return waits ? undefined : got > 0 ? concat(parts) : failed('EAGAIN');
     };
   }
 
@@ -383,20 +383,4 @@ export class StreamSocket implements Waitable {
       unsent: (sender.writeSeq - sender.tcb.sndNxt) | 0,
     };
   }
-
-  /** Has everything up to `seq` been acknowledged? */
-  isAcknowledged(seq: number): boolean {
-    return this.endpoint === undefined || seqGe(this.endpoint.connection.tcb.sndUna, seq);
-  }
-}
-
-function join(parts: readonly Uint8Array[], length: number): Uint8Array {
-  if (parts.length === 1) return parts[0];
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

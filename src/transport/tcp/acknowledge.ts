@@ -44,7 +44,7 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, context: 
     if (recovery.tlpHighSeq !== undefined) recovery.judgeProbe(ack, news);
     return;
   }
-  removeAcknowledged(s, now, news, priorUna, priorHighest);
+  removeAcknowledged(s, now, news, priorHighest);
   recovery.rack.adapt(news.priorDelivered, recovery.rate.delivered);
   if (recovery.tlpHighSeq !== undefined) recovery.judgeProbe(ack, news);
   let resend: ReturnType<typeof recovery.judge> = 'nothing';
@@ -70,7 +70,7 @@ export function acknowledgeOld(s: Sender, now: Instant, segment: Segment): void 
 }
 
 /** Takes out of flight what is acknowledged, and measures by it. */
-function removeAcknowledged(s: Sender, now: Instant, news: AckNews, priorUna: Seq, priorHighest: Seq): void {
+function removeAcknowledged(s: Sender, now: Instant, news: AckNews, priorHighest: Seq): void {
   const { tcb, queue, recovery } = s;
   const priorSacked = queue.sacked;
   let segments = 0;
@@ -113,7 +113,6 @@ function removeAcknowledged(s: Sender, now: Instant, news: AckNews, priorUna: Se
     // What was SACKed was sent after the head was: the head must not wait longer for it.
     if (news.firstSacked > queue.first.sentAt) news.rearm = true;
   }
-  void priorUna;
 }
 
 function countDelivered(s: Sender, now: Instant, record: SendRecord, news: AckNews): void {

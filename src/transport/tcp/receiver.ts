@@ -328,10 +328,9 @@ export class Receiver {
   }
 
   /** TCP_QUICKACK: switched on, what waits to be acknowledged is so at once. */
-  setQuick(on: boolean, now: Instant): void {
+  setQuick(on: boolean): void {
     this.policy.setQuick(on);
     if (on && this.ackWanted) this.ackNow = true;
-    void now;
   }
 
   /** Acknowledges soon, as if data had come: the user may answer first. */

@@ -97,7 +97,8 @@ export class Transmitter {
       const limit = fits ? this.splitPoint(head, mss, quota, urge) : room;
       if (limit <= 0 && head.dataLength > 0) break;
       if (head.dataLength > limit) queue.split(head, limit, mss);
-      else if ((head.flags & FIN) !== 0 && head.dataLength + 1 > room && head.dataLength > 0) this.splitFin(head, mss);
+      else if ((head.flags & FIN) !== 0 && head.dataLength + 1 > room && head.dataLength > 0)
+        queue.split(head, head.dataLength, mss); // the FIN goes by itself, later
       this.override = false;
       sent += this.sendNew(now, head);
       if (force !== 'no') break;
@@ -134,11 +135,6 @@ export class Transmitter {
     // It counts as two: what is lost with it would have been sent anyway.
     recovery.window.cwnd--;
     this.sendNew(now, head);
-  }
-
-  /** A FIN that does not fit into the window goes by itself, later. */
-  private splitFin(head: SendRecord, mss: number): void {
-    this.s.queue.split(head, head.dataLength, mss);
   }
 
   /** How many segments the congestion window has room for; half of it at once at most. */
@@ -189,11 +185,7 @@ export class Transmitter {
     if (most <= needed) return most;
     const rest = needed % mss;
     const waits = this.nagles(true, urge) || (this.s.host.settings.fillsSmallWindow && needed < head.dataLength);
-    return rest !== 0 && waits ? this.wholeOf(needed, rest) : needed;
-  }
-
-  private wholeOf(needed: number, rest: number): number {
-    return needed - rest > 0 ? needed - rest : needed;
+    return rest !== 0 && rest < needed && waits ? needed - rest : needed;
   }
 
   /** Better to wait for a moment and send more at once: the next acknowledgement is near and will open the window. */

@@ -48,9 +48,9 @@ export function newWindowPolicy(settings: TcpSettings, mss: number): WindowPolic
     case 'linux':
       return new MemoryWindow(settings, mss);
     case 'freebsd':
-      return new SpaceWindow(settings, mss, true);
+      return new SpaceWindow(settings, true);
     default:
-      return new SpaceWindow(settings, mss, false);
+      return new SpaceWindow(settings, false);
   }
 }
 
@@ -69,11 +69,10 @@ class SpaceWindow implements WindowPolicy {
   private roundStart: Instant = 0;
   private roundBytes = 0;
 
-  constructor(settings: TcpSettings, mss: number, bsd: boolean) {
+  constructor(settings: TcpSettings, bsd: boolean) {
     this.settings = settings;
     this.bsd = bsd;
     this.capacity = settings.receiveBuffer;
-    void mss;
   }
 
   initial(): number {
