@@ -177,7 +177,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
       route.interface.isBroadcast(destination)
     ) {
       // RFC 1112 §6.1: a sender that is a member gets a copy itself; so it is with broadcasts.
-      this.loopBack(new Packet(packet.bytes.slice(), packet.start, packet.end));
+      this.loopBack(Packet.of(packet.view(), 0));
     }
     this.sendOn(packet, route, destination, mtu);
     return undefined;
@@ -243,7 +243,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
       }
     }
     if (toMany || this.isLocal(destination)) this.deliver(bytes, start, end, from.name, toMany);
-    else if (this.forwarding) this.forward(from, Packet.of(bytes.subarray(start, end), HEADROOM), true);
+    else if (this.forwarding) this.forward(from, Packet.of(bytes.subarray(start, end), HEADROOM, this.context.slab), true);
     else this.context.drop('ipv4', 'not-for-us');
   }
 
@@ -283,7 +283,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
 
   /** To our own address, but meant for somebody behind us: translated and sent on. */
   private fromOutside(bytes: Uint8Array, start: number, end: number, interfaceName: string): boolean {
-    const copy = Packet.of(bytes.subarray(start, end), HEADROOM);
+    const copy = Packet.of(bytes.subarray(start, end), HEADROOM, this.context.slab);
     if (!this.nat?.inbound(copy, interfaceName)) return false;
     const from = this.named(interfaceName)[0];
     this.forward(from, copy, false);

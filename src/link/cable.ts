@@ -2,12 +2,13 @@
  * A cable between two ends, each with its own direction: a queue with tail drop, a bandwidth, a delay, and faults.
  *
  * The queue is not a list. Frames leave in order at a known rate, so when a frame will be on the wire, and how many
- * bytes wait before it, follow from the instant at which the last one is out. One event a frame: its arrival.
+ * bytes wait before it, follow from the instant at which the last one is out. The one event is a frame's arrival.
  */
 import { type Duration, ms } from '../base/instant.ts';
 import type { Random } from '../base/random.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { FrameFate, Trace } from '../trace/events.ts';
+import { Arrivals } from './arrivals.ts';
 import type { Frame, Link } from './types.ts';
 
 export interface CableOptions {
@@ -112,6 +113,7 @@ export class Direction {
   private readonly scheduler: Scheduler;
   private readonly random: Random;
   private readonly trace: Trace | undefined;
+  private readonly arrivals: Arrivals;
   /** When the last frame accepted so far will have left. */
   private idleAt = 0;
 
@@ -129,6 +131,7 @@ export class Direction {
     this.scheduler = world.scheduler;
     this.random = world.random.fork(`cable ${link} from ${from}`);
     this.trace = world.trace;
+    this.arrivals = new Arrivals(world.scheduler, frame => this.arrive(frame));
   }
 
   send(frame: Frame): void {
@@ -153,22 +156,19 @@ export class Direction {
     if (random.chance(options.loss)) return 'lost';
     const arrival = left + options.delay;
     if (random.chance(options.corrupt)) {
-      this.deliver(flipBit(frame, random), arrival);
+      this.arrivals.add(flipBit(frame, random), arrival);
       return 'corrupted';
     }
     if (random.chance(options.reorder)) {
-      this.deliver(frame, arrival + options.reorderDelay);
+      this.scheduler.at(arrival + options.reorderDelay, () => this.arrive(frame));
       return 'reordered';
     }
-    this.deliver(frame, arrival);
+    this.arrivals.add(frame, arrival);
     if (!random.chance(options.duplicate)) return 'delivered';
-    this.deliver(frame, arrival);
+    this.arrivals.add(frame, arrival);
     return 'duplicated';
   }
 
-  private deliver(frame: Frame, when: number): void {
-    this.scheduler.at(when, () => this.arrive(frame));
-  }
 }
 
 function flipBit(frame: Frame, random: Random): Frame {

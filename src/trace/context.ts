@@ -1,6 +1,7 @@
 /** A host's context, with the counters of what it did not take. */
 import type { Random } from '../base/random.ts';
 import type { Scheduler } from '../base/scheduler.ts';
+import { SlabAllocator } from '../base/slab.ts';
 import type { Context, DropEvent, Trace } from './events.ts';
 
 export class HostContext implements Context {
@@ -8,6 +9,7 @@ export class HostContext implements Context {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly trace: Trace | undefined;
+  readonly slab = new SlabAllocator();
   /** 'ipv4 ip-checksum' -> how many. */
   readonly drops = new Map<string, number>();
 

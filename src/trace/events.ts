@@ -5,6 +5,7 @@
 import type { Instant } from '../base/instant.ts';
 import type { Random } from '../base/random.ts';
 import type { Scheduler } from '../base/scheduler.ts';
+import type { SlabAllocator } from '../base/slab.ts';
 
 /** What happened to a frame that entered a cable. */
 export type FrameFate =
@@ -166,6 +167,8 @@ export interface Context {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly trace: Trace | undefined;
+  /** Where its packets are made. */
+  readonly slab: SlabAllocator;
   /** Counts a packet that was not taken, and traces it. */
   drop(layer: DropEvent['layer'], reason: string): void;
 }

@@ -176,7 +176,7 @@ export class TcpEndpoint implements TcpObserver {
     segment.destinationPort = this.remotePort;
     if (this.context.trace !== undefined) this.trace('out', segment, this.state);
     const headerLength = tcp.size + tcpOptionsLength(segment);
-    const packet = Packet.withHeadroom(HEADROOM + headerLength, segment.length);
+    const packet = Packet.withHeadroom(HEADROOM + headerLength, segment.length, this.context.slab);
     this.connection.copyPayload(segment, packet.bytes, packet.start);
     writeTcpHeader(segment, packet.bytes, packet.prepend(headerLength), headerLength);
     const { tos, ttl, discoverMtu } = this.connection.settings;

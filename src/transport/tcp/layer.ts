@@ -170,7 +170,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     segment.sourcePort = ends.localPort;
     segment.destinationPort = ends.remotePort;
     const length = tcp.size + tcpOptionsLength(segment);
-    const packet = Packet.withHeadroom(HEADROOM + length, 0);
+    const packet = Packet.withHeadroom(HEADROOM + length, 0, this.context.slab);
     writeTcpHeader(segment, packet.bytes, packet.prepend(length), length);
     sendSegment(this.ip, packet, {
       source: ends.localAddress,

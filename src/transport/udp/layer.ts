@@ -85,7 +85,7 @@ export class UdpLayer implements ProtocolHandler<Ipv4Address> {
       options.source ?? socket.address ?? this.ip.sourceFor(to) ?? (options.broadcast ? IPV4_ANY : undefined);
     if (source === undefined) return { reason: 'no-route' };
     if (bytes.length > 65535 - udp.size - 20) return { reason: 'too-big', mtu: 65535 };
-    const packet = Packet.of(bytes, HEADROOM + udp.size);
+    const packet = Packet.of(bytes, HEADROOM + udp.size, this.context.slab);
     prependUdp(packet, { sourcePort: socket.port, destinationPort: port }, source, to);
     const { ttl, dontFragment, broadcast, interfaceName } = options;
     return this.ip.send({
