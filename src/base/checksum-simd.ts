@@ -6,8 +6,8 @@
 /** Bytes summed at a time. */
 const BLOCK = 32;
 const PAGE = 65536;
-/** A 65,535 byte datagram, at most, fits. */
-const CAPACITY = PAGE;
+/** Frames of 64 KB with their headers fit. */
+const CAPACITY = 2 * PAGE;
 
 /** As much of JavaScript's interface to WebAssembly as is used here; it is no part of the language's own library. */
 interface WebAssemblyLike {
@@ -27,6 +27,11 @@ export function simdSummer(): ((bytes: Uint8Array, start: number, end: number) =
     const scratch = new Uint8Array((memory as { buffer: ArrayBuffer }).buffer);
     const add = sum as (from: number, to: number) => number;
     return (bytes, start, end) => {
+      // A view costs as much as copying a little more than is needed.
+      if (bytes.length <= CAPACITY && bytes.length < 2 * (end - start)) {
+        scratch.set(bytes);
+        return add(start, end) >>> 0;
+      }
       scratch.set(bytes.subarray(start, end));
       return add(0, end - start) >>> 0;
     };
@@ -35,7 +40,7 @@ export function simdSummer(): ((bytes: Uint8Array, start: number, end: number) =
   }
 }
 
-export const simdBlocks = (length: number): number => Math.min(length, CAPACITY) & -BLOCK;
+export const simdBlocks = (length: number): number => Math.min(length, PAGE) & -BLOCK;
 
 // WebAssembly core specification 2.0, §5: the binary format.
 const I32 = 0x7f;

@@ -33,6 +33,10 @@ export class DualStack implements InternetLayer {
     return this.of(destination).mtuFor(destination);
   }
 
+  offloads(destination: IpAddress): boolean {
+    return this.of(destination).offloads(destination);
+  }
+
   register(protocol: number, handler: ProtocolHandler): void {
     this.v4.register(protocol, handler);
     this.v6.register(protocol, handler);

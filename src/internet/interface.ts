@@ -1,5 +1,5 @@
 /** A network interface: a link's end with a MAC address, IP addresses, its ARP table and its multicast groups. */
-import type { Frame, Link } from '../link/types.ts';
+import type { Frame, Link, Unit } from '../link/types.ts';
 import type { Context } from '../trace/events.ts';
 import {
   broadcastOf,
@@ -24,7 +24,9 @@ const ALL_HOSTS: Ipv4Address = 0xe000_0001;
 
 /** What the internet layer does with what an interface receives. */
 export interface InterfaceOwner {
-  ipv4Arrives(from: NetworkInterface, bytes: Uint8Array, start: number, end: number, linkToMany: boolean): void;
+  /** The datagram behind `start`. */
+  ipv4Arrives(from: NetworkInterface, frame: Frame, start: number, linkToMany: boolean, unit: Unit): void;
+  batch(begins: boolean): void;
   unresolved(from: NetworkInterface, packet: Packet, target: Ipv4Address): void;
 }
 
@@ -36,8 +38,8 @@ export class NetworkInterface implements ArpPort, RarpPort {
   readonly arp: ArpTable;
   up = true;
   onRarp: ((message: ArpMessage) => void) | undefined;
-  /** The IPv6 layer's, where there is one: the datagram in [start, end) of the frame. */
-  onIpv6: ((frame: Frame, start: number, end: number) => void) | undefined;
+  /** The IPv6 layer's, where there is one: the datagram behind `start`. */
+  onIpv6: ((frame: Frame, start: number, unit: Unit) => void) | undefined;
   private readonly context: Context;
   private readonly owner: InterfaceOwner;
   private readonly groups = new Set<Ipv4Address>([ALL_HOSTS]);
@@ -56,7 +58,8 @@ export class NetworkInterface implements ArpPort, RarpPort {
     this.mac = mac;
     this.link = link;
     this.arp = new ArpTable(context, this, arp);
-    link.receive = frame => this.frameArrives(frame);
+    link.batch = begins => owner.batch(begins);
+    link.receive = (frame, unit) => this.frameArrives(frame, unit ?? 0);
   }
 
   get mtu(): number {
@@ -68,7 +71,8 @@ export class NetworkInterface implements ArpPort, RarpPort {
   }
 
   hasAddress(address: Ipv4Address): boolean {
-    return this.addresses.some(own => own.address === address);
+    for (const own of this.addresses) if (own.address === address) return true;
+    return false;
   }
 
   senderFor(target: Ipv4Address): Ipv4Address {
@@ -77,7 +81,9 @@ export class NetworkInterface implements ArpPort, RarpPort {
 
   /** The limited broadcast, or the directed one of a network of this interface. */
   isBroadcast(address: Ipv4Address): boolean {
-    return address === IPV4_BROADCAST || this.addresses.some(own => broadcastOf(own) === address);
+    if (address === IPV4_BROADCAST) return true;
+    for (const own of this.addresses) if (broadcastOf(own) === address) return true;
+    return false;
   }
 
   join(group: Ipv4Address): void {
@@ -95,7 +101,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
   /** `packet` starts with its IP header; `nextHop` is on this link. */
   sendIpv4(packet: Packet, nextHop: Ipv4Address): void {
     if (!this.up) return this.context.drop('link', 'interface-down');
-    if (this.link.medium === 'ip') this.link.send(packet.view());
+    if (this.link.medium === 'ip') this.link.send(packet.view(), packet.unit);
     else if (this.isBroadcast(nextHop)) this.transmit(packet, MAC_BROADCAST);
     else if (isMulticast(nextHop)) this.transmit(packet, multicastMac(nextHop));
     else this.arp.send(packet, nextHop);
@@ -103,7 +109,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
 
   transmit(packet: Packet, to: MacAddress, type: number = ETHERTYPE.ipv4): void {
     prependEthernet(packet, to, this.mac, type);
-    this.link.send(packet.view());
+    this.link.send(packet.view(), packet.unit);
   }
 
   sendArp(message: ArpMessage, to: MacAddress): void {
@@ -125,11 +131,11 @@ export class NetworkInterface implements ArpPort, RarpPort {
     this.link.send(packet.view());
   }
 
-  private frameArrives(frame: Frame): void {
+  private frameArrives(frame: Frame, unit: Unit): void {
     if (!this.up) return;
     if (this.link.medium === 'ip') {
-      if (frame[0] >> 4 === 6 && this.onIpv6 !== undefined) return this.onIpv6(frame, 0, frame.length);
-      return this.owner.ipv4Arrives(this, frame, 0, frame.length, false);
+      if (frame[0] >> 4 === 6 && this.onIpv6 !== undefined) return this.onIpv6(frame, 0, unit);
+      return this.owner.ipv4Arrives(this, frame, 0, false, unit);
     }
     if (frame.length < ethernet.size) return this.context.drop('link', 'frame-truncated');
     const destination = ethernet.f.destination.get(frame, 0);
@@ -137,9 +143,9 @@ export class NetworkInterface implements ArpPort, RarpPort {
     if (destination !== this.mac && Math.floor(destination / 2 ** 40) % 2 === 0) return;
     const type = ethernet.f.type.get(frame, 0);
     if (type === ETHERTYPE.ipv4) {
-      this.owner.ipv4Arrives(this, frame, ethernet.size, frame.length, destination !== this.mac);
+      this.owner.ipv4Arrives(this, frame, ethernet.size, destination !== this.mac, unit);
     } else if (type === ETHERTYPE.ipv6 && this.onIpv6 !== undefined) {
-      this.onIpv6(frame, ethernet.size, frame.length);
+      this.onIpv6(frame, ethernet.size, unit);
     } else if (type === ETHERTYPE.arp || type === ETHERTYPE.rarp) {
       this.arpArrives(frame, type);
     } else {

@@ -3,7 +3,7 @@
  * size and given to an interface (RFC 791, RFC 1122 §3, RFC 1812 §5).
  */
 
-import type { Link } from '../link/types.ts';
+import type { Frame, Link, Unit } from '../link/types.ts';
 import type { Context } from '../trace/events.ts';
 import {
   IPV4_LOCALHOST,
@@ -15,16 +15,8 @@ import {
   type Prefix,
 } from '../wire/address.ts';
 import { ICMP, TIME_EXCEEDED, UNREACHABLE } from '../wire/icmp.ts';
-import {
-  checkIpv4,
-  decodeIpv4,
-  decrementTtl,
-  type Ipv4Header,
-  ipv4,
-  ipv4HeaderLength,
-  prependIpv4,
-} from '../wire/ipv4.ts';
-import { HEADROOM, Packet } from '../wire/packet.ts';
+import { checkIpv4, decrementTtl, type Ipv4Header, ipv4, ipv4HeaderLength, prependIpv4 } from '../wire/ipv4.ts';
+import { EXACT_HEADROOM, Packet } from '../wire/packet.ts';
 import type { ArpSettings } from './arp.ts';
 import { fragment, Reassembler } from './fragments.ts';
 import { type IcmpHost, IcmpLayer } from './icmp.ts';
@@ -53,6 +45,19 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   private readonly handlers = new Map<number, ProtocolHandler<Ipv4Address>>();
   private readonly redirects = new Set<Ipv4Address>();
   private nextIdentification: number;
+  /** Of the datagram being sent: the same object each time. */
+  private readonly header: Ipv4Header = {
+    source: 0,
+    destination: 0,
+    protocol: 0,
+    ttl: 0,
+    trafficClass: 0,
+    identification: 0,
+    dontFragment: false,
+    moreFragments: false,
+    fragmentOffset: 0,
+    options: NO_OPTIONS,
+  };
 
   constructor(context: Context) {
     this.context = context;
@@ -89,11 +94,14 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   }
 
   isLocal(address: Ipv4Address): boolean {
-    return isLoopback(address) || this.interfaces.some(own => own.hasAddress(address));
+    if (isLoopback(address)) return true;
+    for (const own of this.interfaces) if (own.hasAddress(address)) return true;
+    return false;
   }
 
   isBroadcast(address: Ipv4Address): boolean {
-    return this.interfaces.some(own => own.isBroadcast(address));
+    for (const own of this.interfaces) if (own.isBroadcast(address)) return true;
+    return false;
   }
 
   sourceFor(destination: Ipv4Address): Ipv4Address | undefined {
@@ -107,6 +115,11 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     if (this.isLocal(destination)) return 65535;
     const route = this.routes.lookup(destination);
     return this.pathMtu.get(destination, route?.interface.mtu ?? 1500);
+  }
+
+  offloads(destination: Ipv4Address): boolean {
+    if (this.isLocal(destination)) return true;
+    return this.routes.lookup(destination)?.interface.link.offloads ?? false;
   }
 
   join(group: Ipv4Address, interfaceName?: string): void {
@@ -147,19 +160,17 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
 
   send(datagram: OutgoingDatagram<Ipv4Address>): SendFailure | undefined {
     const { packet, source, destination, dontFragment = false } = datagram;
-    const header: Ipv4Header = {
-      source,
-      destination,
-      protocol: datagram.protocol,
-      ttl: datagram.ttl ?? (isMulticast(destination) ? 1 : DEFAULT_TTL), // RFC 1112 §6.1: multicast defaults to 1
-      trafficClass: datagram.trafficClass ?? 0,
-      identification: this.nextIdentification,
-      dontFragment,
-      moreFragments: false,
-      fragmentOffset: 0,
-      options: datagram.options ?? NO_OPTIONS,
-    };
-    this.nextIdentification = (this.nextIdentification + 1) & 0xffff;
+    const { header } = this;
+    header.source = source;
+    header.destination = destination;
+    header.protocol = datagram.protocol;
+    header.ttl = datagram.ttl ?? (isMulticast(destination) ? 1 : DEFAULT_TTL); // RFC 1112 §6.1: multicast defaults to 1
+    header.trafficClass = datagram.trafficClass ?? 0;
+    header.identification = this.nextIdentification;
+    header.dontFragment = dontFragment;
+    header.options = datagram.options ?? NO_OPTIONS;
+    const pieces = packet.unit === 0 ? 1 : Math.ceil(packet.length / packet.unit);
+    this.nextIdentification = (this.nextIdentification + pieces) & 0xffff;
     if (this.isLocal(destination)) {
       prependIpv4(packet, header);
       this.loopBack(packet);
@@ -171,7 +182,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     const mtu = this.pathMtu.get(destination, route.interface.mtu);
     if (packet.length + ipv4.size + header.options.length > 65535) return { reason: 'too-big', mtu: 65535 };
     prependIpv4(packet, header);
-    if (packet.length > mtu && dontFragment) return { reason: 'too-big', mtu };
+    if (packet.length > mtu && dontFragment && packet.unit === 0) return { reason: 'too-big', mtu };
     if (
       (isMulticast(destination) && route.interface.inGroup(destination)) ||
       route.interface.isBroadcast(destination)
@@ -185,14 +196,14 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
 
   private sendOn(packet: Packet, route: Route, destination: Ipv4Address, mtu: number): void {
     const nextHop = route.via ?? destination;
-    if (packet.length <= mtu) return route.interface.sendIpv4(packet, nextHop);
+    if (packet.length <= mtu || packet.unit > 0) return route.interface.sendIpv4(packet, nextHop);
     for (const piece of fragment(packet, mtu)) route.interface.sendIpv4(piece, nextHop);
   }
 
   /** Local datagrams take a turn of the scheduler, so that a sender never finds itself inside its own receiver. */
   private loopBack(packet: Packet): void {
     const { scheduler } = this.context;
-    scheduler.at(scheduler.now(), () => this.deliver(packet.bytes, packet.start, packet.end, 'lo', false));
+    scheduler.at(scheduler.now(), () => this.deliver(packet.bytes, packet.start, packet.end, 'lo', false, packet.unit));
   }
 
   private routeTo(destination: Ipv4Address, interfaceName?: string): Route | undefined {
@@ -220,8 +231,8 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
 
   // --- up
 
-  ipv4Arrives(from: NetworkInterface, bytes: Uint8Array, start: number, frameEnd: number, linkToMany: boolean): void {
-    const fault = checkIpv4(bytes, start, frameEnd);
+  ipv4Arrives(from: NetworkInterface, bytes: Frame, start: number, linkToMany: boolean, unit: Unit): void {
+    const fault = checkIpv4(bytes, start, bytes.length);
     if (fault !== undefined) return this.context.drop('ipv4', fault);
     const end = start + ipv4.f.totalLength.get(bytes, start); // what follows is the padding of a short frame
     const source = ipv4.f.source.get(bytes, start);
@@ -242,9 +253,13 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
         return;
       }
     }
-    if (toMany || this.isLocal(destination)) this.deliver(bytes, start, end, from.name, toMany);
-    else if (this.forwarding) this.forward(from, Packet.of(bytes.subarray(start, end), HEADROOM, this.context.slab), true);
+    if (toMany || this.isLocal(destination)) this.deliver(bytes, start, end, from.name, toMany, unit);
+    else if (this.forwarding) this.forward(from, this.copyOf(bytes, start, end, unit), true);
     else this.context.drop('ipv4', 'not-for-us');
+  }
+
+  batch(begins: boolean): void {
+    for (const handler of this.handlers.values()) handler.batch?.(begins);
   }
 
   /** RFC 1122 §3.2.1.3: addresses that must never be a source on the wire. */
@@ -252,42 +267,57 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     return isMulticast(source) || isLoopback(source) || this.isBroadcast(source);
   }
 
-  private deliver(bytes: Uint8Array, start: number, end: number, interfaceName: string, toMany: boolean): void {
+  private deliver(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    interfaceName: string,
+    toMany: boolean,
+    unit: Unit,
+  ): void {
     if (ipv4.f.moreFragments.get(bytes, start) === 1 || ipv4.f.fragmentOffset.get(bytes, start) > 0) {
       const whole = this.reassembler.add(bytes, start, end);
-      if (whole !== undefined) this.deliver(whole.bytes, whole.start, whole.end, interfaceName, toMany);
+      if (whole !== undefined) this.deliver(whole.bytes, whole.start, whole.end, interfaceName, toMany, 0);
       return;
     }
-    if (this.nat !== undefined && !toMany && this.fromOutside(bytes, start, end, interfaceName)) return;
-    const header = decodeIpv4(bytes, start);
-    const handler = this.handlers.get(header.protocol);
+    if (this.nat !== undefined && !toMany && this.fromOutside(this.copyOf(bytes, start, end, unit), interfaceName))
+      return;
+    const protocol = ipv4.f.protocol.get(bytes, start);
+    const handler = this.handlers.get(protocol);
     if (handler === undefined) {
       this.context.drop('ipv4', 'unknown-protocol');
       this.icmp.sendError(ICMP.unreachable, UNREACHABLE.protocol, 0, bytes, start, end, toMany);
       return;
     }
     handler.receive({
-      source: header.source,
-      destination: header.destination,
-      protocol: header.protocol,
-      ttl: header.ttl,
-      trafficClass: header.trafficClass,
+      source: ipv4.f.source.get(bytes, start),
+      destination: ipv4.f.destination.get(bytes, start),
+      protocol,
+      ttl: ipv4.f.ttl.get(bytes, start),
+      trafficClass: bytes[start + 1],
       bytes,
       headerStart: start,
-      start: start + ipv4.size + header.options.length,
+      start: start + ipv4HeaderLength(bytes, start),
       end,
       toMany,
       interfaceName,
+      unit,
     });
   }
 
   /** To our own address, but meant for somebody behind us: translated and sent on. */
-  private fromOutside(bytes: Uint8Array, start: number, end: number, interfaceName: string): boolean {
-    const copy = Packet.of(bytes.subarray(start, end), HEADROOM, this.context.slab);
+  private fromOutside(copy: Packet, interfaceName: string): boolean {
     if (!this.nat?.inbound(copy, interfaceName)) return false;
     const from = this.named(interfaceName)[0];
     this.forward(from, copy, false);
     return true;
+  }
+
+  /** Frames are immutable: what is sent on is a copy, with room for the next header. */
+  private copyOf(bytes: Uint8Array, start: number, end: number, unit: Unit): Packet {
+    const copy = Packet.of(bytes.subarray(start, end), EXACT_HEADROOM.ethernet, this.context.slab);
+    copy.unit = unit;
+    return copy;
   }
 
   /** RFC 1812 §5.2-5.3. `packet` is a copy that may be changed. */
@@ -308,7 +338,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
       return this.context.drop('ipv4', 'broadcast-not-forwarded');
     }
     const { mtu } = route.interface;
-    if (packet.length > mtu && ipv4.f.dontFragment.get(bytes, start) === 1) {
+    if (packet.length > mtu && packet.unit === 0 && ipv4.f.dontFragment.get(bytes, start) === 1) {
       this.context.drop('ipv4', 'fragmentation-needed');
       return this.icmp.sendError(ICMP.unreachable, UNREACHABLE.fragmentationNeeded, mtu, bytes, start, end);
     }

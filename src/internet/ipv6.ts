@@ -2,6 +2,7 @@
  * The IPv6 layer of a host (RFC 8200, RFC 8504): what arrives is checked and delivered, what leaves is routed to a
  * neighbour. Nobody but the sender fragments, and TCP never asks for it: the path's MTU is learned (RFC 8201).
  */
+import type { Frame, Unit } from '../link/types.ts';
 import type { Context } from '../trace/events.ts';
 import { type Ipv6Prefix, inPrefix6 } from '../wire/address6.ts';
 import { IPV6_LOOPBACK, type Ipv6Address, isLinkLocal, isMulticast6 } from '../wire/ip-address.ts';
@@ -52,7 +53,7 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
       neighbours: new Neighbours(this.context, this, own),
     };
     this.interfaces.push(added);
-    own.onIpv6 = (frame, start, end) => this.arrives(added, frame, start, end);
+    own.onIpv6 = (frame, start, unit) => this.arrives(added, frame, start, unit);
     if (address !== undefined) this.addAddress(added, address);
     added.neighbours.start(added);
     return added;
@@ -105,6 +106,11 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
     return this.pathMtu.get(destination, route?.out.interface.mtu ?? 1500);
   }
 
+  offloads(destination: Ipv6Address): boolean {
+    if (this.isLocal(destination)) return true;
+    return this.routeTo(destination)?.out.interface.link.offloads ?? false;
+  }
+
   join(): void {}
   leave(): void {}
 
@@ -134,7 +140,7 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
     const route = this.routeTo(destination);
     if (route === undefined) return { reason: 'no-route' };
     const mtu = this.pathMtu.get(destination, route.out.interface.mtu);
-    if (packet.length + ipv6.size > mtu) return { reason: 'too-big', mtu };
+    if (packet.length + ipv6.size > mtu && packet.unit === 0) return { reason: 'too-big', mtu };
     prependIpv6(packet, header);
     this.transmit(route.out, packet, route.via ?? destination);
     return undefined;
@@ -144,7 +150,7 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
   transmit(out: Ipv6Interface, packet: Packet, nextHop: Ipv6Address): void {
     const own = out.interface;
     if (!own.up) return this.context.drop('link', 'interface-down');
-    if (own.link.medium === 'ip') own.link.send(packet.view());
+    if (own.link.medium === 'ip') own.link.send(packet.view(), packet.unit);
     else out.neighbours.send(packet, nextHop);
   }
 
@@ -159,11 +165,11 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
   /** Local datagrams take a turn of the scheduler, so that a sender never finds itself inside its own receiver. */
   private loopBack(packet: Packet): void {
     const { scheduler } = this.context;
-    scheduler.at(scheduler.now(), () => this.deliver(packet.bytes, packet.start, packet.end, 'lo'));
+    scheduler.at(scheduler.now(), () => this.deliver(packet.bytes, packet.start, packet.end, 'lo', packet.unit));
   }
 
-  private arrives(from: Ipv6Interface, bytes: Uint8Array, start: number, frameEnd: number): void {
-    const fault = checkIpv6(bytes, start, frameEnd);
+  private arrives(from: Ipv6Interface, bytes: Frame, start: number, unit: Unit): void {
+    const fault = checkIpv6(bytes, start, bytes.length);
     if (fault !== undefined) return this.context.drop('ipv6', fault);
     const { source, destination } = decodeIpv6(bytes, start);
     if (isMulticast6(source)) return this.context.drop('ipv6', 'martian-source');
@@ -171,10 +177,10 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
     if (toMany ? !from.neighbours.isMember(destination) : !this.isLocal(destination)) {
       return this.context.drop('ipv6', 'not-for-us');
     }
-    this.deliver(bytes, start, ipv6End(bytes, start), from.interface.name);
+    this.deliver(bytes, start, ipv6End(bytes, start), from.interface.name, unit);
   }
 
-  private deliver(bytes: Uint8Array, start: number, end: number, interfaceName: string): void {
+  private deliver(bytes: Uint8Array, start: number, end: number, interfaceName: string, unit: Unit): void {
     const header = decodeIpv6(bytes, start);
     const upper = upperLayerOf(bytes, start, end);
     if (upper === undefined) return this.context.drop('ipv6', 'ip-truncated');
@@ -192,6 +198,7 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
       end,
       toMany: isMulticast6(header.destination),
       interfaceName,
+      unit,
     };
     const handler = this.handlers.get(upper.protocol);
     if (handler !== undefined) return handler.receive(datagram);

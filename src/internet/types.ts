@@ -2,6 +2,7 @@
  * What transports see of the internet layer. `A` is the kind of address: a layer of one version speaks its own, the two
  * together (dual-stack.ts) either.
  */
+import type { Unit } from '../link/types.ts';
 import type { IpAddress } from '../wire/ip-address.ts';
 import type { Packet } from '../wire/packet.ts';
 
@@ -43,6 +44,8 @@ export interface IncomingDatagram<A = IpAddress> {
   /** It came to a broadcast or multicast address, of IP or of the link. */
   toMany: boolean;
   interfaceName: string;
+  /** Not 0: a TCP segment of perhaps several, whose checksum is not there to be verified (see link/types.ts). */
+  unit: Unit;
 }
 
 /** An ICMP error about a datagram that this host had sent. */
@@ -69,6 +72,8 @@ export interface IncomingError<A = IpAddress> {
 
 export interface ProtocolHandler<A = IpAddress> {
   receive(datagram: IncomingDatagram<A>): void;
+  /** Several datagrams come at once: told before the first (true) and behind the last (false). */
+  batch?(begins: boolean): void;
   /** True when it concerns something that is still alive and plausibly sent that: then a path MTU in it is believed. */
   error(error: IncomingError<A>): boolean;
 }
@@ -79,6 +84,8 @@ export interface InternetLayer<A = IpAddress> {
   sourceFor(destination: A): A | undefined;
   isLocal(address: A): boolean;
   isBroadcast(address: A): boolean;
+  /** What goes there may be given down with a unit. */
+  offloads(destination: A): boolean;
   /** Path MTU to a destination, bytes of a whole datagram. */
   mtuFor(destination: A): number;
   register(protocol: number, handler: ProtocolHandler<A>): void;

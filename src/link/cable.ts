@@ -8,8 +8,9 @@ import { type Duration, ms } from '../base/instant.ts';
 import type { Random } from '../base/random.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { FrameFate, Trace } from '../trace/events.ts';
+import { cutFrame } from '../wire/tcp-segmentation.ts';
 import { Arrivals } from './arrivals.ts';
-import type { Frame, Link } from './types.ts';
+import type { Frame, Link, Unit } from './types.ts';
 
 export interface CableOptions {
   /** One way. */
@@ -27,6 +28,8 @@ export interface CableOptions {
   /** One random bit flipped: damage that no FCS saw, as in a router's memory. */
   corrupt: number;
   mtu: number;
+  /** TCP segments of up to 64 KB cross it whole and unchecked, while it neither loses, queues nor delays anything. */
+  offload: boolean;
 }
 
 export const PERFECT: CableOptions = {
@@ -39,6 +42,7 @@ export const PERFECT: CableOptions = {
   reorderDelay: ms(5),
   corrupt: 0,
   mtu: 1500,
+  offload: false,
 };
 
 const ETHERNET_HEADER = 14;
@@ -65,8 +69,10 @@ export class Cable {
     this.backward = new Direction(name, ends[1], ends[0], full, world);
     this.a = new CableEnd(name, full.mtu, this.forward);
     this.b = new CableEnd(name, full.mtu, this.backward);
-    this.forward.arrive = frame => this.b.receive(frame);
-    this.backward.arrive = frame => this.a.receive(frame);
+    this.forward.arrive = (frame, unit) => this.b.receive(frame, unit);
+    this.forward.batch = begins => this.b.batch?.(begins);
+    this.backward.batch = begins => this.a.batch?.(begins);
+    this.backward.arrive = (frame, unit) => this.a.receive(frame, unit);
   }
 
   /** Both directions at once. */
@@ -93,20 +99,26 @@ class CableEnd implements Link {
     this.outgoing = outgoing;
   }
 
-  send(frame: Frame): void {
-    this.outgoing.send(frame);
+  get offloads(): boolean {
+    return this.outgoing.carriesWhole;
   }
 
-  receive: (frame: Frame) => void = () => {};
+  send(frame: Frame, unit?: Unit): void {
+    this.outgoing.send(frame, unit);
+  }
+
+  receive: (frame: Frame, unit?: Unit) => void = () => {};
+  batch: ((begins: boolean) => void) | undefined;
 }
 
 /** One way through a cable. Its options may be changed at any time; frames already on their way are not affected. */
 export class Direction {
   readonly options: CableOptions;
   plugged = true;
-  /** Frames by what became of them. */
-  readonly fates = new Map<FrameFate, number>();
-  arrive: (frame: Frame) => void = () => {};
+  private readonly others = new Map<FrameFate, number>();
+  private delivered = 0;
+  arrive: (frame: Frame, unit: Unit) => void = () => {};
+  batch: (begins: boolean) => void = () => {};
   private readonly link: string;
   private readonly from: string;
   private readonly to: string;
@@ -131,22 +143,43 @@ export class Direction {
     this.scheduler = world.scheduler;
     this.random = world.random.fork(`cable ${link} from ${from}`);
     this.trace = world.trace;
-    this.arrivals = new Arrivals(world.scheduler, frame => this.arrive(frame));
+    this.arrivals = new Arrivals(
+      world.scheduler,
+      (frame, unit) => this.arrive(frame, unit),
+      begins => this.batch(begins),
+    );
   }
 
-  send(frame: Frame): void {
-    const fate = this.pass(frame);
-    this.fates.set(fate, (this.fates.get(fate) ?? 0) + 1);
+  /** Frames by what became of them. */
+  get fates(): ReadonlyMap<FrameFate, number> {
+    const delivered: [FrameFate, number][] = this.delivered > 0 ? [['delivered', this.delivered]] : [];
+    return new Map([...delivered, ...this.others]);
+  }
+
+  get carriesWhole(): boolean {
+    const { offload, bandwidth, delay, loss, duplicate, reorder, corrupt } = this.options;
+    return offload && bandwidth === Number.POSITIVE_INFINITY && delay + loss + duplicate + reorder + corrupt === 0;
+  }
+
+  send(frame: Frame, unit: Unit = 0): void {
+    if (unit === 0 || this.carriesWhole) this.sendOne(frame, unit);
+    else for (const piece of cutFrame(frame, ETHERNET_HEADER, unit)) this.sendOne(piece, 0);
+  }
+
+  private sendOne(frame: Frame, unit: Unit): void {
+    const fate = this.pass(frame, unit);
+    if (fate === 'delivered') this.delivered++;
+    else this.others.set(fate, (this.others.get(fate) ?? 0) + 1);
     if (this.trace !== undefined) {
       const { link, from, to } = this;
       this.trace({ kind: 'frame', time: this.scheduler.now(), link, host: from, to, bytes: frame, fate });
     }
   }
 
-  private pass(frame: Frame): FrameFate {
+  private pass(frame: Frame, unit: Unit): FrameFate {
     const { options, random } = this;
     if (!this.plugged) return 'unplugged';
-    if (frame.length > options.mtu + ETHERNET_HEADER) return 'too-long';
+    if (unit === 0 && frame.length > options.mtu + ETHERNET_HEADER) return 'too-long';
     const now = this.scheduler.now();
     const waiting = Math.max(0, this.idleAt - now);
     if ((waiting * options.bandwidth) / 8e9 > options.queue) return 'queue-full';
@@ -156,19 +189,18 @@ export class Direction {
     if (random.chance(options.loss)) return 'lost';
     const arrival = left + options.delay;
     if (random.chance(options.corrupt)) {
-      this.arrivals.add(flipBit(frame, random), arrival);
+      this.arrivals.add(flipBit(frame, random), arrival, unit);
       return 'corrupted';
     }
     if (random.chance(options.reorder)) {
-      this.scheduler.at(arrival + options.reorderDelay, () => this.arrive(frame));
+      this.scheduler.at(arrival + options.reorderDelay, () => this.arrive(frame, unit));
       return 'reordered';
     }
-    this.arrivals.add(frame, arrival);
+    this.arrivals.add(frame, arrival, unit);
     if (!random.chance(options.duplicate)) return 'delivered';
-    this.arrivals.add(frame, arrival);
+    this.arrivals.add(frame, arrival, unit);
     return 'duplicated';
   }
-
 }
 
 function flipBit(frame: Frame, random: Random): Frame {

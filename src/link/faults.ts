@@ -2,7 +2,7 @@
 import type { Random } from '../base/random.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { type CableOptions, Direction, PERFECT } from './cable.ts';
-import type { Frame, Link, Wrap } from './types.ts';
+import type { Link, Wrap } from './types.ts';
 
 /** Both ways get the same faults, each by its own dice. */
 export function withFaults(options: Partial<CableOptions>, world: { scheduler: Scheduler; random: Random }): Wrap {
@@ -14,12 +14,13 @@ export function withFaults(options: Partial<CableOptions>, world: { scheduler: S
       name: inner.name,
       medium: inner.medium,
       mtu: inner.mtu,
-      send: (frame: Frame) => out.send(frame),
+      send: (frame, unit) => out.send(frame, unit),
       receive: () => {},
     };
-    out.arrive = frame => inner.send(frame);
-    back.arrive = frame => wrapped.receive(frame);
-    inner.receive = frame => back.send(frame);
+    out.arrive = (frame, unit) => inner.send(frame, unit);
+    back.arrive = (frame, unit) => wrapped.receive(frame, unit);
+    back.batch = begins => wrapped.batch?.(begins);
+    inner.receive = (frame, unit) => back.send(frame, unit);
     return wrapped;
   };
 }

@@ -3,7 +3,7 @@ import { type Duration, type Instant, seconds } from '../base/instant.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { isGroupMac, type MacAddress } from '../wire/address.ts';
 import { ethernet } from '../wire/ethernet.ts';
-import type { Frame, Link } from './types.ts';
+import type { Frame, Link, Unit } from './types.ts';
 
 interface Learned {
   port: Link;
@@ -27,7 +27,7 @@ export class Switch {
 
   attach(port: Link): void {
     this.ports.push(port);
-    port.receive = frame => this.frameArrives(port, frame);
+    port.receive = (frame, unit) => this.frameArrives(port, frame, unit);
   }
 
   /** Which port a station was last seen behind. */
@@ -36,17 +36,17 @@ export class Switch {
     return learned !== undefined && learned.expires > this.scheduler.now() ? learned.port : undefined;
   }
 
-  private frameArrives(port: Link, frame: Frame): void {
+  private frameArrives(port: Link, frame: Frame, unit?: Unit): void {
     if (frame.length < ethernet.size) return;
     this.learn(ethernet.f.source.get(frame, 0), port);
     const destination = ethernet.f.destination.get(frame, 0);
     const known = isGroupMac(destination) ? undefined : this.lookup(destination);
     if (known !== undefined) {
       // A station on the port that the frame came from has it already.
-      if (known !== port) known.send(frame);
+      if (known !== port) known.send(frame, unit);
       return;
     }
-    for (const other of this.ports) if (other !== port) other.send(frame);
+    for (const other of this.ports) if (other !== port) other.send(frame, unit);
   }
 
   private learn(mac: MacAddress, port: Link): void {

@@ -3,6 +3,13 @@
 /** A frame as it stands on the wire, without preamble and FCS. Immutable once sent: captures keep it. */
 export type Frame = Uint8Array;
 
+/**
+ * What goes with a frame whose transport is not finished: 0, it is as it stands on a wire; else it holds a TCP segment
+ * whose checksum is not made (its field has the pseudo-header's sum), and data of more than so many bytes stands for
+ * several segments. As virtio-net has it (virtio 1.2 §5.1.6: VIRTIO_NET_HDR_F_NEEDS_CSUM and gso_size).
+ */
+export type Unit = number;
+
 /** One end of something that carries frames: a cable's end, a TAP device, a wrapper around one of them. */
 export interface Link {
   readonly name: string;
@@ -10,9 +17,13 @@ export interface Link {
   readonly medium: 'ethernet' | 'ip';
   /** Largest IP datagram, bytes. */
   readonly mtu: number;
-  send(frame: Frame): void;
+  /** It takes frames with a unit as they are, up to 64 KB at once. Others cut them first. Absent: it does not. */
+  readonly offloads?: boolean;
+  send(frame: Frame, unit?: Unit): void;
   /** Set by whoever sits at this end. */
-  receive: (frame: Frame) => void;
+  receive: (frame: Frame, unit?: Unit) => void;
+  /** Told, by a link that has several frames at once, before the first (true) and behind the last (false). */
+  batch?: (begins: boolean) => void;
 }
 
 /** Trace, faults and captures have the shape of what they wrap. */

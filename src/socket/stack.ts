@@ -36,7 +36,7 @@ export class StackNetwork implements Network {
   connect(to: ConnectRequest, handler: SocketHandler): ByteSocket {
     const remoteAddress = parseIp(to.address);
     if (remoteAddress === undefined) return this.failedSocket(to, handler, 'EINVAL', 'not an IP address');
-    const settings = to.noDelay === undefined ? {} : { noDelay: to.noDelay };
+    const settings = to.noDelay === undefined ? undefined : { noDelay: to.noDelay };
     const endpoint = this.tcp.connect({ remoteAddress, remotePort: to.port, settings });
     if (typeof endpoint === 'string') return this.failedSocket(to, handler, FAILURES[endpoint], endpoint);
     const socket = new StackSocket(endpoint, this.scheduler, handler);

@@ -63,7 +63,7 @@ export function prependIpv4(packet: Packet, header: Ipv4Header): void {
   f.protocol.set(bytes, at, header.protocol);
   f.source.set(bytes, at, header.source);
   f.destination.set(bytes, at, header.destination);
-  bytes.set(header.options, at + ipv4.size);
+  if (header.options.length > 0) bytes.set(header.options, at + ipv4.size);
   f.headerChecksum.set(bytes, at, 0);
   f.headerChecksum.set(bytes, at, finishChecksum(sumWords(bytes, at, at + size)));
 }

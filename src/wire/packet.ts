@@ -7,32 +7,34 @@ import type { SlabAllocator } from '../base/slab.ts';
 
 /** Room for Ethernet (14) + IPv4 with options (60) or IPv6 (40); TCP and UDP reckon their own headers on top. */
 export const HEADROOM = 14 + 60;
+/** Ethernet and the header of that version as it is without options: then the frame begins where the buffer does. */
+export const EXACT_HEADROOM = { ethernet: 14, ipv4: 14 + 20, ipv6: 14 + 40 } as const;
 
 export class Packet {
   readonly bytes: Uint8Array;
   start: number;
   end: number;
-  /** Where the packet's own room begins: what lies before it is somebody else's. */
-  private readonly floor: number;
+  /**
+   * Not 0: a TCP segment whose checksum the link is to make, and which it is to cut into as many as there are units of
+   * data in it, this many bytes each (see link/types.ts).
+   */
+  unit = 0;
 
-  constructor(bytes: Uint8Array, start = 0, end = bytes.length, floor = 0) {
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.bytes = bytes;
     this.start = start;
     this.end = end;
-    this.floor = floor;
   }
 
   /** A packet of `length` payload bytes, not yet written, behind `headroom` bytes for headers. */
   static withHeadroom(headroom: number, length: number, slab?: SlabAllocator): Packet {
-    if (slab === undefined) return new Packet(new Uint8Array(headroom + length), headroom, headroom + length);
-    slab.take(headroom + length);
-    const start = slab.at + headroom;
-    return new Packet(slab.bytes, start, start + length, slab.at);
+    const size = headroom + length;
+    return new Packet(slab === undefined ? new Uint8Array(size) : slab.take(size), headroom, size);
   }
 
   static of(payload: Uint8Array, headroom = HEADROOM, slab?: SlabAllocator): Packet {
     const packet = Packet.withHeadroom(headroom, payload.length, slab);
-    packet.bytes.set(payload, packet.start);
+    packet.bytes.set(payload, headroom);
     return packet;
   }
 
@@ -43,11 +45,12 @@ export class Packet {
   /** Makes room for a header and returns where it starts. */
   prepend(size: number): number {
     this.start -= size;
-    assert(this.start >= this.floor, 'a packet has too little headroom');
+    assert(this.start >= 0, 'a packet has too little headroom');
     return this.start;
   }
 
   view(): Uint8Array {
-    return this.bytes.subarray(this.start, this.end);
+    const { bytes, start, end } = this;
+    return start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
   }
 }

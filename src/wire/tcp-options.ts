@@ -1,6 +1,7 @@
 /** TCP's options (RFC 9293 §3.2; RFC 7323, 2018, 7413, 9768): written in the orders that stacks use, read in any. */
 import { hex } from '../base/bytes.ts';
 import type { SeqRange } from '../base/ranges.ts';
+import { u32 } from './layout.ts';
 import type { Reader } from './reader.ts';
 import type { AccEcnField, Segment } from './tcp.ts';
 
@@ -17,6 +18,9 @@ export const OPTION = {
   accEcn1: 174,
   experiment: 254,
 } as const;
+
+/** Four bytes at any place. */
+const word = u32();
 
 /** RFC 6994: the experiment's identifier of Fast Open. */
 const FAST_OPEN_ID = 0xf989;
@@ -37,7 +41,26 @@ export const tcpOptionsLength = (segment: Segment): number => {
 
 /** Writes them at `start`. */
 export function writeTcpOptions(segment: Segment, bytes: Uint8Array, start: number): void {
-  write(new Writer(bytes, start), segment);
+  if (segment.hasTimestamps && segment.order === 'aligned' && isBare(segment)) writeTimestamps(segment, bytes, start);
+  else write(new Writer(bytes, start), segment);
+}
+
+/** What stands before them in RFC 7323's recommended layout (appendix A): two no-operations, kind 8, length 10. */
+const TIMESTAMPS_START = 0x0101080a;
+
+function writeTimestamps(segment: Segment, bytes: Uint8Array, start: number): void {
+  word.set(bytes, start, TIMESTAMPS_START);
+  word.set(bytes, start + 4, segment.tsVal);
+  word.set(bytes, start + 8, segment.tsEcr);
+}
+
+/** True when the options in [start, end) were timestamps in that layout and nothing else, as in most segments. */
+export function readTimestamps(segment: Segment, bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start !== 12 || word.get(bytes, start) !== TIMESTAMPS_START) return false;
+  segment.hasTimestamps = true;
+  segment.tsVal = word.get(bytes, start + 4);
+  segment.tsEcr = word.get(bytes, start + 8);
+  return true;
 }
 
 /** The common case: timestamps or nothing. */

@@ -3,7 +3,7 @@ import type { SeqRange } from '../base/ranges.ts';
 import { seqAdd } from '../base/seq32.ts';
 import { asHex, bits, layout, u16, u32 } from './layout.ts';
 import { Malformed, Reader } from './reader.ts';
-import { type OptionOrder, parseTcpOptions, writeTcpOptions } from './tcp-options.ts';
+import { type OptionOrder, parseTcpOptions, readTimestamps, writeTcpOptions } from './tcp-options.ts';
 
 export const FIN = 0x01;
 export const SYN = 0x02;
@@ -96,8 +96,29 @@ export class Segment {
   payload: Uint8Array | undefined;
   /** Bytes of data. */
   length = 0;
+  /**
+   * Several segments in one, until the last moment: the data of each but the last. 0: it is one. What is in `flags`
+   * goes with all of them, but FIN and PSH with the last alone, and CWR with the first (as virtio-net's segmentation has it).
+   */
+  unit = 0;
   /** The sender says that it has sent (some of) this before. Not on the wire. */
   retransmission = false;
+
+  /** As new, for the next to be decoded. What `readTcp` always sets is left as it is. */
+  reset(): void {
+    this.mss = -1;
+    this.windowScale = -1;
+    this.sackPermitted = false;
+    this.hasTimestamps = false;
+    this.sack = NO_SACK;
+    this.fastOpen = undefined;
+    this.fastOpenExperimental = false;
+    this.accEcn = NO_ACC_ECN;
+    this.unknownOptions = NO_UNKNOWN;
+    this.ecn = 0;
+    this.unit = 0;
+    this.retransmission = false;
+  }
 
   has(flag: number): boolean {
     return (this.flags & flag) !== 0;
@@ -108,6 +129,11 @@ export class Segment {
     return this.length + (this.flags & SYN ? 1 : 0) + (this.flags & FIN ? 1 : 0);
   }
 
+  /** As how many it will be sent. */
+  get pieces(): number {
+    return this.unit === 0 ? 1 : Math.ceil(this.length / this.unit);
+  }
+
   /** The first sequence number behind the segment. */
   get end(): number {
     return seqAdd(this.seq, this.sequenceLength);
@@ -116,10 +142,15 @@ export class Segment {
 
 /** Decodes [start, end); the checksum is the caller's to verify, since it needs the addresses. */
 export function decodeTcp(bytes: Uint8Array, start = 0, end = bytes.length): Segment | Malformed {
+  const segment = new Segment();
+  return readTcp(segment, bytes, start, end) ?? segment;
+}
+
+/** The same into a segment that there is; what is wrong with it, or undefined. */
+export function readTcp(segment: Segment, bytes: Uint8Array, start: number, end: number): Malformed | undefined {
   if (end - start < tcp.size) return new Malformed('tcp-truncated', start);
   const headerLength = (bytes[start + 12] >> 4) * 4;
   if (headerLength < tcp.size || headerLength > end - start) return new Malformed('tcp-data-offset', start + 12);
-  const segment = new Segment();
   const f = tcp.f;
   segment.sourcePort = f.sourcePort.get(bytes, start);
   segment.destinationPort = f.destinationPort.get(bytes, start);
@@ -130,12 +161,12 @@ export function decodeTcp(bytes: Uint8Array, start = 0, end = bytes.length): Seg
   segment.urgentPointer = f.urgentPointer.get(bytes, start);
   segment.length = end - start - headerLength;
   segment.payload = bytes.subarray(start + headerLength, end);
-  if (headerLength > tcp.size) {
+  if (headerLength > tcp.size && !readTimestamps(segment, bytes, start + tcp.size, start + headerLength)) {
     const reader = new Reader(bytes, start + tcp.size, start + headerLength);
     parseTcpOptions(reader, segment);
-    if (reader.failure) return reader.failure;
+    return reader.failure;
   }
-  return segment;
+  return undefined;
 }
 
 /** Writes header and options at `at`; the checksum is left zero. The payload already stands behind them. */

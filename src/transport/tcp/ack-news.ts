@@ -30,7 +30,7 @@ export class AckNews {
   firstSacked: Instant | undefined;
   lastSacked: Instant | undefined;
   /** The lowest that was newly SACKed, once sent, below the highest SACKed: reordering. */
-  reordered: Seq;
+  reordered: Seq = 0;
   /** Segments delivered out of order. */
   sackDelivered = 0;
   /** Delivery rate (draft-ietf-ccwg-bbr §4.5.2): of the latest transmission that is acknowledged. */
@@ -38,8 +38,30 @@ export class AckNews {
   priorDeliveredAt: Instant = 0;
   sendInterval = 0;
 
-  constructor(nxt: Seq) {
+  /** As new, for the next acknowledgement: one object serves for all of them. */
+  begin(nxt: Seq): this {
+    this.advanced = false;
+    this.dataAcked = false;
+    this.synAcked = false;
+    this.resentAcked = false;
+    this.sacked = false;
+    this.originalArrived = false;
+    this.ece = false;
+    this.duplicateReported = false;
+    this.probeDuplicated = false;
+    this.hasData = false;
+    this.windowUpdated = false;
+    this.reneging = false;
+    this.rearm = false;
+    this.resentLost = false;
+    this.firstSacked = undefined;
+    this.lastSacked = undefined;
     this.reordered = nxt;
+    this.sackDelivered = 0;
+    this.priorDelivered = 0;
+    this.priorDeliveredAt = 0;
+    this.sendInterval = 0;
+    return this;
   }
 
   get acked(): boolean {

@@ -4,8 +4,8 @@ import { type Duration, type Instant, ms } from '../../base/instant.ts';
 export interface AckPolicy {
   /** In-order data has come. `unacknowledged`: bytes since the last acknowledgement. */
   received(now: Instant, arrival: Arrival): void;
-  /** Is an acknowledgement due, at once or by a deadline? `opens`: the window's right edge would move. */
-  due(now: Instant, unacknowledged: number, opens: boolean): { when: Instant } | 'now';
+  /** When an acknowledgement is due; `now`: at once. */
+  due(now: Instant, received: Received): Instant;
   /** An acknowledgement goes out. */
   acknowledged(segments: number): void;
   /** The deadline has passed. */
@@ -25,8 +25,18 @@ export interface AckPolicy {
   stopBeingQuick(): void;
 }
 
+/** What an acknowledgement would be of. */
+export interface Received {
+  /** Bytes since the last one. */
+  readonly unacknowledged: number;
+  /** The window's right edge would move. */
+  wouldOpen(now: Instant): boolean;
+}
+
 export interface Arrival {
+  /** Bytes of data, of the largest where several came in one. */
   length: number;
+  pieces: number;
   /** Options of the header included, as the sender's MSS reckons. */
   push: boolean;
   /** Bytes that may still come within the window, in full-sized segments of which quick acknowledgement is measured. */
@@ -53,14 +63,14 @@ export class FixedDelay implements AckPolicy {
     return this.largest;
   }
 
-  received(_now: Instant, { length }: Arrival): void {
-    this.segments++;
+  received(_now: Instant, { length, pieces }: Arrival): void {
+    this.segments += pieces;
     if (length > this.largest) this.largest = length;
   }
 
-  due(now: Instant, unacknowledged: number): { when: Instant } | 'now' {
+  due(now: Instant, { unacknowledged }: Received): Instant {
     const second = unacknowledged >= 2 * this.largest || (this.anySize && this.segments >= 2);
-    return second || this.delay === 0 ? 'now' : { when: now + this.delay };
+    return second ? now : now + this.delay;
   }
 
   acknowledged(): void {
@@ -145,15 +155,16 @@ export class AdaptiveDelay implements AckPolicy {
     this.quick = Math.max(this.quick, Math.min(inWindow, most));
   }
 
-  due(now: Instant, unacknowledged: number, opens: boolean): { when: Instant } | 'now' {
-    if ((unacknowledged > this.fullSize && opens) || (this.quick > 0 && !this.interactive)) return 'now';
+  due(now: Instant, received: Received): Instant {
+    if (this.quick > 0 && !this.interactive) return now;
+    if (received.unacknowledged > this.fullSize && received.wouldOpen(now)) return now;
     let delay = this.ato; // nothing yet before the first data
     if (delay > LEAST) {
       let most = this.interactive || this.pushed > 0 ? MOST : ms(500);
       if (this.srtt !== undefined) most = Math.min(most, Math.max(this.srtt, LEAST));
       delay = Math.min(delay, most);
     }
-    return { when: now + Math.min(delay, MOST - ms(1)) };
+    return now + Math.min(delay, MOST - ms(1));
   }
 
   acknowledged(segments: number): void {

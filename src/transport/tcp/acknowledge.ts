@@ -1,12 +1,31 @@
 /** What an acceptable acknowledgement does to the sending half (RFC 9293 §3.10.7.4, fifth; RFC 5681, RFC 6298, RFC 8985). */
+
 import type { Instant } from '../../base/instant.ts';
 import { type Seq, seqDiff, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import { FIN, type Segment, SYN } from '../../wire/tcp.ts';
 import { AckNews } from './ack-news.ts';
+import type { PathSample } from './congestion/types.ts';
+import { LIMIT } from './limits.ts';
 import { removeRenoSacks } from './loss-marking.ts';
 import { takeSackBlocks } from './sack.ts';
 import type { SendRecord } from './send-record.ts';
 import type { Sender } from './sender.ts';
+
+/** Scratch, filled in and read within one call: an acknowledgement is dealt with before the next one comes. */
+const NEWS = new AckNews();
+const SAMPLE: PathSample = {
+  now: 0,
+  rtt: undefined,
+  segments: 0,
+  inSlowStart: false,
+  una: 0,
+  nxt: 0,
+  deliveryRate: 0,
+  appLimited: false,
+  inFlight: 0,
+  mss: 0,
+  minRtt: 0,
+};
 
 export interface AckContext {
   /** SND.WND was updated from this segment. */
@@ -18,7 +37,7 @@ export interface AckContext {
 /** `segment.ack` lies from SND.UNA to SND.MAX. */
 export function acknowledge(s: Sender, now: Instant, segment: Segment, context: AckContext): void {
   const { tcb, queue, recovery } = s;
-  const news = new AckNews(tcb.sndNxt);
+  const news = NEWS.begin(tcb.sndNxt);
   const { ack } = segment;
   const priorUna = tcb.sndUna;
   const wasEmpty = queue.isEmpty;
@@ -62,7 +81,7 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, context: 
 export function acknowledgeOld(s: Sender, now: Instant, segment: Segment): void {
   const { tcb, recovery } = s;
   if (!tcb.sackOn || segment.sack.length === 0) return;
-  const news = new AckNews(tcb.sndNxt);
+  const news = NEWS.begin(tcb.sndNxt);
   news.hasData = segment.sequenceLength > 0;
   takeSackBlocks(recovery, now, news, segment.sack, segment.ack, tcb.sndUna);
   if (news.sackDelivered > 0) recovery.countDelivered(news.sackDelivered, false);
@@ -97,7 +116,7 @@ function removeAcknowledged(s: Sender, now: Instant, news: AckNews, priorHighest
     if (record.dataLength > 0 || record.flags & FIN) news.dataAcked = true;
   }
   s.host.pathProbe.acknowledged(tcb.sndUna);
-  if (queue.isEmpty) s.limits.stop(now, 'busy', false);
+  if (queue.isEmpty) s.limits.stop(now, LIMIT.busy, false);
   if (queue.first?.sacked) news.reneging = true;
   const clear = !news.resentAcked;
   const measured = measure(s, now, news, clear ? firstSent : undefined, clear ? lastSent : undefined, lastResent);
@@ -165,19 +184,20 @@ function finish(s: Sender, now: Instant, news: AckNews, delivered: number, newly
   rate.finish(now, news, delivered, tcb.mss, rtt.min === Number.POSITIVE_INFINITY ? 0 : rtt.min);
   // The SYN of a passive open says nothing of how data fares.
   const tells = news.progress && tcb.state !== 'SYN_RCVD';
-  congestion.sample?.(window, {
-    now,
-    rtt: tells ? rtt.latest : undefined,
-    segments: delivered,
-    inSlowStart: recovery.inSlowStart,
-    una: tcb.sndUna,
-    nxt: tcb.sndNxt,
-    deliveryRate: rate.sampled,
-    appLimited: rate.sampledAppLimited,
-    inFlight: queue.pipe,
-    mss: tcb.mss,
-    minRtt: rtt.min,
-  });
+  if (congestion.sample !== undefined) {
+    SAMPLE.now = now;
+    SAMPLE.rtt = tells ? rtt.latest : undefined;
+    SAMPLE.segments = delivered;
+    SAMPLE.inSlowStart = recovery.inSlowStart;
+    SAMPLE.una = tcb.sndUna;
+    SAMPLE.nxt = tcb.sndNxt;
+    SAMPLE.deliveryRate = rate.sampled;
+    SAMPLE.appLimited = rate.sampledAppLimited;
+    SAMPLE.inFlight = queue.pipe;
+    SAMPLE.mss = tcb.mss;
+    SAMPLE.minRtt = rtt.min;
+    congestion.sample(window, SAMPLE);
+  }
   if (congestion.ownWindow) return;
   if (recovery.inReduction) {
     recovery.reduceProportionally(delivered, newlyLost, news.advanced);

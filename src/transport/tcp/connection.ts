@@ -10,19 +10,23 @@
 import { assert } from '../../base/assert.ts';
 import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqLt, seqMax } from '../../base/seq32.ts';
-import { ACK, CWR, ECE, RST, Segment, SYN } from '../../wire/tcp.ts';
+import { ACK, CWR, ECE, RST, type Segment, SYN } from '../../wire/tcp.ts';
 import { ChallengeLimit } from './challenge-limit.ts';
-import { Deadlines } from './deadlines.ts';
+import { Deadlines, DUE } from './deadlines.ts';
 import { Ecn } from './ecn.ts';
 import { FastOpenSide } from './fast-open-side.ts';
 import { PathProbe } from './path-probe.ts';
 import { Receiver } from './receiver.ts';
 import { segmentArrives } from './segment-arrives.ts';
+import { buildSegment } from './segment-builder.ts';
 import { Sender, type SenderHost, type WriteOptions } from './sender.ts';
 import { isLegal, isSynchronized, mayWrite, type State } from './state.ts';
 import { Tcb, TIMESTAMPS_LENGTH } from './tcb.ts';
 import { timedOut } from './timers.ts';
 import type { TcpErrorCode, TcpEvent, TcpObserver, TcpSettings } from './types.ts';
+
+/** Bytes that one acknowledgement stands for, at most. */
+const MOST_AT_ONCE = 65536;
 
 export interface TcpConnectionOptions {
   settings: TcpSettings;
@@ -33,6 +37,8 @@ export interface TcpConnectionOptions {
   /** What the path is known to take. */
   pathMss?: number;
   observer?: TcpObserver;
+  /** The driver cuts segments that are several in one (Segment.unit). */
+  largeSegments?: boolean;
 }
 
 export class TcpConnection implements SenderHost {
@@ -48,6 +54,7 @@ export class TcpConnection implements SenderHost {
   readonly challenges: ChallengeLimit;
   observer: TcpObserver | undefined;
   readonly localMss: number;
+  readonly largeSegments: boolean;
   /** Opened passively: a RST in SYN_RCVD is then no error of the user's (RFC 9293 §3.10.7.4, second). */
   passive = false;
   /** The user has gone: data that still arrives is answered with a RST (RFC 9293 §3.6.1). */
@@ -71,6 +78,7 @@ export class TcpConnection implements SenderHost {
     this.settings = options.settings;
     this.iss = options.iss;
     this.localMss = options.localMss;
+    this.largeSegments = options.largeSegments ?? false;
     this.observer = options.observer;
     this.tcb.tsOffset = this.settings.timestampOffsets ? (options.tsOffset ?? 0) : 0;
     this.tcb.pathMss = options.pathMss ?? options.localMss;
@@ -190,8 +198,8 @@ export class TcpConnection implements SenderHost {
     const { linger } = this.settings;
     if (linger === 0) return this.abort(now, 'closed with a linger time of zero');
     this.close(now);
-    if (linger !== undefined && this.state !== 'CLOSED') this.deadlines.set('linger', now + linger);
-    if (this.state === 'FIN_WAIT_2') this.deadlines.set('finWait2', now + this.settings.finWait2);
+    if (linger !== undefined && this.state !== 'CLOSED') this.deadlines.set(DUE.linger, now + linger);
+    if (this.state === 'FIN_WAIT_2') this.deadlines.set(DUE.finWait2, now + this.settings.finWait2);
   }
 
   /** ABORT: a RST in all states in which the other end knows of us (RFC 9293 §3.10.5). */
@@ -206,12 +214,29 @@ export class TcpConnection implements SenderHost {
 
   // --- the network
 
-  segmentArrives(now: Instant, segment: Segment): void {
+  /** `more`: others follow at once, and `settle` behind the last. */
+  segmentArrives(now: Instant, segment: Segment, more = false): void {
     this.keepAlivesUnanswered = 0;
     this.lastHeardAt = now;
-    this.segmentsReceived++;
+    this.segmentsReceived += segment.pieces;
     this.tcb.lastEcho = segment.hasTimestamps ? segment.tsEcr : undefined;
     segmentArrives(this, now, segment);
+    if (!more || !this.mayWait) this.settle(now);
+  }
+
+  /**
+   * Nothing has to be sent before more has arrived that is there already: acknowledgements make room together, and data
+   * is acknowledged together, as where segments are coalesced on receipt (up to 64 KB at once; RFC 5681 §4.2's second
+   * segment is a SHOULD). Frames that arrive one by one are not concerned.
+   */
+  get mayWait(): boolean {
+    const { state, pending, sender, receiver } = this;
+    const quiet = pending.length + sender.outbox.length === 0 && !receiver.ackNow;
+    return quiet && state === 'ESTABLISHED' && receiver.unacknowledged < MOST_AT_ONCE;
+  }
+
+  /** Segments have been dealt with: what they let us send, and the acknowledgement of them. */
+  settle(now: Instant): void {
     if (this.state !== 'CLOSED' && this.state !== 'SYN_SENT') {
       this.sender.transmitter.push(now, 'nagle');
       if (this.sender.outbox.length === 0) this.receiver.considerAck(now);
@@ -255,22 +280,22 @@ export class TcpConnection implements SenderHost {
   private refreshKeepAlive(now: Instant): void {
     const { keepAlive } = this.settings;
     if (keepAlive !== undefined && isSynchronized(this.state) && this.state !== 'TIME_WAIT') {
-      this.deadlines.set('keepAlive', now + keepAlive.idle);
+      this.deadlines.set(DUE.keepAlive, now + keepAlive.idle);
     }
   }
 
   /** SO_KEEPALIVE and its times were changed. */
   keepAliveChanged(now: Instant): void {
-    if (this.settings.keepAlive === undefined) this.deadlines.clear('keepAlive');
+    if (this.settings.keepAlive === undefined) this.deadlines.clear(DUE.keepAlive);
     else if (isSynchronized(this.state))
-      this.deadlines.set('keepAlive', Math.max(now, this.lastHeardAt + this.settings.keepAlive.idle));
+      this.deadlines.set(DUE.keepAlive, Math.max(now, this.lastHeardAt + this.settings.keepAlive.idle));
   }
 
   // --- output
 
   nextSegment(now: Instant): Segment | undefined {
     const segment = this.pending.shift() ?? this.sender.outbox.shift() ?? this.acknowledgement(now);
-    if (segment !== undefined) this.sender.segmentsSent++;
+    if (segment !== undefined) this.sender.segmentsSent += segment.pieces;
     return segment;
   }
 
@@ -301,42 +326,8 @@ export class TcpConnection implements SenderHost {
       this.sender.copy(segment.flags & SYN ? seqAdd(segment.seq, 1) : segment.seq, segment.length, target, at);
   }
 
-  /** A segment as this connection sends them: acknowledgement, window, timestamps, SACK, and on a SYN what we offer. */
   build(now: Instant, flags: number, seq: Seq): Segment {
-    const { tcb, receiver, settings } = this;
-    const segment = new Segment();
-    segment.order = settings.optionOrder;
-    segment.seq = seq;
-    segment.flags = flags;
-    const isSyn = (flags & SYN) !== 0;
-    const hasAck = (flags & ACK) !== 0;
-    if (hasAck) segment.ack = tcb.rcvNxt;
-    if (isSyn) this.offerOptions(segment, hasAck);
-    // RFC 7323 §2.2: the window field of a SYN is never scaled.
-    if (!isSyn) segment.window = receiver.offerWindow(tcb.rcvScale);
-    else segment.window = hasAck ? receiver.offerInitial() : Math.min(receiver.window.initial(), 65535);
-    if (tcb.timestampsOn || (isSyn && !hasAck && settings.timestamps)) {
-      segment.hasTimestamps = true;
-      segment.tsVal = tcb.timestamp(now);
-      segment.tsEcr = hasAck ? tcb.tsRecent : 0;
-    }
-    if (hasAck) {
-      if (!isSyn) {
-        if (tcb.sackOn && (receiver.hasGap || receiver.hasDuplicate)) segment.sack = receiver.sackBlocks();
-        segment.flags |= this.ecn.ackFlags;
-      }
-      receiver.acknowledged();
-    }
-    return segment;
-  }
-
-  private offerOptions(segment: Segment, answer: boolean): void {
-    const { tcb, settings } = this;
-    segment.mss = this.advertisedMss;
-    // In an answer, only what the other end has offered (RFC 7323 §2.2, §3.2; RFC 2018 §2).
-    if (answer ? tcb.scalingOn : settings.windowScaling) segment.windowScale = this.receiver.scale;
-    segment.sackPermitted = answer ? tcb.sackOn : settings.sack;
-    this.fastOpen.offer(segment, answer);
+    return buildSegment(this, now, flags, seq);
   }
 
   get extraOptions(): number {
@@ -378,6 +369,8 @@ export class TcpConnection implements SenderHost {
   }
 
   emit(event: TcpEvent): void {
+    const last = this.events[this.events.length - 1];
+    if (event.type === 'readable' && last?.type === 'readable') return;
     this.events.push(event);
   }
 
@@ -394,7 +387,7 @@ export class TcpConnection implements SenderHost {
   enterTimeWait(now: Instant, cause: string): void {
     this.setState('TIME_WAIT', cause);
     this.deadlines.clearAll();
-    this.deadlines.set('timeWait', now + this.timeWait);
+    this.deadlines.set(DUE.timeWait, now + this.timeWait);
     this.closeDue = true;
   }
 
@@ -404,7 +397,7 @@ export class TcpConnection implements SenderHost {
 
   enterFinWait2(now: Instant): void {
     this.setState('FIN_WAIT_2', 'ACK of FIN arrives');
-    if (this.orphaned) this.deadlines.set('finWait2', now + this.settings.finWait2);
+    if (this.orphaned) this.deadlines.set(DUE.finWait2, now + this.settings.finWait2);
   }
 
   /** The options of a SYN (RFC 7323 §1.3: each is in use only when both SYNs carry it). */
@@ -441,7 +434,7 @@ export class TcpConnection implements SenderHost {
     sender.established(now, this.passive);
     receiver.lastDataAt = now;
     this.pathProbe.begin(now);
-    if (settings.keepAlive !== undefined) this.deadlines.set('keepAlive', now + settings.keepAlive.idle);
+    if (settings.keepAlive !== undefined) this.deadlines.set(DUE.keepAlive, now + settings.keepAlive.idle);
   }
 
   /** RFC 5961 §3-5: an ACK that a genuine other end can answer and a blind attacker cannot; limited (§7). */

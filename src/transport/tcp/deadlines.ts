@@ -5,39 +5,28 @@ import { type Instant, NEVER } from '../../base/instant.ts';
  * The first four take turns: RFC 8985 §7.2 has the probe timeout in place of the retransmission timeout, not beside it,
  * and while nothing is in flight only the persist timer runs.
  */
-export const PURPOSES = [
-  'retransmit',
-  'probe',
-  'reordering',
-  'persist',
-  'delayedAck',
-  'compressedAck',
-  'keepAlive',
-  'timeWait',
-  'finWait2',
-  'userTimeout',
-  'linger',
-  'pace',
-] as const;
+export const DUE = {
+  retransmit: 0,
+  probe: 1,
+  reordering: 2,
+  persist: 3,
+  delayedAck: 4,
+  compressedAck: 5,
+  keepAlive: 6,
+  timeWait: 7,
+  finWait2: 8,
+  userTimeout: 9,
+  linger: 10,
+  pace: 11,
+} as const;
 
-export type Purpose = (typeof PURPOSES)[number];
-export type TransmitPurpose = 'retransmit' | 'probe' | 'reordering' | 'persist';
+export type Purpose = (typeof DUE)[keyof typeof DUE];
+export type TransmitPurpose = typeof DUE.retransmit | typeof DUE.probe | typeof DUE.reordering | typeof DUE.persist;
+
+const COUNT = 12;
 
 export class Deadlines {
-  private readonly when: Record<Purpose, Instant> = {
-    retransmit: NEVER,
-    probe: NEVER,
-    reordering: NEVER,
-    persist: NEVER,
-    delayedAck: NEVER,
-    compressedAck: NEVER,
-    keepAlive: NEVER,
-    timeWait: NEVER,
-    finWait2: NEVER,
-    userTimeout: NEVER,
-    linger: NEVER,
-    pace: NEVER,
-  };
+  private readonly when: Instant[] = new Array<Instant>(COUNT).fill(NEVER);
   private least: Instant = NEVER;
   private stale = false;
 
@@ -62,10 +51,11 @@ export class Deadlines {
   }
 
   clearTransmit(): void {
-    this.when.retransmit = NEVER;
-    this.when.probe = NEVER;
-    this.when.reordering = NEVER;
-    this.when.persist = NEVER;
+    const { when } = this;
+    when[DUE.retransmit] = NEVER;
+    when[DUE.probe] = NEVER;
+    when[DUE.reordering] = NEVER;
+    when[DUE.persist] = NEVER;
     this.stale = true;
   }
 
@@ -76,14 +66,15 @@ export class Deadlines {
   }
 
   clearAll(): void {
-    for (const purpose of PURPOSES) this.when[purpose] = NEVER;
+    this.when.fill(NEVER);
     this.stale = true;
   }
 
   get earliest(): Instant {
     if (this.stale) {
-      this.least = NEVER;
-      for (const purpose of PURPOSES) if (this.when[purpose] < this.least) this.least = this.when[purpose];
+      let least = NEVER;
+      for (let purpose = 0; purpose < COUNT; purpose++) if (this.when[purpose] < least) least = this.when[purpose];
+      this.least = least;
       this.stale = false;
     }
     return this.least;
@@ -91,12 +82,9 @@ export class Deadlines {
 
   /** A purpose whose time has come, its deadline cleared. */
   takeDue(now: Instant): Purpose | undefined {
-    for (const purpose of PURPOSES) {
-      if (this.when[purpose] <= now) {
-        this.clear(purpose);
-        return purpose;
-      }
-    }
-    return undefined;
+    const purpose = this.when.findIndex(when => when <= now);
+    if (purpose < 0) return undefined;
+    this.clear(purpose as Purpose);
+    return purpose as Purpose;
   }
 }

@@ -6,22 +6,26 @@
 import { finishChecksum, sumWords } from '../../base/checksum.ts';
 import { type Instant, NEVER } from '../../base/instant.ts';
 import type { Timer } from '../../base/scheduler.ts';
-import type { InternetLayer, SendFailure } from '../../internet/types.ts';
+import { seqAdd } from '../../base/seq32.ts';
+import type { InternetLayer, OutgoingDatagram, SendFailure } from '../../internet/types.ts';
 import type { Context } from '../../trace/events.ts';
 import { addressSum, formatEnd, formatIp, type IpAddress, isIpv6 } from '../../wire/ip-address.ts';
 import { PROTOCOL } from '../../wire/ipv4.ts';
-import { HEADROOM, Packet } from '../../wire/packet.ts';
-import { RST, type Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
+import { EXACT_HEADROOM, Packet } from '../../wire/packet.ts';
+import { CWR, FIN, PSH, RST, type Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
 import { tcpOptionsLength } from '../../wire/tcp-options.ts';
 import { TcpConnection } from './connection.ts';
 import { type TcpInfo, tcpInfo } from './info.ts';
 import type { FourTuple } from './isn.ts';
 import type { WriteOptions } from './sender.ts';
 import type { State } from './state.ts';
+import { RECORD_LIMIT } from './transmitter.ts';
 import type { TcpEvent, TcpObserver, TcpSettings } from './types.ts';
 
 /** IP and TCP headers without options: what an MTU and an MSS differ by (RFC 6691). */
 export const headersTo = (address: IpAddress): number => (isIpv6(address) ? 60 : 40);
+
+const NO_PACKET = new Packet(new Uint8Array(0));
 
 export interface EndpointOptions extends FourTuple {
   settings: TcpSettings;
@@ -42,12 +46,16 @@ export class TcpEndpoint implements TcpObserver {
   /** The layer's: the connection is in CLOSED and may be forgotten. */
   onGone: () => void = () => {};
   private readonly addressesSum: number;
+  private readonly headroom: number;
+  /** What every segment is sent with: the same object each time. */
+  private readonly datagram: OutgoingDatagram;
   private readonly context: Context;
   private readonly ip: InternetLayer;
   private timer: Timer | undefined;
   private timerAt: Instant = NEVER;
   private running = false;
   private gone = false;
+  private waits = false;
 
   constructor(context: Context, ip: InternetLayer, options: EndpointOptions) {
     this.context = context;
@@ -59,6 +67,16 @@ export class TcpEndpoint implements TcpObserver {
     const headers = headersTo(options.remoteAddress);
     const pathMss = ip.mtuFor(options.remoteAddress) - headers;
     this.addressesSum = addressSum(options.localAddress) + addressSum(options.remoteAddress);
+    this.headroom = isIpv6(options.remoteAddress) ? EXACT_HEADROOM.ipv6 : EXACT_HEADROOM.ipv4;
+    this.datagram = {
+      packet: NO_PACKET,
+      source: options.localAddress,
+      destination: options.remoteAddress,
+      protocol: PROTOCOL.tcp,
+      dontFragment: true,
+      trafficClass: 0,
+      ttl: 0,
+    };
     this.connection = new TcpConnection({
       settings: options.settings,
       iss: options.iss,
@@ -66,6 +84,7 @@ export class TcpEndpoint implements TcpObserver {
       localMss: Math.min(pathMss, 65535 - headers),
       pathMss,
       observer: this,
+      largeSegments: true,
     });
   }
 
@@ -120,12 +139,25 @@ export class TcpEndpoint implements TcpObserver {
 
   // --- the network
 
-  segmentArrives(segment: Segment): void {
+  /** `more`: others follow at once. True: the connection is to be told by `settle` when they have come. */
+  segmentArrives(segment: Segment, more = false): boolean {
     const before = this.state;
     const una = this.connection.tcb.sndUna;
-    this.connection.segmentArrives(this.now, segment);
+    this.connection.segmentArrives(this.now, segment, more);
     if (this.connection.tcb.sndUna !== una) this.onAcknowledged(this.connection.tcb.sndUna);
     if (this.context.trace !== undefined) this.trace('in', segment, before);
+    if (!more || !this.connection.mayWait) {
+      this.run();
+      return false;
+    }
+    const first = !this.waits;
+    this.waits = true;
+    return first;
+  }
+
+  settle(): void {
+    this.waits = false;
+    this.connection.settle(this.now);
     this.run();
   }
 
@@ -174,20 +206,42 @@ export class TcpEndpoint implements TcpObserver {
   private send(segment: Segment): void {
     segment.sourcePort = this.localPort;
     segment.destinationPort = this.remotePort;
+    const offload = this.ip.offloads(this.remoteAddress);
+    if (segment.unit > 0 && !offload) this.sendPieces(segment);
+    else this.sendOne(segment, offload);
+  }
+
+  /** Each of them in turn is what `segment` says. */
+  private sendPieces(segment: Segment): void {
+    const { unit, length, flags } = segment;
+    const last = flags & (FIN | PSH);
+    segment.flags = flags & ~last;
+    segment.length = unit;
+    for (let left = length; left > 0; left -= unit) {
+      if (left <= unit) {
+        segment.length = left;
+        segment.flags |= last;
+      }
+      this.sendOne(segment, false);
+      segment.seq = seqAdd(segment.seq, unit);
+      segment.flags &= ~CWR;
+    }
+  }
+
+  private sendOne(segment: Segment, offload: boolean): void {
     if (this.context.trace !== undefined) this.trace('out', segment, this.state);
     const headerLength = tcp.size + tcpOptionsLength(segment);
-    const packet = Packet.withHeadroom(HEADROOM + headerLength, segment.length, this.context.slab);
+    const packet = Packet.withHeadroom(this.headroom + headerLength, segment.length, this.context.slab);
     this.connection.copyPayload(segment, packet.bytes, packet.start);
     writeTcpHeader(segment, packet.bytes, packet.prepend(headerLength), headerLength);
+    if (offload) packet.unit = segment.unit > 0 ? segment.unit : RECORD_LIMIT;
+    const { datagram } = this;
     const { tos, ttl, discoverMtu } = this.connection.settings;
-    const failure = sendSegment(this.ip, packet, {
-      source: this.localAddress,
-      destination: this.remoteAddress,
-      addressesSum: this.addressesSum,
-      trafficClass: (tos & ~3) | segment.ecn,
-      ttl,
-      dontFragment: discoverMtu,
-    });
+    datagram.packet = packet;
+    datagram.trafficClass = (tos & ~3) | segment.ecn;
+    datagram.ttl = ttl;
+    datagram.dontFragment = discoverMtu;
+    const failure = sendSegment(this.ip, datagram, this.addressesSum);
     if (failure !== undefined) this.notSent(failure, segment);
   }
 
@@ -254,24 +308,18 @@ export function traceSegment(
   });
 }
 
-export interface Delivery {
-  source: IpAddress;
-  destination: IpAddress;
-  /** The addresses' share of the checksum. */
-  addressesSum: number;
-  trafficClass?: number;
-  ttl?: number;
-  /** TCP segments are never fragmented on purpose (RFC 1191); default true. */
-  dontFragment?: boolean;
-}
-
-/** `packet` starts with a TCP header whose checksum is still zero. */
-export function sendSegment(ip: InternetLayer, packet: Packet, delivery: Delivery): SendFailure | undefined {
-  const { bytes, start, end } = packet;
-  const { source, destination, addressesSum, trafficClass, ttl, dontFragment = true } = delivery;
+/** The packet starts with a TCP header whose checksum is still zero. `addressesSum`: the addresses' share of it. */
+export function sendSegment(
+  ip: InternetLayer,
+  datagram: OutgoingDatagram,
+  addressesSum: number,
+): SendFailure | undefined {
+  const { bytes, start, end, unit } = datagram.packet;
   const sum = addressesSum + PROTOCOL.tcp + (end - start);
-  tcp.f.checksum.set(bytes, start, finishChecksum(sumWords(bytes, start, end, sum)));
-  return ip.send({ packet, source, destination, protocol: PROTOCOL.tcp, dontFragment, trafficClass, ttl });
+  // A link that makes the checksum finds the pseudo-header's share in its place.
+  const checksum = unit > 0 ? finishChecksum(sum) ^ 0xffff : finishChecksum(sumWords(bytes, start, end, sum));
+  tcp.f.checksum.set(bytes, start, checksum);
+  return ip.send(datagram);
 }
 
 /** In packetdrill's notation. */

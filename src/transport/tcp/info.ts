@@ -1,7 +1,9 @@
 /** What there is to know of a connection at a moment (RFC 4898 in short, tcp(7)'s TCP_INFO): the one snapshot type. */
+
 import type { Duration, Instant } from '../../base/instant.ts';
 import { seqDiff } from '../../base/seq32.ts';
 import type { TcpConnection } from './connection.ts';
+import { LIMIT } from './limits.ts';
 import type { CongestionState } from './recovery.ts';
 import type { State } from './state.ts';
 
@@ -137,8 +139,8 @@ export function tcpInfo(c: TcpConnection, now: Instant): TcpInfo {
     duplicateSacks: recovery.duplicates,
     delivered: recovery.rate.delivered,
     deliveredMarked: recovery.rate.deliveredMarked,
-    busyTime: limits.total(now, 'busy'),
-    windowLimited: limits.total(now, 'window'),
-    bufferLimited: limits.total(now, 'buffer'),
+    busyTime: limits.total(now, LIMIT.busy),
+    windowLimited: limits.total(now, LIMIT.window),
+    bufferLimited: limits.total(now, LIMIT.buffer),
   };
 }

@@ -9,8 +9,7 @@ import type { Context } from '../../trace/events.ts';
 import { addressSum, formatEnd, formatIp, type IpAddress } from '../../wire/ip-address.ts';
 import { PROTOCOL } from '../../wire/ipv4.ts';
 import { HEADROOM, Packet } from '../../wire/packet.ts';
-import { Malformed } from '../../wire/reader.ts';
-import { ACK, decodeTcp, RST, Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
+import { ACK, RST, readTcp, Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
 import { tcpOptionsLength } from '../../wire/tcp-options.ts';
 import { headersTo, sendSegment, TcpEndpoint, traceSegment } from './endpoint.ts';
 import { FastOpenCache, FastOpenCookies } from './fast-open.ts';
@@ -47,6 +46,10 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
   /** By both ports; the few that share them are told apart by their addresses. */
   private readonly endpoints = new Map<number, TcpEndpoint[]>();
   private readonly listeners = new Map<number, TcpListener[]>();
+  private spare: Segment | undefined;
+  private inBatch = false;
+  /** Connections that have taken segments of the batch and will go on behind it. */
+  private readonly waiting: TcpEndpoint[] = [];
 
   constructor(context: Context, ip: InternetLayer, settings: TcpSettings) {
     this.context = context;
@@ -73,7 +76,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     if (localPort === undefined) return 'no-port';
     const ends = { localAddress, localPort, remoteAddress, remotePort };
     if (this.find(ends) !== undefined) return 'in-use';
-    return this.add(ends, { ...this.settings, ...options.settings });
+    return this.add(ends, this.settingsWith(options.settings));
   }
 
   isListening(port: number): boolean {
@@ -101,11 +104,24 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     const { bytes, start, end, source, destination } = datagram;
     // RFC 9293 §3.9.2.3 (MUST-57): a SYN to a broadcast or multicast address is silently discarded.
     if (datagram.toMany) return this.context.drop('tcp', 'tcp-to-many');
-    const sum = addressSum(source) + addressSum(destination) + PROTOCOL.tcp + (end - start);
-    if (finishChecksum(sumWords(bytes, start, end, sum)) !== 0) return this.context.drop('tcp', 'tcp-checksum');
-    const segment = decodeTcp(bytes, start, end);
-    if (segment instanceof Malformed) return this.context.drop('tcp', segment.reason);
-    segment.ecn = datagram.trafficClass & 3;
+    if (datagram.unit === 0) {
+      const sum = addressSum(source) + addressSum(destination) + PROTOCOL.tcp + (end - start);
+      if (finishChecksum(sumWords(bytes, start, end, sum)) !== 0) return this.context.drop('tcp', 'tcp-checksum');
+    }
+    // The same object each time, unless one segment leads to the next before it is dealt with.
+    const segment = this.spare ?? new Segment();
+    this.spare = undefined;
+    segment.reset();
+    const fault = readTcp(segment, bytes, start, end);
+    if (fault !== undefined) this.context.drop('tcp', fault.reason);
+    else this.segmentArrives(datagram, segment);
+    segment.payload = undefined;
+    this.spare = segment;
+  }
+
+  private segmentArrives({ source, destination, trafficClass, unit }: IncomingDatagram, segment: Segment): void {
+    segment.ecn = trafficClass & 3;
+    if (segment.length > unit) segment.unit = unit;
     const ends = {
       localAddress: destination,
       localPort: segment.destinationPort,
@@ -113,8 +129,18 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
       remotePort: segment.sourcePort,
     };
     const endpoint = this.find(ends);
-    if (endpoint !== undefined && !this.mayReopen(endpoint, segment)) return endpoint.segmentArrives(segment);
+    if (endpoint !== undefined && !this.mayReopen(endpoint, segment)) {
+      if (endpoint.segmentArrives(segment, this.inBatch)) this.waiting.push(endpoint);
+      return;
+    }
     this.unclaimed(ends, segment);
+  }
+
+  batch(begins: boolean): void {
+    this.inBatch = begins;
+    if (begins) return;
+    for (const endpoint of this.waiting) endpoint.settle();
+    this.waiting.length = 0;
   }
 
   /** RFC 9293 §3.6.1 (MAY-2), RFC 6191: a SYN that is newer than all before it may take over a connection in TIME_WAIT. */
@@ -172,11 +198,9 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     const length = tcp.size + tcpOptionsLength(segment);
     const packet = Packet.withHeadroom(HEADROOM + length, 0, this.context.slab);
     writeTcpHeader(segment, packet.bytes, packet.prepend(length), length);
-    sendSegment(this.ip, packet, {
-      source: ends.localAddress,
-      destination: ends.remoteAddress,
-      addressesSum: addressSum(ends.localAddress) + addressSum(ends.remoteAddress),
-    });
+    const { localAddress: source, remoteAddress: destination } = ends;
+    const datagram = { packet, source, destination, protocol: PROTOCOL.tcp, dontFragment: true };
+    sendSegment(this.ip, datagram, addressSum(source) + addressSum(destination));
   }
 
   /** ICMP errors (RFC 9293 §3.9.2.2, RFC 5927): believed only with a sequence number that is in flight. */
@@ -224,7 +248,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
   // --- for listeners
 
   acceptSyn(listener: TcpListener, ends: FourTuple, syn: Segment): TcpEndpoint {
-    const endpoint = this.add(ends, { ...this.settings, ...listener.settings });
+    const endpoint = this.add(ends, this.settingsWith(listener.settings));
     const { scheduler } = this.context;
     this.considerFastOpen(listener, endpoint, syn);
     endpoint.connection.accept(scheduler.now(), syn);
@@ -256,7 +280,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
   }
 
   answerWithCookie(listener: TcpListener, ends: FourTuple, syn: Segment): void {
-    const settings = { ...this.settings, ...listener.settings };
+    const settings = this.settingsWith(listener.settings);
     const now = this.context.scheduler.now();
     const answer = new Segment();
     answer.flags = SYN | ACK;
@@ -282,7 +306,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     const now = this.context.scheduler.now();
     const syn = this.cookies.check(now, ends, ack);
     if (syn === undefined) return undefined;
-    const settings = { ...this.settings, ...listener.settings };
+    const settings = this.settingsWith(listener.settings);
     const endpoint = this.add(ends, settings, (ack.ack - 1) >>> 0);
     endpoint.connection.acceptCookie(now, syn);
     return endpoint;
@@ -319,6 +343,11 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     return endpoint;
   }
 
+  /** Connections without settings of their own share the host's, which are never changed but replaced. */
+  private settingsWith(own: Partial<TcpSettings> | undefined): TcpSettings {
+    return own === undefined ? this.settings : { ...this.settings, ...own };
+  }
+
   private remove(key: number, endpoint: TcpEndpoint): void {
     const left = (this.endpoints.get(key) ?? []).filter(other => other !== endpoint);
     if (left.length > 0) this.endpoints.set(key, left);
@@ -327,7 +356,11 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
 
   private find(ends: FourTuple): TcpEndpoint | undefined {
     const there = this.endpoints.get(keyOf(ends));
-    return there?.find(e => e.remoteAddress === ends.remoteAddress && e.localAddress === ends.localAddress);
+    if (there === undefined) return undefined;
+    for (const e of there) {
+      if (e.remoteAddress === ends.remoteAddress && e.localAddress === ends.localAddress) return e;
+    }
+    return undefined;
   }
 
   private listenerFor(address: IpAddress, port: number): TcpListener | undefined {

@@ -34,7 +34,7 @@ export class TcpListener {
   readonly port: number;
   readonly address: IpAddress | undefined;
   readonly backlog: number;
-  settings: Partial<TcpSettings>;
+  settings: Partial<TcpSettings> | undefined;
   /** Connections that Fast Open has opened and no ACK has confirmed: at most this many (RFC 7413 §5.1). */
   fastOpenBacklog: number;
   /** Cookies sent and not yet too old: only then is a stray ACK looked at twice. */
@@ -53,7 +53,7 @@ export class TcpListener {
     this.address = options.address;
     this.backlog = options.backlog ?? 128;
     this.synCookies = options.synCookies ?? true;
-    this.settings = options.settings ?? {};
+    this.settings = options.settings;
     this.fastOpenBacklog = options.fastOpenBacklog ?? 0;
   }
 

@@ -4,7 +4,7 @@ import type { SeqRange } from '../../base/ranges.ts';
 import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import { PSH, type Segment } from '../../wire/tcp.ts';
 import { type AckPolicy, AdaptiveDelay, FixedDelay } from './ack-policy.ts';
-import type { Deadlines } from './deadlines.ts';
+import { type Deadlines, DUE } from './deadlines.ts';
 import { Reassembly } from './reassembly.ts';
 import type { RttEstimator } from './rtt.ts';
 import { DEFAULT_MSS, type Tcb } from './tcb.ts';
@@ -46,6 +46,16 @@ export class Receiver {
   private duplicateAcks = 0;
   private duplicatesAt: Seq = 0;
   private compressed = 0;
+  private readonly buffer: BufferState = {
+    now: 0,
+    unread: 0,
+    held: 0,
+    segments: 0,
+    offered: 0,
+    lastOffered: 0,
+    fullSize: 0,
+    scale: 0,
+  };
 
   constructor(tcb: Tcb, settings: TcpSettings, deadlines: Deadlines, localMss: number, rtt: () => RttEstimator) {
     this.tcb = tcb;
@@ -114,9 +124,9 @@ export class Receiver {
     const { tcb } = this;
     const wanted = this.window.offer(this.state(0, scale));
     if (this.window.isScarce) this.policy.stopBeingQuick();
-    const most = 65535 * 2 ** scale;
+    const most = 65535 << scale;
     if (wanted > tcb.rcvWnd) tcb.rcvAdv = seqAdd(tcb.rcvNxt, Math.min(wanted, most));
-    const unit = 2 ** scale;
+    const unit = 1 << scale;
     if (this.settings.windowRule === 'linux' && wanted < tcb.rcvWnd) {
       // Never less than was promised: what the field cannot say exactly is rounded up, and thereby promised.
       tcb.rcvAdv = seqAdd(tcb.rcvNxt, Math.ceil(tcb.rcvWnd / unit) * unit);
@@ -124,18 +134,18 @@ export class Receiver {
     return Math.min(Math.floor(tcb.rcvWnd / unit), 65535);
   }
 
+  /** The same object each time: it is asked for several times for every segment. */
   private state(now: Instant, scale: number): BufferState {
-    const held = this.reassembly.bytes;
-    return {
-      now,
-      unread: this.unread,
-      held,
-      segments: this.chunks.length + this.reassembly.count,
-      offered: this.tcb.rcvWnd,
-      lastOffered: seqDiff(this.tcb.rcvAdv, this.acknowledgedTo),
-      fullSize: this.policy.fullSize,
-      scale,
-    };
+    const { buffer, reassembly } = this;
+    buffer.now = now;
+    buffer.unread = this.unread;
+    buffer.held = reassembly.bytes;
+    buffer.segments = this.chunks.length + reassembly.count;
+    buffer.offered = this.tcb.rcvWnd;
+    buffer.lastOffered = seqDiff(this.tcb.rcvAdv, this.acknowledgedTo);
+    buffer.fullSize = this.policy.fullSize;
+    buffer.scale = scale;
+    return buffer;
   }
 
   /** The data of an acceptable segment (RFC 9293 §3.10.7.4, seventh and eighth). True when something became readable. */
@@ -152,7 +162,7 @@ export class Receiver {
       if (seqGt(dataEnd, tcb.rcvNxt) && segment.length === 0) this.ackNow = true;
     }
     if (segment.length > 0) {
-      this.segmentsWithData++;
+      this.segmentsWithData += segment.pieces;
       if (seqLt(segment.seq, tcb.rcvNxt))
         this.reportDuplicate(segment.seq, seqLe(dataEnd, tcb.rcvNxt) ? dataEnd : tcb.rcvNxt);
     }
@@ -160,7 +170,9 @@ export class Receiver {
     const nextBefore = tcb.rcvNxt;
     if (seqLt(start, end) && segment.payload !== undefined) {
       const from = seqDiff(start, segment.seq);
-      const bytes = segment.payload.subarray(from, from + seqDiff(end, start));
+      const length = seqDiff(end, start);
+      const { payload } = segment;
+      const bytes = length === payload.length ? payload : payload.subarray(from, from + length);
       if (start === tcb.rcvNxt && this.reassembly.isEmpty) this.append(bytes);
       else this.holdOrAppend(start, bytes);
     } else if (segment.length > 0) {
@@ -193,32 +205,40 @@ export class Receiver {
   private dataArrived(now: Instant, segment: Segment): void {
     this.lastDataAt = now;
     this.measure(now, segment);
-    if (this.window.grew(this.state(now, this.tcb.rcvScale), segment.length)) this.policy.windowGrew();
+    if (this.window.grew(this.state(now, this.tcb.rcvScale), largestOf(segment))) this.policy.windowGrew();
     this.ackWanted = true;
   }
 
   private measure(now: Instant, segment: Segment): void {
     const before = this.policy.fullSize;
     this.policy.received(now, this.arrival(segment));
-    if (this.policy.fullSize !== before && segment.length >= before) this.window.measured(segment.length);
+    const largest = largestOf(segment);
+    if (this.policy.fullSize !== before && largest >= before) this.window.measured(largest);
   }
 
   private arrival(segment: Segment): Parameters<AckPolicy['received']>[1] {
     const { srtt, rto } = this.rtt();
-    return { length: segment.length, push: segment.has(PSH), window: this.tcb.rcvWnd, rto, srtt };
+    return {
+      length: largestOf(segment),
+      pieces: segment.pieces,
+      push: segment.has(PSH),
+      window: this.tcb.rcvWnd,
+      rto,
+      srtt,
+    };
   }
 
   /** Once a segment is dealt with and what could be sent has been: is an acknowledgement due? */
   considerAck(now: Instant): void {
     if (this.ackNow || !this.ackWanted) return;
     if (this.hasGap) return this.considerDuplicateAck(now);
-    const due = this.settings.quickAck ? 'now' : this.policy.due(now, this.unacknowledged, this.wouldOpen(now));
-    if (due === 'now') this.ackNow = true;
-    else if (due.when < this.deadlines.get('delayedAck')) this.deadlines.set('delayedAck', due.when);
+    const due = this.settings.quickAck ? now : this.policy.due(now, this);
+    if (due <= now) this.ackNow = true;
+    else if (due < this.deadlines.get(DUE.delayedAck)) this.deadlines.set(DUE.delayedAck, due);
   }
 
   /** Would an acknowledgement move the right edge of the window, as it was offered last? */
-  private wouldOpen(now: Instant): boolean {
+  wouldOpen(now: Instant): boolean {
     const { tcb } = this;
     return this.window.offer(this.state(now, tcb.rcvScale)) >= seqDiff(tcb.rcvAdv, this.acknowledgedTo);
   }
@@ -239,8 +259,8 @@ export class Receiver {
     }
     // Many at once say the same: one for several, a twentieth of a round trip later (RFC 8985 §3.4 allows it).
     this.compressed++;
-    if (!this.deadlines.isSet('compressedAck')) {
-      this.deadlines.set('compressedAck', now + Math.min(1e6, srtt / 20));
+    if (!this.deadlines.isSet(DUE.compressedAck)) {
+      this.deadlines.set(DUE.compressedAck, now + Math.min(1e6, srtt / 20));
     }
   }
 
@@ -278,15 +298,15 @@ export class Receiver {
       return;
     }
     const offered = tcb.rcvWnd;
-    const fresh = this.window.offer(this.state(0, tcb.rcvScale));
     if (this.settings.windowRule === 'linux') {
+      const fresh = this.window.offer(this.state(0, tcb.rcvScale));
       if (2 * offered <= this.window.limit && fresh > 0 && fresh >= 2 * offered) {
         this.ackNow = true;
       }
       return;
     }
     const { capacity } = this.window;
-    const free = Math.min(capacity - this.unread, 65535 * 2 ** tcb.rcvScale);
+    const free = Math.min(capacity - this.unread, 65535 << tcb.rcvScale);
     if (this.settings.windowRule === 'freebsd') {
       if (isWorthTelling(free - offered, free, capacity, policy.fullSize)) this.ackNow = true;
       return;
@@ -322,8 +342,8 @@ export class Receiver {
     this.acknowledgedTo = this.tcb.rcvNxt;
     this.compressed = 0;
     this.policy.acknowledged(1);
-    this.deadlines.clear('delayedAck');
-    this.deadlines.clear('compressedAck');
+    this.deadlines.clear(DUE.delayedAck);
+    this.deadlines.clear(DUE.compressedAck);
     this.tcb.lastAckSent = this.tcb.rcvNxt;
   }
 
@@ -335,7 +355,7 @@ export class Receiver {
 
   /** Acknowledges soon, as if data had come: the user may answer first. */
   ackSoon(when: Instant): void {
-    this.deadlines.set('delayedAck', when);
+    this.deadlines.set(DUE.delayedAck, when);
     this.ackWanted = true;
   }
 
@@ -398,6 +418,9 @@ export class Receiver {
       : 'the promised window lies behind RCV.NXT';
   }
 }
+
+/** The data of a segment, or of the largest of several that came in one. */
+const largestOf = (segment: Segment): number => (segment.unit > 0 ? segment.unit : segment.length);
 
 /** BSD: the right edge moves by two segments and a good part of the buffer, or by half of it. */
 function isWorthTelling(moves: number, free: number, capacity: number, fullSize: number): boolean {

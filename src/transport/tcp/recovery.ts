@@ -8,7 +8,7 @@ import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import type { AckNews } from './ack-news.ts';
 import { type CongestionControl, NO_SSTHRESH, type Window } from './congestion/types.ts';
-import type { Deadlines } from './deadlines.ts';
+import { type Deadlines, DUE } from './deadlines.ts';
 import { DeliveryRate } from './delivery-rate.ts';
 import { addRenoSack, leastOfPartialAck, markByCount, markNewReno } from './loss-marking.ts';
 import type { PathProbe } from './path-probe.ts';
@@ -232,7 +232,7 @@ export class Recovery {
     if (!this.rack.advanced) return false;
     this.rack.advanced = false;
     const wait = this.rack.detect(now, this.queue, this.reorderingWindow);
-    if (wait > 0) this.host.deadlines.setTransmit('reordering', now + Math.min(wait + TIMER_SLACK, this.rtt.rto));
+    if (wait > 0) this.host.deadlines.setTransmit(DUE.reordering, now + Math.min(wait + TIMER_SLACK, this.rtt.rto));
     return wait > 0;
   }
 
@@ -451,7 +451,7 @@ export class Recovery {
   private reneging(now: Instant, news: AckNews): boolean {
     if (!news.reneging || !this.tcb.sackOn) return false;
     const { srtt = 0 } = this.rtt;
-    this.host.deadlines.setTransmit('retransmit', now + Math.max(srtt / 2, 10e6));
+    this.host.deadlines.setTransmit(DUE.retransmit, now + Math.max(srtt / 2, 10e6));
     news.rearm = false;
     return true;
   }

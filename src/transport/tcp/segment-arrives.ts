@@ -2,11 +2,13 @@
  * SEGMENT ARRIVES (RFC 9293 §3.10.7), one function for each of its numbered checks, in its order, with RFC 5961's
  * answers to blind attacks and RFC 7323's timestamps where they belong.
  */
+
 import { type Instant, seconds } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqInWindow, seqLe, seqLt } from '../../base/seq32.ts';
 import { ACK, CWR, FIN, RST, Segment, SYN } from '../../wire/tcp.ts';
 import { acknowledge, acknowledgeOld } from './acknowledge.ts';
 import type { TcpConnection } from './connection.ts';
+import { DUE } from './deadlines.ts';
 import { mayReceive } from './state.ts';
 import { SLACK } from './transmitter.ts';
 
@@ -38,7 +40,7 @@ function inSynSent(c: TcpConnection, now: Instant, segment: Segment): void {
       c.send(bareReset(segment.ack));
       // Perhaps the other end's state is gone now: the SYN is worth another try at once.
       if (c.settings.segmentRule === 'linux' && c.sender.recovery.timeouts === 0) {
-        c.deadlines.setTransmit('retransmit', now + SLACK);
+        c.deadlines.setTransmit(DUE.retransmit, now + SLACK);
       }
     }
     return;
@@ -163,7 +165,7 @@ function failsPaws(c: TcpConnection, now: Instant, segment: Segment): boolean {
 function isReorderedAck(c: TcpConnection, segment: Segment): boolean {
   const { tcb } = c;
   if (c.settings.segmentRule !== 'linux' || segment.sequenceLength > 0 || !segment.has(ACK)) return false;
-  const window = segment.window * 2 ** tcb.sndScale;
+  const window = segment.window << tcb.sndScale;
   const behind = seqDiff(tcb.tsRecent, segment.tsVal);
   return (
     segment.seq === tcb.rcvNxt &&
@@ -243,7 +245,7 @@ function checkAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
       c.send(bareReset(segment.ack));
       return false;
     }
-    tcb.sndWnd = segment.window * 2 ** tcb.sndScale;
+    tcb.sndWnd = segment.window << tcb.sndScale;
     tcb.sndWl1 = segment.seq;
     if (c.settings.segmentRule === 'linux') tcb.maxSndWnd = tcb.sndWnd;
     const accepted = processAck(c, now, segment);
@@ -292,7 +294,7 @@ function updateWindow(c: TcpConnection, segment: Segment): boolean {
   const { tcb } = c;
   const newer = seqLt(tcb.sndWl1, segment.seq) || (tcb.sndWl1 === segment.seq && seqLe(tcb.sndWl2, segment.ack));
   if (!newer) return false;
-  const window = segment.window * 2 ** tcb.sndScale;
+  const window = segment.window << tcb.sndScale;
   const advanced = seqGt(segment.ack, tcb.sndUna);
   const changed = window !== tcb.sndWnd;
   // A smaller window in a duplicate may come from data that the other end's user has not read: it counts all the same.
@@ -391,7 +393,7 @@ function checkFin(c: TcpConnection, now: Instant): void {
 
 /** "Restart the 2 MSL time-wait timeout", and acknowledge: the last ACK was lost. */
 function restartTimeWait(c: TcpConnection, now: Instant): void {
-  c.deadlines.set('timeWait', now + c.timeWait);
+  c.deadlines.set(DUE.timeWait, now + c.timeWait);
   c.receiver.ackNow = true;
 }
 

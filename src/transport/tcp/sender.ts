@@ -2,9 +2,12 @@
  * The sending half of a connection: the user's bytes on their way, the timers that watch over them, and what the two
  * windows are. What goes out and when is the transmitter's; what an acknowledgement means is in acknowledge.ts.
  */
+
+import { powerOfTwoFrom } from '../../base/bits.ts';
 import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqDiff, seqGt, seqLt } from '../../base/seq32.ts';
 import { ACK, FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
+import { DUE } from './deadlines.ts';
 import { LimitClock } from './limits.ts';
 import { Recovery, type RecoveryHost } from './recovery.ts';
 import { RttEstimator } from './rtt.ts';
@@ -20,6 +23,8 @@ const AFTER_LOST_SYN: Duration = 3e9;
 export interface SenderHost extends RecoveryHost {
   /** A segment with sequence number, acknowledgement, window and timestamps filled in. */
   build(now: Instant, flags: number, seq: Seq): Segment;
+  /** Its driver cuts records into segments. */
+  readonly largeSegments: boolean;
   /** Room that options of the next segment take beyond those that every segment has. */
   readonly extraOptions: number;
   readonly ecnOn: boolean;
@@ -342,7 +347,7 @@ export class Sender {
     const { sendBufferMax, sendBuffer } = this.host.settings;
     if (sendBufferMax <= sendBuffer) return;
     const { cwnd } = this.recovery.window;
-    const perSegment = 2 ** Math.ceil(Math.log2(this.tcb.mss + 640)) + 256;
+    const perSegment = powerOfTwoFrom(this.tcb.mss + 640) + 256;
     const wanted = 2 * perSegment * Math.max(cwnd, this.host.settings.initialWindow, this.recovery.reordering + 1);
     if (wanted > this.capacity) this.capacity = Math.min(wanted, sendBufferMax);
   }
@@ -366,9 +371,9 @@ export class Sender {
       deadlines.clearTransmit();
       return;
     }
-    const waited = deadlines.isSet('reordering') || deadlines.isSet('probe');
+    const waited = deadlines.isSet(DUE.reordering) || deadlines.isSet(DUE.probe);
     const due = waited ? Math.max(this.retransmitDue(now), now + 1) : now + this.rtt.rto;
-    deadlines.setTransmit('retransmit', due);
+    deadlines.setTransmit(DUE.retransmit, due);
   }
 
   /** RFC 8985 §7.2: the probe's timer if there is to be a probe, else the RTO. */
@@ -395,7 +400,7 @@ export class Sender {
       if (first !== undefined) this.transmitter.resend(now, first, 1);
       rtt.backOff();
     }
-    host.deadlines.setTransmit('retransmit', this.withinUserTimeout(now, now + rtt.rto));
+    host.deadlines.setTransmit(DUE.retransmit, this.withinUserTimeout(now, now + rtt.rto));
   }
 
   /** RFC 5482: the timer fires no later than the user's patience ends. */
@@ -411,8 +416,8 @@ export class Sender {
   armUserTimeout(now: Instant, restart = false): void {
     const { settings, deadlines } = this.host;
     if (settings.userTimeout === undefined) return;
-    if (this.queue.isEmpty && this.queue.head === undefined) deadlines.clear('userTimeout');
-    else if (restart || !deadlines.isSet('userTimeout')) deadlines.set('userTimeout', now + settings.userTimeout);
+    if (this.queue.isEmpty && this.queue.head === undefined) deadlines.clear(DUE.userTimeout);
+    else if (restart || !deadlines.isSet(DUE.userTimeout)) deadlines.set(DUE.userTimeout, now + settings.userTimeout);
   }
 
   // --- pacing
@@ -442,7 +447,7 @@ export class Sender {
     const rate = this.pacingRate;
     // The initial window is never paced (RFC 6928).
     const isInitial = this.dataSegmentsSent < this.host.settings.initialWindow;
-    if (!this.paces || bytes === 0 || isInitial || !Number.isFinite(rate)) return;
+    if (isInitial || !Number.isFinite(rate)) return;
     const length = (bytes * 1e9) / rate;
     // What was late is made up for, as far as half of it.
     const credit = Math.min(length / 2, Math.max(0, now - this.nextSendAt));

@@ -2,38 +2,38 @@
 import { type Duration, type Instant, NEVER } from '../../base/instant.ts';
 import { ACK } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
-import type { Purpose } from './deadlines.ts';
+import { DUE, type Purpose } from './deadlines.ts';
 import { isSynchronized } from './state.ts';
 
 export function timedOut(c: TcpConnection, now: Instant, purpose: Purpose): void {
   switch (purpose) {
-    case 'retransmit':
+    case DUE.retransmit:
       return retransmit(c, now);
-    case 'probe':
+    case DUE.probe:
       return c.sender.transmitter.sendProbe(now);
-    case 'reordering':
+    case DUE.reordering:
       return reordering(c, now);
-    case 'persist':
+    case DUE.persist:
       return persist(c, now);
-    case 'pace':
+    case DUE.pace:
       c.sender.transmitter.resendLost(now);
       return c.sender.transmitter.push(now, 'nagle');
-    case 'delayedAck':
+    case DUE.delayedAck:
       c.receiver.policy.timedOut();
       c.receiver.ackNow = true;
       return;
-    case 'compressedAck':
+    case DUE.compressedAck:
       c.receiver.ackNow = true;
       return;
-    case 'keepAlive':
+    case DUE.keepAlive:
       return keepAlive(c, now);
-    case 'timeWait':
+    case DUE.timeWait:
       return c.finish('2 MSL have passed');
-    case 'finWait2':
+    case DUE.finWait2:
       return c.finish('nobody waits for the FIN');
-    case 'userTimeout':
+    case DUE.userTimeout:
       return userTimeout(c, now);
-    case 'linger':
+    case DUE.linger:
       return c.sender.finAcknowledged ? undefined : c.abort(now, 'the linger time has passed');
   }
 }
@@ -83,7 +83,7 @@ function reordering(c: TcpConnection, now: Instant): void {
     c.observer?.decided('rack', 'what was sent later has arrived, and reordering does not take so long');
     sender.transmitter.resendLost(now);
   }
-  if (!deadlines.isSet('retransmit')) sender.rearmRetransmit(now);
+  if (!deadlines.isSet(DUE.retransmit)) sender.rearmRetransmit(now);
 }
 
 /** RFC 9293 §3.8.6.1; R2 holds for probes too when nobody answers them. */
@@ -109,7 +109,7 @@ function keepAlive(c: TcpConnection, now: Instant): void {
   const { idle, interval, count } = settings.keepAlive;
   // Something is on its way: the retransmission timer watches already.
   if (!sender.queue.isEmpty || sender.queue.head !== undefined) {
-    deadlines.set('keepAlive', now + idle);
+    deadlines.set(DUE.keepAlive, now + idle);
     return;
   }
   const patience = settings.userTimeout;
@@ -122,5 +122,5 @@ function keepAlive(c: TcpConnection, now: Instant): void {
   c.observer?.decided('keep-alive', `idle; probe ${c.keepAlivesUnanswered} of ${count}`);
   // SEG.SEQ = SND.NXT - 1: unacceptable, so it must be answered.
   c.send(c.build(now, ACK, (c.tcb.sndNxt - 1) >>> 0));
-  if (interval !== NEVER) deadlines.set('keepAlive', now + interval);
+  if (interval !== NEVER) deadlines.set(DUE.keepAlive, now + interval);
 }

@@ -2,9 +2,12 @@
  * What may be sent now, and sending it: new data within both windows (RFC 9293 §3.8.6, RFC 5681), Nagle's algorithm and
  * silly window avoidance, retransmissions within what recovery allows, tail loss probes (RFC 8985 §7).
  */
+
 import type { Duration, Instant } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import { ACK, CWR, ECE, FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
+import { DUE } from './deadlines.ts';
+import { LIMIT } from './limits.ts';
 import type { SendRecord } from './send-record.ts';
 import type { Sender } from './sender.ts';
 import { TIMESTAMPS_LENGTH } from './tcb.ts';
@@ -49,8 +52,8 @@ export class Transmitter {
   push(now: Instant, urge: Urge): void {
     const { s } = this;
     if (s.tcb.state === 'CLOSED' || s.awaitsHandshake) return;
-    if (this.transmit(now, urge, 'no') && !s.host.deadlines.isSet('persist')) {
-      if (s.queue.isEmpty && !s.host.deadlines.isSet('retransmit')) s.prober.arm(now);
+    if (this.transmit(now, urge, 'no') && !s.host.deadlines.isSet(DUE.persist)) {
+      if (s.queue.isEmpty && !s.host.deadlines.isSet(DUE.retransmit)) s.prober.arm(now);
     }
   }
 
@@ -103,8 +106,8 @@ export class Transmitter {
       sent += this.sendNew(now, head);
       if (force !== 'no') break;
     }
-    if (windowLimited) s.limits.start(now, 'window');
-    else s.limits.stop(now, 'window', !queue.isEmpty);
+    if (windowLimited) s.limits.start(now, LIMIT.window);
+    else s.limits.stop(now, LIMIT.window, !queue.isEmpty);
     cwndLimited ||= queue.pipe >= recovery.window.cwnd;
     if (sent > 0 || cwndLimited) this.validateWindow(now, cwndLimited);
     if (queue.head === undefined && queue.pipe < recovery.window.cwnd) recovery.rate.applicationLimited(queue.pipe);
@@ -153,7 +156,7 @@ export class Transmitter {
     const most = Math.floor(RECORD_LIMIT / mss);
     const { min } = this.s.rtt;
     const shift = min === Number.POSITIVE_INFINITY ? 64 : Math.floor(min / 512e3);
-    const near = shift < 32 ? RECORD_LIMIT / 2 ** shift : 0;
+    const near = shift < 31 ? RECORD_LIMIT / (1 << shift) : 0;
     const bytes = Math.min(this.s.pacingRate / 1024 + near, RECORD_LIMIT);
     return Math.min(most, Math.max(Math.floor(bytes / mss), settings.minBurst));
   }
@@ -215,7 +218,7 @@ export class Transmitter {
   private isPaced(now: Instant): boolean {
     const { s } = this;
     if (!s.paces || s.nextSendAt <= now) return false;
-    s.host.deadlines.set('pace', s.nextSendAt);
+    s.host.deadlines.set(DUE.pace, s.nextSendAt);
     return true;
   }
 
@@ -231,8 +234,8 @@ export class Transmitter {
     tcb.sndNxt = head.end;
     tcb.sndMax = head.end;
     if (head.dataLength < head.segments * s.currentMss) this.smallEnd = head.end;
-    if (wasEmpty || s.host.deadlines.isSet('probe')) s.rearmRetransmit(now);
-    s.limits.start(now, 'busy');
+    if (wasEmpty || s.host.deadlines.isSet(DUE.probe)) s.rearmRetransmit(now);
+    s.limits.start(now, LIMIT.busy);
     s.armUserTimeout(now);
     return head.segments;
   }
@@ -261,7 +264,7 @@ export class Transmitter {
     if (s.host.settings.slowStartAfterIdle && now - this.cwndStamp >= rtt.rto && !recovery.congestion.ownWindow) {
       this.decay(now);
     }
-    if (queue.head === undefined && s.writerWaits && !s.isWritable) s.limits.start(now, 'buffer');
+    if (queue.head === undefined && s.writerWaits && !s.isWritable) s.limits.start(now, LIMIT.buffer);
   }
 
   /** RFC 2861: a window that was not used for a round trip is halved towards what was used. */
@@ -306,9 +309,9 @@ export class Transmitter {
       if (!record.lost || record.sacked || record.resent) continue;
       if (!this.resend(now, record, room)) break;
       recovery.sentInReduction(record.segments);
-      if (record === queue.first && !s.host.deadlines.isSet('reordering')) rearm = true;
+      if (record === queue.first && !s.host.deadlines.isSet(DUE.reordering)) rearm = true;
     }
-    if (rearm) s.host.deadlines.setTransmit('retransmit', now + s.rtt.rto);
+    if (rearm) s.host.deadlines.setTransmit(DUE.retransmit, now + s.rtt.rto);
   }
 
   /** Sends a record again, at most `segments` of it; false when the window does not let it. */
@@ -366,7 +369,7 @@ export class Transmitter {
     }
     const untilRto = fresh ? rtt.rto : s.retransmitDue(now) - now;
     if (untilRto > 0) timeout = Math.min(timeout, untilRto);
-    deadlines.setTransmit('probe', now + timeout);
+    deadlines.setTransmit(DUE.probe, now + timeout);
     return true;
   }
 
@@ -407,13 +410,15 @@ export class Transmitter {
 
   // --- onto the wire
 
-  /** Cuts a record into its segments. */
+  /** Cuts a record into its segments, or leaves that to the driver where they are all alike. */
   emit(now: Instant, record: SendRecord, again: boolean): void {
     const { s } = this;
-    const { mss } = record;
+    const { host } = s;
+    const { dataLength } = record;
+    const whole = host.largeSegments && record.segments > 1 && host.extraOptions === 0;
+    const mss = whole ? dataLength : record.mss;
     let seq = record.seq;
-    let left = record.dataLength;
-    const { host, recovery } = s;
+    let left = dataLength;
     do {
       const length = Math.min(left, mss);
       left -= length;
@@ -423,14 +428,16 @@ export class Transmitter {
       if (seq === record.seq && record.flags & SYN) flags |= SYN;
       const segment = host.build(now, flags, seq);
       segment.length = length;
+      if (whole) segment.unit = record.mss;
       segment.retransmission = again;
-      this.mark(segment, again, recovery.cwrDue);
+      this.mark(segment, again, s.recovery.cwrDue);
       s.outbox.push(segment);
-      s.paceFor(now, length);
       seq = seqAdd(seq, length);
     } while (left > 0);
-    s.sentBytes += record.dataLength;
-    if (record.dataLength > 0) s.dataSegmentsSent += record.segments;
+    if (s.paces)
+      for (let sent = 0; sent < dataLength; sent += record.mss) s.paceFor(now, Math.min(record.mss, dataLength - sent));
+    s.sentBytes += dataLength;
+    if (dataLength > 0) s.dataSegmentsSent += record.segments;
     this.lastSentAt = now;
     host.dataSent(now);
   }

@@ -1,4 +1,5 @@
 /** How much the other end may send (RFC 9293 §3.8.6): RCV.WND from the receive buffer, without silly windows. */
+import { powerOfTwoFrom } from '../../base/bits.ts';
 import type { Duration, Instant } from '../../base/instant.ts';
 import type { TcpSettings } from './types.ts';
 
@@ -57,7 +58,7 @@ export function newWindowPolicy(settings: TcpSettings, mss: number): WindowPolic
 /** The shift that lets a 16-bit field tell of the whole buffer (RFC 7323 §2.3: at most 14). */
 export function windowShift(receiveBuffer: number): number {
   let shift = 0;
-  while (shift < 14 && 65535 * 2 ** shift < receiveBuffer) shift++;
+  while (shift < 14 && 65535 << shift < receiveBuffer) shift++;
   return shift;
 }
 
@@ -107,13 +108,13 @@ class SpaceWindow implements WindowPolicy {
   }
 
   offer({ unread, offered, fullSize, scale }: BufferState): number {
-    const free = Math.min(Math.max(0, this.capacity - unread), 65535 * 2 ** scale);
+    const free = Math.min(Math.max(0, this.capacity - unread), 65535 << scale);
     if (this.bsd) return free < this.capacity / 4 && free < fullSize ? 0 : free;
     const growth = free - offered;
     const threshold = Math.min(Math.floor(this.capacity / 2), fullSize);
     const moves = growth >= threshold || (offered === 0 && growth > 0 && unread === 0);
     // Rounded down to what the field can say, so that the promise and the field agree.
-    return moves ? Math.floor(free / 2 ** scale) * 2 ** scale : offered;
+    return moves ? (free >> scale) << scale : offered;
   }
 
   measured(): void {}
@@ -138,7 +139,7 @@ class SpaceWindow implements WindowPolicy {
 /** The share of memory that is data, before a segment has shown it. */
 const RATIO = 1 / 2;
 /** What a segment takes of memory: its buffer is a power of two, and there is what describes it. */
-const costOf = (length: number): number => 2 ** Math.ceil(Math.log2(length + 424)) + 256;
+const costOf = (length: number): number => powerOfTwoFrom(length + 424) + 256;
 const INITIAL_SEGMENTS = 10;
 
 /** Linux: memory is what is limited, and the window opens as the segments show how well they use it. */
@@ -194,7 +195,7 @@ class MemoryWindow implements WindowPolicy {
     const full = this.space(this.capacity);
     const initial = this.initial();
     // One segment is held in reserve.
-    this.clamp = Math.min(this.clamp, Math.max(2 * this.mss, full - this.mss), 65535 * 2 ** scale);
+    this.clamp = Math.min(this.clamp, Math.max(2 * this.mss, full - this.mss), 65535 << scale);
     this.threshold = Math.min(initial, this.clamp);
     this.roundSpace = Math.min(this.threshold, INITIAL_SEGMENTS * this.mss);
   }
@@ -217,7 +218,7 @@ class MemoryWindow implements WindowPolicy {
     const mss = Math.min(state.fullSize, full);
     if (mss <= 0) return 0;
     let free = this.free(state);
-    const unit = 2 ** state.scale;
+    const unit = 1 << state.scale;
     this.isScarce = free < full >> 1;
     if (this.isScarce) {
       free = Math.floor(free / unit) * unit;

@@ -1,7 +1,9 @@
 /** Asking for a window when the other end offers none (RFC 9293 §3.8.6.1): the persist timer and its probes. */
+
 import type { Instant } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqLt, seqMin } from '../../base/seq32.ts';
 import { ACK, FIN, PSH } from '../../wire/tcp.ts';
+import { DUE } from './deadlines.ts';
 import type { SendRecord } from './send-record.ts';
 import type { Sender } from './sender.ts';
 
@@ -21,7 +23,7 @@ export class WindowProber {
   arm(now: Instant): void {
     const interval = this.s.rtt.backedOff(this.backoff);
     const due = now + Math.max(interval, this.s.host.settings.minProbeInterval);
-    this.s.host.deadlines.setTransmit('persist', this.s.withinUserTimeout(now, due));
+    this.s.host.deadlines.setTransmit(DUE.persist, this.s.withinUserTimeout(now, due));
   }
 
   /** An acknowledgement came while nothing is in flight: is there a window now? */
@@ -35,8 +37,8 @@ export class WindowProber {
     if (open) {
       this.backoff = 0;
       this.since = undefined;
-      this.s.host.deadlines.clear('persist');
-    } else if (this.s.host.deadlines.isSet('persist') || this.s.queue.isEmpty) {
+      this.s.host.deadlines.clear(DUE.persist);
+    } else if (this.s.host.deadlines.isSet(DUE.persist) || this.s.queue.isEmpty) {
       this.arm(now);
     }
   }

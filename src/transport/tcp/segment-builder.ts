@@ -1,0 +1,42 @@
+/** A segment as a connection sends them: acknowledgement, window, timestamps, SACK, and on a SYN what we offer. */
+import type { Instant } from '../../base/instant.ts';
+import type { Seq } from '../../base/seq32.ts';
+import { ACK, Segment, SYN } from '../../wire/tcp.ts';
+import type { TcpConnection } from './connection.ts';
+
+export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq: Seq): Segment {
+  const { tcb, receiver, settings } = c;
+  const segment = new Segment();
+  segment.order = settings.optionOrder;
+  segment.seq = seq;
+  segment.flags = flags;
+  const isSyn = (flags & SYN) !== 0;
+  const hasAck = (flags & ACK) !== 0;
+  if (hasAck) segment.ack = tcb.rcvNxt;
+  if (isSyn) offerOptions(c, segment, hasAck);
+  // RFC 7323 §2.2: the window field of a SYN is never scaled.
+  if (!isSyn) segment.window = receiver.offerWindow(tcb.rcvScale);
+  else segment.window = hasAck ? receiver.offerInitial() : Math.min(receiver.window.initial(), 65535);
+  if (tcb.timestampsOn || (isSyn && !hasAck && settings.timestamps)) {
+    segment.hasTimestamps = true;
+    segment.tsVal = tcb.timestamp(now);
+    segment.tsEcr = hasAck ? tcb.tsRecent : 0;
+  }
+  if (hasAck) {
+    if (!isSyn) {
+      if (tcb.sackOn && (receiver.hasGap || receiver.hasDuplicate)) segment.sack = receiver.sackBlocks();
+      segment.flags |= c.ecn.ackFlags;
+    }
+    receiver.acknowledged();
+  }
+  return segment;
+}
+
+function offerOptions(c: TcpConnection, segment: Segment, answer: boolean): void {
+  const { tcb, settings } = c;
+  segment.mss = c.advertisedMss;
+  // In an answer, only what the other end has offered (RFC 7323 §2.2, §3.2; RFC 2018 §2).
+  if (answer ? tcb.scalingOn : settings.windowScaling) segment.windowScale = c.receiver.scale;
+  segment.sackPermitted = answer ? tcb.sackOn : settings.sack;
+  c.fastOpen.offer(segment, answer);
+}
