@@ -8,6 +8,7 @@
  *   state.ts            which changes of state there are
  */
 import { assert } from '../../base/assert.ts';
+import { Fifo } from '../../base/fifo.ts';
 import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqLt, seqMax } from '../../base/seq32.ts';
 import { ACK, CWR, ECE, RST, type Segment, SYN } from '../../wire/tcp.ts';
@@ -50,8 +51,7 @@ export class TcpConnection implements SenderHost {
   readonly ecn = new Ecn();
   readonly fastOpen: FastOpenSide;
   readonly pathProbe: PathProbe;
-  /** What answers to unacceptable segments are limited by. */
-  readonly challenges: ChallengeLimit;
+  private challengeLimit: ChallengeLimit | undefined;
   observer: TcpObserver | undefined;
   readonly localMss: number;
   readonly largeSegments: boolean;
@@ -69,8 +69,8 @@ export class TcpConnection implements SenderHost {
   openedAt: Instant = 0;
   segmentsReceived = 0;
   private readonly iss: Seq;
-  private readonly pending: Segment[] = [];
-  private readonly events: TcpEvent[] = [];
+  private readonly pending = new Fifo<Segment>();
+  private readonly events = new Fifo<TcpEvent>();
   private endTold = false;
   private closeDue = false;
 
@@ -87,7 +87,12 @@ export class TcpConnection implements SenderHost {
     this.sender = new Sender(this);
     this.fastOpen = new FastOpenSide(this);
     this.pathProbe = new PathProbe(this);
-    this.challenges = new ChallengeLimit(this.settings.challengeInterval);
+  }
+
+  /** What answers to unacceptable segments are limited by; made for the first. */
+  get challenges(): ChallengeLimit {
+    this.challengeLimit ??= new ChallengeLimit(this.settings.challengeInterval);
+    return this.challengeLimit;
   }
 
   get state(): State {
@@ -231,7 +236,7 @@ export class TcpConnection implements SenderHost {
    */
   get mayWait(): boolean {
     const { state, pending, sender, receiver } = this;
-    const quiet = pending.length + sender.outbox.length === 0 && !receiver.ackNow;
+    const quiet = pending.isEmpty && sender.outbox.isEmpty && !receiver.ackNow;
     return quiet && state === 'ESTABLISHED' && receiver.unacknowledged < MOST_AT_ONCE;
   }
 
@@ -239,7 +244,7 @@ export class TcpConnection implements SenderHost {
   settle(now: Instant): void {
     if (this.state !== 'CLOSED' && this.state !== 'SYN_SENT') {
       this.sender.transmitter.push(now, 'nagle');
-      if (this.sender.outbox.length === 0) this.receiver.considerAck(now);
+      if (this.sender.outbox.isEmpty) this.receiver.considerAck(now);
     }
     this.refreshKeepAlive(now);
     this.tellWritable();
@@ -312,7 +317,7 @@ export class TcpConnection implements SenderHost {
 
   /** Data that arrived before a RST or a last FIN is read first: 'error' and 'closed' wait for it. */
   nextEvent(): TcpEvent | undefined {
-    const first = this.events[0];
+    const first = this.events.peek();
     const unread = this.receiver.readable > 0;
     if (first !== undefined && !(unread && first.type === 'error')) return this.events.shift();
     if (first !== undefined || !this.closeDue || unread) return undefined;
@@ -369,8 +374,7 @@ export class TcpConnection implements SenderHost {
   }
 
   emit(event: TcpEvent): void {
-    const last = this.events[this.events.length - 1];
-    if (event.type === 'readable' && last?.type === 'readable') return;
+    if (event.type === 'readable' && this.events.last()?.type === 'readable') return;
     this.events.push(event);
   }
 

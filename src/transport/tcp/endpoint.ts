@@ -26,11 +26,24 @@ import type { TcpEvent, TcpObserver, TcpSettings } from './types.ts';
 export const headersTo = (address: IpAddress): number => (isIpv6(address) ? 60 : 40);
 
 const NO_PACKET = new Packet(new Uint8Array(0));
+const IGNORE = (): void => {};
+
+/** What segments are sent with: one object serves all connections of a host. */
+export const newDatagram = (): OutgoingDatagram => ({
+  packet: NO_PACKET,
+  source: 0,
+  destination: 0,
+  protocol: PROTOCOL.tcp,
+  dontFragment: true,
+  trafficClass: 0,
+  ttl: 0,
+});
 
 export interface EndpointOptions extends FourTuple {
   settings: TcpSettings;
   iss: number;
   tsOffset: number;
+  datagram: OutgoingDatagram;
 }
 
 export class TcpEndpoint implements TcpObserver {
@@ -40,14 +53,13 @@ export class TcpEndpoint implements TcpObserver {
   readonly remotePort: number;
   readonly connection: TcpConnection;
   /** Told of everything that concerns the user; set it before the next turn. */
-  onEvent: (event: TcpEvent) => void = () => {};
+  onEvent: (event: TcpEvent) => void = IGNORE;
   /** SND.UNA has moved to here. */
-  onAcknowledged: (una: number) => void = () => {};
+  onAcknowledged: (una: number) => void = IGNORE;
   /** The layer's: the connection is in CLOSED and may be forgotten. */
-  onGone: () => void = () => {};
+  onGone: (endpoint: TcpEndpoint) => void = IGNORE;
   private readonly addressesSum: number;
   private readonly headroom: number;
-  /** What every segment is sent with: the same object each time. */
   private readonly datagram: OutgoingDatagram;
   private readonly context: Context;
   private readonly ip: InternetLayer;
@@ -68,15 +80,7 @@ export class TcpEndpoint implements TcpObserver {
     const pathMss = ip.mtuFor(options.remoteAddress) - headers;
     this.addressesSum = addressSum(options.localAddress) + addressSum(options.remoteAddress);
     this.headroom = isIpv6(options.remoteAddress) ? EXACT_HEADROOM.ipv6 : EXACT_HEADROOM.ipv4;
-    this.datagram = {
-      packet: NO_PACKET,
-      source: options.localAddress,
-      destination: options.remoteAddress,
-      protocol: PROTOCOL.tcp,
-      dontFragment: true,
-      trafficClass: 0,
-      ttl: 0,
-    };
+    this.datagram = options.datagram;
     this.connection = new TcpConnection({
       settings: options.settings,
       iss: options.iss,
@@ -184,7 +188,7 @@ export class TcpEndpoint implements TcpObserver {
     if (this.state === 'CLOSED' && !this.gone) {
       this.gone = true;
       this.timer?.cancel();
-      this.onGone();
+      this.onGone(this);
     }
   }
 
@@ -238,10 +242,13 @@ export class TcpEndpoint implements TcpObserver {
     const { datagram } = this;
     const { tos, ttl, discoverMtu } = this.connection.settings;
     datagram.packet = packet;
+    datagram.source = this.localAddress;
+    datagram.destination = this.remoteAddress;
     datagram.trafficClass = (tos & ~3) | segment.ecn;
     datagram.ttl = ttl;
     datagram.dontFragment = discoverMtu;
     const failure = sendSegment(this.ip, datagram, this.addressesSum);
+    datagram.packet = NO_PACKET;
     if (failure !== undefined) this.notSent(failure, segment);
   }
 

@@ -36,7 +36,7 @@ export class FastOpenSide {
   accepted = false;
   grant: { cookie: Uint8Array; experimental: boolean } | undefined;
   /** Told once the SYN+ACK has come. */
-  onOutcome: (outcome: FastOpenOutcome) => void = () => {};
+  onOutcome: ((outcome: FastOpenOutcome) => void) | undefined;
   /** The data of our SYN was acknowledged with it. */
   dataAcknowledged = false;
   /** Why data did not go with the SYN, or was not taken (tcp(7), tcpi_fastopen_client_fail). */
@@ -76,7 +76,7 @@ export class FastOpenSide {
   sendEarlyData(now: Instant): void {
     const { c } = this;
     const { sender, tcb } = c;
-    const syn = sender.outbox[0];
+    const syn = sender.outbox.peek();
     const { head } = sender.queue;
     const room = this.room;
     if (this.client !== undefined && room === 0) this.failure = 'no-cookie';
@@ -116,7 +116,7 @@ export class FastOpenSide {
     const lostData = this.sentData && !sender.queue.isEmpty;
     const cookie = answer.fastOpen !== undefined && answer.fastOpen.length > 0 ? answer.fastOpen : undefined;
     const unanswered = cookie === undefined && client.cookie === undefined && !client.withoutCookie && !resent;
-    this.onOutcome({
+    this.onOutcome?.({
       cookie,
       mss: answer.mss >= 0 ? answer.mss : 536,
       // Nothing came back for the one option number: the other is tried next time.

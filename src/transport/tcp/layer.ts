@@ -11,7 +11,7 @@ import { PROTOCOL } from '../../wire/ipv4.ts';
 import { HEADROOM, Packet } from '../../wire/packet.ts';
 import { ACK, RST, readTcp, Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
 import { tcpOptionsLength } from '../../wire/tcp-options.ts';
-import { headersTo, sendSegment, TcpEndpoint, traceSegment } from './endpoint.ts';
+import { headersTo, newDatagram, sendSegment, TcpEndpoint, traceSegment } from './endpoint.ts';
 import { FastOpenCache, FastOpenCookies } from './fast-open.ts';
 import { type FourTuple, SequenceNumbers } from './isn.ts';
 import { type ListenerHost, type ListenOptions, TcpListener } from './listener.ts';
@@ -47,6 +47,8 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
   private readonly endpoints = new Map<number, TcpEndpoint[]>();
   private readonly listeners = new Map<number, TcpListener[]>();
   private spare: Segment | undefined;
+  private readonly datagram = newDatagram();
+  private readonly gone = (endpoint: TcpEndpoint): void => this.remove(endpoint);
   private inBatch = false;
   /** Connections that have taken segments of the batch and will go on behind it. */
   private readonly waiting: TcpEndpoint[] = [];
@@ -334,12 +336,13 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
       settings,
       iss: iss ?? this.numbers.initial(this.context.scheduler.now(), ends),
       tsOffset: this.numbers.timestampOffset(ends),
+      datagram: this.datagram,
     });
     const key = keyOf(ends);
     const there = this.endpoints.get(key);
     if (there === undefined) this.endpoints.set(key, [endpoint]);
     else there.push(endpoint);
-    endpoint.onGone = () => this.remove(key, endpoint);
+    endpoint.onGone = this.gone;
     return endpoint;
   }
 
@@ -348,7 +351,8 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     return own === undefined ? this.settings : { ...this.settings, ...own };
   }
 
-  private remove(key: number, endpoint: TcpEndpoint): void {
+  private remove(endpoint: TcpEndpoint): void {
+    const key = keyOf(endpoint);
     const left = (this.endpoints.get(key) ?? []).filter(other => other !== endpoint);
     if (left.length > 0) this.endpoints.set(key, left);
     else this.endpoints.delete(key);

@@ -16,6 +16,20 @@ const COPY_BELOW = 256;
 /** Duplicate ACKs that are never held back: what fast retransmit needs (RFC 5681 §3.2). */
 const NEVER_COMPRESSED = 3;
 
+/** Scratch: filled in for every question to the window policy, and read before the next. */
+const STATE: BufferState = {
+  now: 0,
+  unread: 0,
+  held: 0,
+  segments: 0,
+  offered: 0,
+  lastOffered: 0,
+  fullSize: 0,
+  scale: 0,
+};
+const NO_CHUNKS: Uint8Array[] = [];
+const NOTHING_HELD = new Reassembly();
+
 export class Receiver {
   /** An acknowledgement is due now. */
   ackNow = false;
@@ -33,8 +47,9 @@ export class Receiver {
   private readonly settings: TcpSettings;
   private readonly deadlines: Deadlines;
   private readonly rtt: () => RttEstimator;
-  private readonly reassembly = new Reassembly();
-  private chunks: Uint8Array[] = [];
+  /** One for all connections that hold nothing: nothing is ever put into it. */
+  private reassembly = NOTHING_HELD;
+  private chunks = NO_CHUNKS;
   private unread = 0;
   /** Where a FIN that came early stands. */
   private finAt: Seq | undefined;
@@ -46,16 +61,6 @@ export class Receiver {
   private duplicateAcks = 0;
   private duplicatesAt: Seq = 0;
   private compressed = 0;
-  private readonly buffer: BufferState = {
-    now: 0,
-    unread: 0,
-    held: 0,
-    segments: 0,
-    offered: 0,
-    lastOffered: 0,
-    fullSize: 0,
-    scale: 0,
-  };
 
   constructor(tcb: Tcb, settings: TcpSettings, deadlines: Deadlines, localMss: number, rtt: () => RttEstimator) {
     this.tcb = tcb;
@@ -136,7 +141,8 @@ export class Receiver {
 
   /** The same object each time: it is asked for several times for every segment. */
   private state(now: Instant, scale: number): BufferState {
-    const { buffer, reassembly } = this;
+    const { reassembly } = this;
+    const buffer = STATE;
     buffer.now = now;
     buffer.unread = this.unread;
     buffer.held = reassembly.bytes;
@@ -158,7 +164,7 @@ export class Receiver {
     if (hasFin && seqLe(dataEnd, windowEnd)) {
       this.finAt = dataEnd;
       // It has a place in the sequence, and a SACK block may tell of it.
-      if (seqGt(dataEnd, tcb.rcvNxt) && segment.length === 0) this.reassembly.mark(dataEnd);
+      if (seqGt(dataEnd, tcb.rcvNxt) && segment.length === 0) this.ownReassembly().mark(dataEnd);
       if (seqGt(dataEnd, tcb.rcvNxt) && segment.length === 0) this.ackNow = true;
     }
     if (segment.length > 0) {
@@ -188,7 +194,7 @@ export class Receiver {
   private takeFin(): void {
     const { tcb } = this;
     if (this.finAt === undefined || this.finAt !== tcb.rcvNxt || this.finReceived) return;
-    if (this.reassembly.forgetBefore(seqAdd(tcb.rcvNxt, 1))) this.ackNow = true; // it had come early: a gap is filled
+    if (this.reassembly !== NOTHING_HELD && this.reassembly.forgetBefore(seqAdd(tcb.rcvNxt, 1))) this.ackNow = true; // it had come early: a gap is filled
     this.finReceived = true;
     this.finAt = undefined;
     tcb.rcvNxt = seqAdd(tcb.rcvNxt, 1);
@@ -268,12 +274,17 @@ export class Receiver {
     const first = this.chunks[0];
     if (first === undefined || max <= 0) return undefined;
     const whole = first.length <= max;
-    if (whole) this.chunks.shift();
+    if (whole) this.dropFirst();
     else this.chunks[0] = first.subarray(max);
     const bytes = whole ? first : first.subarray(0, max);
     this.unread -= bytes.length;
     this.window.read(now, bytes.length, this.rtt().srtt, this.unread);
     return bytes;
+  }
+
+  private dropFirst(): void {
+    if (this.chunks.length === 1) this.chunks = NO_CHUNKS;
+    else this.chunks.shift();
   }
 
   /** The next bytes, which stay where they are. */
@@ -370,11 +381,16 @@ export class Receiver {
   }
 
   clear(): void {
-    this.chunks = [];
+    this.chunks = NO_CHUNKS;
     this.unread = 0;
-    this.reassembly.clear();
+    this.reassembly = NOTHING_HELD;
     this.finAt = undefined;
     this.ackNow = false;
+  }
+
+  private ownReassembly(): Reassembly {
+    if (this.reassembly === NOTHING_HELD) this.reassembly = new Reassembly();
+    return this.reassembly;
   }
 
   private holdOrAppend(start: Seq, bytes: Uint8Array): void {
@@ -383,7 +399,7 @@ export class Receiver {
       const known = reassembly.overlap(start, seqAdd(start, bytes.length));
       if (known !== undefined) this.noteDuplicate(known.start, known.end);
       this.outOfOrder++;
-      reassembly.add(start, bytes);
+      this.ownReassembly().add(start, bytes);
       this.ackWanted = true;
       if (!tcb.sackOn) this.ackNow = true;
       return;
@@ -406,7 +422,9 @@ export class Receiver {
     this.bytesReceived += bytes.length;
     if (this.discards) return;
     const small = bytes.length < COPY_BELOW && bytes.buffer.byteLength > 2 * bytes.length && this.chunks.length > 0;
-    this.chunks.push(small ? bytes.slice() : bytes);
+    const kept = small ? bytes.slice() : bytes;
+    if (this.chunks.length === 0) this.chunks = [kept];
+    else this.chunks.push(kept);
     this.unread += bytes.length;
   }
 

@@ -2,8 +2,11 @@
  * What the user wrote and the other end has not acknowledged. The user's chunks are kept as they came, not copied: as
  * with Node's sockets, they must not be changed until they are sent. The one copy is into the segment.
  */
+const NO_CHUNKS: Uint8Array[] = [];
+const NOTHING = new Uint8Array(0);
+
 export class SendBuffer {
-  private chunks: Uint8Array[] = [];
+  private chunks = NO_CHUNKS;
   /** Chunks before it are acknowledged; they are cut off in batches. */
   private head = 0;
   /** Bytes of the head chunk that are acknowledged. */
@@ -20,7 +23,8 @@ export class SendBuffer {
 
   append(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
-    this.chunks.push(chunk);
+    if (this.chunks.length === 0) this.chunks = [chunk];
+    else this.chunks.push(chunk);
     this.bytes += chunk.length;
   }
 
@@ -36,7 +40,8 @@ export class SendBuffer {
     this.headOffset = left;
     this.lastChunk = this.head;
     this.lastStart = -left;
-    if (this.head > 64 && this.head * 2 > this.chunks.length) {
+    if (this.head === this.chunks.length) this.clear();
+    else if (this.head > 64 && this.head * 2 > this.chunks.length) {
       this.chunks.splice(0, this.head);
       this.lastChunk = 0;
       this.head = 0;
@@ -67,7 +72,7 @@ export class SendBuffer {
   }
 
   clear(): void {
-    this.chunks = [];
+    this.chunks = NO_CHUNKS;
     this.head = 0;
     this.headOffset = 0;
     this.bytes = 0;
@@ -75,5 +80,3 @@ export class SendBuffer {
     this.lastStart = 0;
   }
 }
-
-const NOTHING = new Uint8Array(0);

@@ -8,9 +8,12 @@ import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe } from '../../base/seq32
 import { FIN, PSH, SYN } from '../../wire/tcp.ts';
 import { SendRecord } from './send-record.ts';
 
+/** Shared by all that have none: most connections are idle. Never written to. */
+const NO_RECORDS: SendRecord[] = [];
+
 export class SendQueue {
-  private flight: SendRecord[] = [];
-  private waiting: SendRecord[] = [];
+  private flight = NO_RECORDS;
+  private waiting = NO_RECORDS;
   private waitingHead = 0;
   /** Segments in flight, of any fate. */
   out = 0;
@@ -61,7 +64,8 @@ export class SendQueue {
   }
 
   append(record: SendRecord): void {
-    this.waiting.push(record);
+    if (this.waiting.length === 0) this.waiting = [record];
+    else this.waiting.push(record);
   }
 
   /** Moves bytes from the second record to the head, at most `amount`. */
@@ -84,11 +88,15 @@ export class SendQueue {
   /** The head goes into flight. */
   sendHead(): SendRecord {
     const head = this.waiting[this.waitingHead++];
-    if (this.waitingHead > 64 && this.waitingHead * 2 > this.waiting.length) {
+    if (this.waitingHead === this.waiting.length) {
+      this.waiting = NO_RECORDS;
+      this.waitingHead = 0;
+    } else if (this.waitingHead > 64 && this.waitingHead * 2 > this.waiting.length) {
       this.waiting.splice(0, this.waitingHead);
       this.waitingHead = 0;
     }
-    this.flight.push(head);
+    if (this.flight.length === 0) this.flight = [head];
+    else this.flight.push(head);
     this.out += head.segments;
     return head;
   }
@@ -100,7 +108,8 @@ export class SendQueue {
     this.out -= last.segments;
     this.uncount(last, last.segments);
     this.untime(last);
-    this.waiting.splice(this.waitingHead, 0, last);
+    if (this.waiting.length === 0) this.waiting = [last];
+    else this.waiting.splice(this.waitingHead, 0, last);
   }
 
   /** Cuts the record in two at `length` bytes. PSH and FIN stay with the second half. */
@@ -233,7 +242,8 @@ export class SendQueue {
       if (first.segments === 1 || whole < 1) return undefined;
       this.split(first, whole * first.mss, first.mss);
     }
-    this.flight.shift();
+    if (this.flight.length === 1) this.flight = NO_RECORDS;
+    else this.flight.shift();
     this.out -= first.segments;
     this.uncount(first, first.segments);
     this.untime(first);
@@ -260,8 +270,8 @@ export class SendQueue {
   }
 
   clear(): void {
-    this.flight = [];
-    this.waiting = [];
+    this.flight = NO_RECORDS;
+    this.waiting = NO_RECORDS;
     this.waitingHead = 0;
     this.out = 0;
     this.sacked = 0;

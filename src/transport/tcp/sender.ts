@@ -4,11 +4,13 @@
  */
 
 import { powerOfTwoFrom } from '../../base/bits.ts';
+import { Fifo } from '../../base/fifo.ts';
 import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqDiff, seqGt, seqLt } from '../../base/seq32.ts';
 import { ACK, FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
 import { DUE } from './deadlines.ts';
 import { LimitClock } from './limits.ts';
+import { pacingRate } from './pacing.ts';
 import { Recovery, type RecoveryHost } from './recovery.ts';
 import { RttEstimator } from './rtt.ts';
 import { SendBuffer } from './send-buffer.ts';
@@ -50,7 +52,7 @@ export class Sender {
   readonly limits = new LimitClock();
   readonly prober: WindowProber;
   /** Segments to be handed down, in order. */
-  outbox: Segment[] = [];
+  readonly outbox = new Fifo<Segment>();
   finRequested = false;
   /** A write with MSG_MORE was the last. */
   more = false;
@@ -430,28 +432,8 @@ export class Sender {
     );
   }
 
-  /** Bytes per second at which the window would be sent in a round trip, and somewhat faster (RFC 8985's bursts, BBR). */
   get pacingRate(): number {
-    const { window, congestion } = this.recovery;
-    const { settings } = this.host;
-    const own = congestion.pacingRate?.(window);
-    if (own !== undefined) return Math.min(own, settings.maxPacingRate);
-    const ratio = window.cwnd < window.ssthresh / 2 ? settings.pacingSlowStart : settings.pacingAvoidance;
-    const srtt = this.rtt.srtt ?? 0;
-    if (srtt === 0) return settings.maxPacingRate;
-    const rate = (this.tcb.mss * Math.max(window.cwnd, this.queue.out) * ratio * 1e9) / srtt;
-    return Math.min(rate, settings.maxPacingRate);
-  }
-
-  paceFor(now: Instant, bytes: number): void {
-    const rate = this.pacingRate;
-    // The initial window is never paced (RFC 6928).
-    const isInitial = this.dataSegmentsSent < this.host.settings.initialWindow;
-    if (isInitial || !Number.isFinite(rate)) return;
-    const length = (bytes * 1e9) / rate;
-    // What was late is made up for, as far as half of it.
-    const credit = Math.min(length / 2, Math.max(0, now - this.nextSendAt));
-    this.nextSendAt = Math.max(this.nextSendAt, now) + Math.round(length - credit);
+    return pacingRate(this);
   }
 
   // --- the path
@@ -485,7 +467,7 @@ export class Sender {
 
   clear(): void {
     // What was about to leave has lost its bytes, and its point.
-    this.outbox = [];
+    this.outbox.clear();
     this.buffer.clear();
     this.queue.clear();
   }

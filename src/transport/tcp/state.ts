@@ -55,9 +55,11 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: 'TIME_WAIT', to: 'CLOSED', on: '2 MSL have passed' },
 ];
 
-const LEGAL = new Set(TRANSITIONS.map(({ from, to }) => `${from} ${to}`));
+const LEGAL = new Map(
+  TRANSITIONS.map(({ from }) => [from, TRANSITIONS.filter(t => t.from === from).map(({ to }) => to)]),
+);
 
-export const isLegal = (from: State, to: State): boolean => LEGAL.has(`${from} ${to}`);
+export const isLegal = (from: State, to: State): boolean => LEGAL.get(from)?.includes(to) ?? false;
 
 /** RFC 9293 §3.4: both ends have agreed on sequence numbers. */
 export const isSynchronized = (state: State): boolean =>

@@ -8,6 +8,7 @@ import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts
 import { ACK, CWR, ECE, FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
 import { DUE } from './deadlines.ts';
 import { LIMIT } from './limits.ts';
+import { paceFor } from './pacing.ts';
 import type { SendRecord } from './send-record.ts';
 import type { Sender } from './sender.ts';
 import { TIMESTAMPS_LENGTH } from './tcb.ts';
@@ -434,8 +435,7 @@ export class Transmitter {
       s.outbox.push(segment);
       seq = seqAdd(seq, length);
     } while (left > 0);
-    if (s.paces)
-      for (let sent = 0; sent < dataLength; sent += record.mss) s.paceFor(now, Math.min(record.mss, dataLength - sent));
+    if (s.paces) paceFor(s, now, dataLength, record.mss);
     s.sentBytes += dataLength;
     if (dataLength > 0) s.dataSegmentsSent += record.segments;
     this.lastSentAt = now;
