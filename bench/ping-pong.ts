@@ -1,0 +1,70 @@
+/** Round trips of 100 bytes over TCP, one connection and a hundred, against node:net in the same process. */
+import { connect, createServer } from 'node:net';
+import { amount, bench, timed } from './lib/compare.ts';
+import { B_ADDRESS, IGNORE, pair } from './lib/pair.ts';
+
+const SIZE = 100;
+
+/** `turns`: of all connections together. */
+async function ours(connections: number, turns: number): Promise<number> {
+  const { net, a, b } = pair();
+  b.network.listen({ port: 80 }, socket => ({
+    ...IGNORE,
+    data: bytes => void socket.write(bytes),
+    end: () => socket.end(),
+  }));
+  const message = new Uint8Array(SIZE).fill(7);
+  let done = 0;
+  for (let n = 0; n < connections; n++) {
+    let left = Math.floor(turns / connections);
+    const socket = a.network.connect(
+      { address: B_ADDRESS, port: 80 },
+      {
+        ...IGNORE,
+        connected: () => void socket.write(message),
+        data: () => {
+          done++;
+          if (--left > 0) socket.write(message);
+          else socket.end();
+        },
+      },
+    );
+  }
+  const seconds = await timed(() => net.clock.runSync(3600e9));
+  return done / seconds;
+}
+
+async function nodeNet(connections: number, turns: number): Promise<number> {
+  const server = createServer({ noDelay: true }, socket => socket.on('data', bytes => socket.write(bytes)));
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  const message = Buffer.alloc(SIZE, 7);
+  let done = 0;
+  const seconds = await timed(async () => {
+    const one = (): Promise<void> =>
+      new Promise(resolve => {
+        let left = Math.floor(turns / connections);
+        const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => socket.write(message));
+        socket.on('data', () => {
+          done++;
+          if (--left > 0) socket.write(message);
+          else socket.end();
+        });
+        socket.on('close', () => resolve());
+      });
+    await Promise.all(Array.from({ length: connections }, one));
+  });
+  server.close();
+  return done / seconds;
+}
+
+const comparison = (connections: number, recorded: Record<string, number>) => ({
+  work: `ping-pong of ${SIZE} bytes, ${connections} connection${connections > 1 ? 's' : ''}`,
+  unit: 'round trips/s',
+  ours: { name: 'ours', measure: () => ours(connections, amount(400_000, 2000)) },
+  peers: [{ name: 'node:net, loopback', measure: () => nodeNet(connections, amount(60_000, 1000)) }],
+  atLeast: 5,
+  aim: 10,
+  recorded,
+});
+await bench('ping-pong', [comparison(1, { 'tcpip.js': 64_000 }), comparison(100, { 'tcpip.js': 42_000 })]);
