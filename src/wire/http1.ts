@@ -39,17 +39,12 @@ function table(pattern: RegExp): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, c) => (pattern.test(String.fromCharCode(c)) ? 1 : 0));
 }
 
-export const isToken = (text: string): boolean => text !== '' && all(fromLatin1(text), TCHAR) && noWide(text);
-export const isFieldValue = (text: string): boolean =>
-  all(fromLatin1(text), FIELD) && noWide(text) && text.trim() === text;
+export const isToken = (text: string): boolean => text !== '' && all(text, TCHAR);
+export const isFieldValue = (text: string): boolean => all(text, FIELD) && text.trim() === text;
 
-function noWide(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 255) return false;
-  return true;
-}
-
-function all(bytes: Uint8Array, allowed: Uint8Array): boolean {
-  for (const byte of bytes) if (allowed[byte] === 0) return false;
+/** Characters of more than a byte are in no class. */
+function all(text: string, allowed: Uint8Array): boolean {
+  for (let at = 0; at < text.length; at++) if (allowed[text.charCodeAt(at)] !== 1) return false;
   return true;
 }
 
@@ -178,7 +173,7 @@ export function decodeResponseHead(bytes: Uint8Array, start = 0, end = bytes.len
 /** Throws TypeError for what must not go on the wire: a caller's mistake, or an attempt at header injection. */
 export function encodeRequestHead(head: RequestHead): Uint8Array {
   if (!isToken(head.method)) throw new TypeError(`'${head.method}' is no HTTP method`);
-  if (head.target === '' || !all(fromLatin1(head.target), VISIBLE) || !noWide(head.target)) {
+  if (head.target === '' || !all(head.target, VISIBLE)) {
     throw new TypeError(`'${head.target}' is no request target`);
   }
   return fromLatin1(`${head.method} ${head.target} HTTP/${head.version}\r\n${fieldLines(head.headers)}\r\n`);

@@ -247,7 +247,8 @@ export class HttpClient {
       const coded = await response.body.bytes(limit);
       return decode(coded, response.headers, this.options.codings, limit);
     };
-    return { ...response, url, redirects, bytes };
+    const { version, status, reason, headers, body } = response;
+    return { version, status, reason, headers, body, url, redirects, bytes };
   }
 
   private note(

@@ -2,11 +2,18 @@
 import type { HeaderList } from '../../wire/http1.ts';
 
 export class Headers implements Iterable<readonly [string, string]> {
-  private readonly list: [string, string][];
+  private readonly list: (readonly [string, string])[] = [];
+  /** The names in lower case, by which they are looked for. */
+  private readonly keys: string[] = [];
 
   constructor(init: Iterable<readonly [string, string]> | Record<string, string> = []) {
+    if (init instanceof Headers) {
+      this.list = init.list.slice();
+      this.keys = init.keys.slice();
+      return;
+    }
     const entries = Symbol.iterator in init ? (init as Iterable<readonly [string, string]>) : Object.entries(init);
-    this.list = Array.from(entries, ([name, value]) => [name, value]);
+    for (const [name, value] of entries) this.append(name, value);
   }
 
   /** The values joined by ', ' (RFC 9110 §5.3), or undefined. */
@@ -17,28 +24,33 @@ export class Headers implements Iterable<readonly [string, string]> {
 
   all(name: string): string[] {
     const key = name.toLowerCase();
-    return this.list.filter(([known]) => known.toLowerCase() === key).map(([, value]) => value);
+    const values: string[] = [];
+    for (let at = 0; at < this.keys.length; at++) if (this.keys[at] === key) values.push(this.list[at][1]);
+    return values;
   }
 
   has(name: string): boolean {
-    return this.all(name).length > 0;
+    return this.keys.includes(name.toLowerCase());
   }
 
   set(name: string, value: string): this {
     this.delete(name);
-    this.list.push([name, value]);
-    return this;
+    return this.append(name, value);
   }
 
   append(name: string, value: string): this {
     this.list.push([name, value]);
+    this.keys.push(name.toLowerCase());
     return this;
   }
 
   delete(name: string): void {
     const key = name.toLowerCase();
-    for (let at = this.list.length - 1; at >= 0; at--)
-      if (this.list[at][0].toLowerCase() === key) this.list.splice(at, 1);
+    for (let at = this.keys.length - 1; at >= 0; at--) {
+      if (this.keys[at] !== key) continue;
+      this.list.splice(at, 1);
+      this.keys.splice(at, 1);
+    }
   }
 
   /** True when a comma-separated field lists `token` (RFC 9110 §5.6.1), in any case. */
@@ -48,7 +60,9 @@ export class Headers implements Iterable<readonly [string, string]> {
 
   /** The elements of a comma-separated field, lower case, empty ones left out. */
   tokens(name: string): string[] {
-    return this.all(name)
+    const values = this.all(name);
+    if (values.length === 0) return values;
+    return values
       .flatMap(value => value.split(','))
       .map(part => part.trim().toLowerCase())
       .filter(part => part !== '');
