@@ -27,7 +27,7 @@ ${WORLD_HELP}
   --json              the journey as JSON
   --verbose           every segment of every connection, every header
 
-  --tap NAME --address A/L [--gateway A] [--dns A] [--mtu N]
+  --tap NAME --address A/L [--gateway A] [--dns A] [--mtu N] [--offload]
                       through a TAP device of this Linux machine instead, to
                       a real server`;
 

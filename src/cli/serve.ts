@@ -16,6 +16,7 @@ serve files on a TAP device (Linux, root)
   --port N            default 80
   --gateway A         for clients on other networks
   --mtu N             less than the device's
+  --offload           segments of 64 KB and no checksums, both ways: fast
   --loss 1% --delay 20ms --reorder 1%
                       a bad path, both ways
   --quiet             no line a request`;

@@ -16,6 +16,7 @@ export const TAP_HOST_FLAGS: Record<string, Flag> = {
   address: { type: 'string' },
   gateway: { type: 'string' },
   mtu: { type: 'string' },
+  offload: { type: 'boolean' },
   loss: { type: 'string' },
   delay: { type: 'string' },
   reorder: { type: 'string' },
@@ -41,7 +42,7 @@ export function openTapHost(args: Parsed, name: string, trace?: Trace): TapHost 
     throw new UsageError(`--gateway takes an address on the network of ${address}, not '${gateway}'`);
   }
   const mtu = args.text('mtu');
-  const link = openTap(args.text('tap') as string);
+  const link = openTap(args.text('tap') as string, { offload: args.is('offload') });
   const clock = new RealClock();
   const random = seededRandom(randomBytes(16).toString('hex'));
   const host = new Host({ scheduler: clock, random, trace }, name);
@@ -65,10 +66,11 @@ function traced(inner: Link, host: string, clock: RealClock, trace: Trace | unde
     name: inner.name,
     medium: inner.medium,
     mtu: inner.mtu,
+    offloads: inner.offloads,
     receive: () => {},
-    send: frame => {
+    send: (frame, unit) => {
       tell(host, 'kernel', frame);
-      inner.send(frame);
+      inner.send(frame, unit);
     },
   };
   const tell = (from: string, to: string, bytes: Uint8Array): void =>
@@ -81,9 +83,10 @@ function traced(inner: Link, host: string, clock: RealClock, trace: Trace | unde
       bytes,
       fate: 'delivered',
     });
-  inner.receive = frame => {
+  inner.batch = begins => wrapped.batch?.(begins);
+  inner.receive = (frame, unit) => {
     tell('kernel', host, frame);
-    wrapped.receive(frame);
+    wrapped.receive(frame, unit);
   };
   return wrapped;
 }
@@ -93,9 +96,11 @@ function smaller(inner: Link, mtu: number): Link {
     name: inner.name,
     medium: inner.medium,
     mtu,
+    offloads: inner.offloads,
     receive: () => {},
-    send: frame => inner.send(frame),
+    send: (frame, unit) => inner.send(frame, unit),
   };
-  inner.receive = frame => wrapped.receive(frame);
+  inner.batch = begins => wrapped.batch?.(begins);
+  inner.receive = (frame, unit) => wrapped.receive(frame, unit);
   return wrapped;
 }

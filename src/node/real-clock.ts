@@ -4,14 +4,14 @@ import type { Scheduler, Timer } from '../base/scheduler.ts';
 import { TimerHeap } from '../base/timer-heap.ts';
 
 export class RealClock implements Scheduler {
-  private readonly began = process.hrtime.bigint();
+  private readonly began = performance.now();
   private readonly timers = new TimerHeap();
   private armedFor: Instant = NEVER;
   private timeout: NodeJS.Timeout | undefined;
   private immediate: NodeJS.Immediate | undefined;
 
   now(): Instant {
-    return Number(process.hrtime.bigint() - this.began);
+    return Math.round((performance.now() - this.began) * 1e6);
   }
 
   at(when: Instant, run: () => void): Timer {

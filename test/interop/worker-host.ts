@@ -5,7 +5,7 @@ import { RealClock } from '../../src/node/real-clock.ts';
 import { openTap } from '../../src/node/tap/link.ts';
 
 const [name, address] = process.argv.slice(2);
-const link = openTap(name, 'worker thread');
+const link = openTap(name, { readiness: 'worker thread' });
 const host = new Host({ scheduler: new RealClock(), random: seededRandom(1) }, 'worker-host');
 host.attach(link, address);
 process.on('SIGTERM', () => {

@@ -4,12 +4,19 @@
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { VNET_HEADER } from './vnet.ts';
 
 const O_RDWR = 2;
 const O_NONBLOCK = 0x800;
 const TUNSETIFF = 0x400454ca;
+const TUNSETOFFLOAD = 0x400454d0;
+const TUNSETVNETHDRSZ = 0x400454d8;
+const IFF_TUN = 0x0001;
 const IFF_TAP = 0x0002;
 const IFF_NO_PI = 0x1000;
+const IFF_VNET_HDR = 0x4000;
+/** TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6, TUN_F_TSO_ECN: what the kernel may leave to us. */
+const OFFLOADS = 0x01 | 0x02 | 0x04 | 0x08;
 const SIOCGIFFLAGS = 0x8913;
 const SIOCSIFFLAGS = 0x8914;
 const IFF_UP = 1;
@@ -20,9 +27,16 @@ const EINTR = 4;
 const IFREQ = 40;
 const NAME_SIZE = 16;
 
+export interface DeviceKind {
+  layer: 2 | 3;
+  /** Every frame has a virtio-net header in front of it (vnet.ts). */
+  offload: boolean;
+}
+
 interface SystemCalls {
   open(path: string, flags: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
+  ioctlValue(fd: number, request: number, value: number): number;
   read(fd: number, buffer: Uint8Array, count: number): number;
   write(fd: number, buffer: Uint8Array, count: number): number;
   close(fd: number): number;
@@ -46,6 +60,7 @@ function systemCalls(koffi: Koffi): SystemCalls {
   return {
     open: libc.func('int open(const char *path, int flags)'),
     ioctl: (fd, request, argument) => ioctl(fd, request, 'void *', argument),
+    ioctlValue: (fd, request, value) => ioctl(fd, request, 'unsigned long', value),
     read: libc.func('long read(int fd, void *buffer, unsigned long count)'),
     write: libc.func('long write(int fd, void *buffer, unsigned long count)'),
     close: libc.func('int close(int fd)'),
@@ -71,8 +86,8 @@ export class TapDevice {
     this.name = name;
   }
 
-  /** Opens or makes the device and sets it up. Throws TapError. */
-  static open(name: string): TapDevice {
+  /** Opens or makes the device and sets it up: layer 2 (TAP) or 3 (TUN). Throws TapError. */
+  static open(name: string, kind: DeviceKind): TapDevice {
     if (process.platform !== 'linux') throw new TapError('--tap needs Linux');
     if (!/^[A-Za-z0-9_.-]{1,15}$/.test(name))
       throw new TapError(`'${name}' is no interface name: 1 to 15 letters, digits, '-', '_' or '.'`);
@@ -81,15 +96,17 @@ export class TapDevice {
     const fd = calls.open('/dev/net/tun', O_RDWR | O_NONBLOCK);
     if (fd < 0)
       throw new TapError(`/dev/net/tun can't be opened (${errnoName(koffi)}): run as root, on a machine that has it`);
-    const request = interfaceRequest(name, IFF_TAP | IFF_NO_PI);
+    const type = kind.layer === 2 ? IFF_TAP : IFF_TUN;
+    const request = interfaceRequest(name, type | IFF_NO_PI | (kind.offload ? IFF_VNET_HDR : 0));
     if (calls.ioctl(fd, TUNSETIFF, request) < 0) {
       const why = errnoName(koffi);
       calls.close(fd);
       throw new TapError(
-        `the TAP device '${name}' can't be made or taken (${why}): run as root, and see that no other program has it`,
+        `the ${kind.layer === 2 ? 'TAP' : 'TUN'} device '${name}' can't be made or taken (${why}): run as root, and see that no other program has it`,
       );
     }
     const device = new TapDevice(koffi, calls, fd, name);
+    if (kind.offload) device.setOffloads();
     device.bringUp();
     return device;
   }
@@ -109,12 +126,22 @@ export class TapDevice {
   }
 
   /** False: the kernel had no room; the frame is lost, as on any full queue. */
-  write(frame: Uint8Array): boolean {
-    return this.calls.write(this.fd, frame, frame.length) === frame.length;
+  write(frame: Uint8Array, length = frame.length): boolean {
+    return this.calls.write(this.fd, frame, length) === length;
   }
 
   close(): void {
     this.calls.close(this.fd);
+  }
+
+  /** From now on a frame may come with its checksum unmade, and of 64 KB. */
+  private setOffloads(): void {
+    const size = new Uint8Array(4);
+    size[0] = VNET_HEADER;
+    this.calls.ioctl(this.fd, TUNSETVNETHDRSZ, size);
+    if (this.calls.ioctlValue(this.fd, TUNSETOFFLOAD, OFFLOADS) < 0) {
+      throw new TapError(`the device '${this.name}' takes no offloads (${errnoName(this.koffi)})`);
+    }
   }
 
   private bringUp(): void {

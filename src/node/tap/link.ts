@@ -4,12 +4,17 @@
  */
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
-import type { Frame, Link } from '../../link/types.ts';
+import type { Frame, Link, Unit } from '../../link/types.ts';
+import { ethernet } from '../../wire/ethernet.ts';
+import { cutFrame } from '../../wire/tcp-segmentation.ts';
 import { TapDevice } from './device.ts';
+import { readVnet, VNET_HEADER, writeVnet } from './vnet.ts';
 
 /** Frames a turn, so that timers and other sockets have theirs. */
 const BATCH = 64;
 const SLAB = 1 << 20;
+/** A frame of 64 KB with all headers. */
+const MOST = VNET_HEADER + 65535 + 18;
 
 export interface TapLink extends Link {
   close(): void;
@@ -17,30 +22,51 @@ export interface TapLink extends Link {
   readonly readiness: 'event loop' | 'worker thread';
 }
 
+export interface TapOptions {
+  /** How frames are waited for. */
+  readiness: 'event loop' | 'worker thread' | 'best';
+  /** 2: Ethernet frames (TAP); 3: IP datagrams (TUN). */
+  layer: 2 | 3;
+  /** Checksums and segmentation are left to the kernel, both ways: up to 64 KB at once. */
+  offload: boolean;
+}
+
 /** Throws TapError. */
-export function openTap(name: string, readiness: 'event loop' | 'worker thread' | 'best' = 'best'): TapLink {
-  const device = TapDevice.open(name);
-  return new DeviceLink(device, readiness);
+export function openTap(name: string, options: Partial<TapOptions> = {}): TapLink {
+  const full: TapOptions = { readiness: 'best', layer: 2, offload: false, ...options };
+  return new DeviceLink(TapDevice.open(name, full), full);
 }
 
 class DeviceLink implements TapLink {
   readonly name: string;
-  readonly medium = 'ethernet';
+  readonly medium: 'ethernet' | 'ip';
   readonly mtu: number;
+  readonly offloads: boolean;
   readonly readiness: 'event loop' | 'worker thread';
-  receive: (frame: Frame) => void = () => {};
+  receive: (frame: Frame, unit?: Unit) => void = () => {};
+  batch: ((begins: boolean) => void) | undefined;
   private readonly device: TapDevice;
   private readonly stop: () => void;
-  private readonly frameSize: number;
+  /** Bytes in front of each frame, and of a frame with them at most. */
+  private readonly prefix: number;
+  private readonly largest: number;
+  private readonly ipAt: number;
+  /** Where a frame is put behind its header. */
+  private readonly outgoing: Uint8Array;
   private slab = new Uint8Array(SLAB);
   private used = 0;
   private closed = false;
 
-  constructor(device: TapDevice, readiness: 'event loop' | 'worker thread' | 'best') {
+  constructor(device: TapDevice, { readiness, layer, offload }: TapOptions) {
     this.device = device;
     this.name = device.name;
+    this.medium = layer === 2 ? 'ethernet' : 'ip';
     this.mtu = device.mtu;
-    this.frameSize = this.mtu + 18;
+    this.offloads = offload;
+    this.prefix = offload ? VNET_HEADER : 0;
+    this.ipAt = layer === 2 ? ethernet.size : 0;
+    this.largest = offload ? MOST : this.mtu + 18;
+    this.outgoing = new Uint8Array(offload ? MOST : 0);
     const wake =
       readiness === 'worker thread'
         ? undefined
@@ -49,8 +75,18 @@ class DeviceLink implements TapLink {
     this.stop = wake ?? watchWithWorker(device, () => this.drain(undefined, 0));
   }
 
-  send(frame: Frame): void {
-    if (!this.closed) this.device.write(frame);
+  send(frame: Frame, unit: Unit = 0): void {
+    if (this.closed) return;
+    if (this.offloads) this.sendBehindHeader(frame, unit);
+    else if (unit === 0) this.device.write(frame);
+    else for (const piece of cutFrame(frame, this.ipAt, unit)) this.device.write(piece);
+  }
+
+  private sendBehindHeader(frame: Frame, unit: Unit): void {
+    const { outgoing } = this;
+    writeVnet(outgoing, frame, this.ipAt, unit);
+    outgoing.set(frame, VNET_HEADER);
+    this.device.write(outgoing, VNET_HEADER + frame.length);
   }
 
   close(): void {
@@ -61,30 +97,33 @@ class DeviceLink implements TapLink {
 
   /** `first`: a frame that the event loop has already read, valid only now. */
   private drain(first: Uint8Array | undefined, length: number): void {
+    this.batch?.(true);
     if (first !== undefined && length > 0) {
       const place = this.place();
       place.set(first.subarray(0, length));
-      this.take(length);
+      this.take(place, length);
     }
     for (let n = 0; n < BATCH && !this.closed; n++) {
-      const count = this.device.read(this.place());
-      if (count === 0) return;
-      this.take(count);
+      const place = this.place();
+      const count = this.device.read(place);
+      if (count === 0) break;
+      this.take(place, count);
     }
+    this.batch?.(false);
   }
 
   private place(): Uint8Array {
-    if (this.used + this.frameSize > SLAB) {
+    if (this.used + this.largest > SLAB) {
       this.slab = new Uint8Array(SLAB);
       this.used = 0;
     }
-    return this.slab.subarray(this.used, this.used + this.frameSize);
+    return this.slab.subarray(this.used, this.used + this.largest);
   }
 
-  private take(length: number): void {
-    const frame = this.slab.subarray(this.used, this.used + length);
+  private take(place: Uint8Array, length: number): void {
     this.used += (length + 7) & ~7;
-    this.receive(frame);
+    const frame = place.subarray(this.prefix, length);
+    this.receive(frame, this.offloads ? readVnet(place, frame) : 0);
   }
 }
 
@@ -113,7 +152,7 @@ function watchWithPipe(fd: number, wake: (first: Uint8Array, length: number) => 
     };
     const handle = new wrap.Pipe(wrap.constants.SOCKET);
     if (handle.open(fd) !== 0) return undefined;
-    const buffer = new Uint8Array(65536 + 18);
+    const buffer = new Uint8Array(MOST);
     handle.buffer = buffer;
     handle.useUserBuffer(buffer);
     handle.onread = () => {
