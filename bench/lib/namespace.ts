@@ -6,8 +6,9 @@ export class Namespace {
   private readonly children: ChildProcess[] = [];
 
   constructor(name: string) {
-    this.name = name;
-    ip('netns', 'add', name);
+    // A run that was ended may have left its own behind.
+    this.name = `${name}-${process.pid}`;
+    ip('netns', 'add', this.name);
     this.ip('link', 'set', 'lo', 'up');
   }
 

@@ -2,12 +2,14 @@
 /** The command line: one word chooses the command; what goes wrong is one line and an exit status. */
 import { ZoneFileError } from '../application/dns/zone-file.ts';
 import { TapError } from '../node/tap/device.ts';
+import { CaptureError } from '../trace/capture/file-format.ts';
 import { UsageError } from './arguments.ts';
 import { DIG_HELP, dig } from './dig.ts';
 import { GET_HELP, get } from './get.ts';
 import { MAP_HELP, map } from './map.ts';
 import { PACKETDRILL_HELP, packetdrill } from './packetdrill.ts';
 import { PING_HELP, ping } from './ping.ts';
+import { READ_HELP, read } from './read.ts';
 import { SERVE_HELP, serve } from './serve.ts';
 
 const HELP = `netarium: an internet in a glass box
@@ -17,6 +19,7 @@ const HELP = `netarium: an internet in a glass box
   netarium dig NAME [TYPE]  ask for records
   netarium map              the hosts and the links between them
   netarium packetdrill PATH packetdrill scripts, in virtual time
+  netarium read CAPTURE     conversations and HTTP in a pcap or pcapng file
   netarium serve DIR        a web server on a TAP device of this machine
   netarium help COMMAND     the flags of a command
 `;
@@ -27,6 +30,7 @@ const COMMANDS: Record<string, { run: (args: readonly string[]) => Promise<numbe
   dig: { run: dig, help: DIG_HELP },
   map: { run: map, help: MAP_HELP },
   packetdrill: { run: packetdrill, help: PACKETDRILL_HELP },
+  read: { run: read, help: READ_HELP },
   serve: { run: serve, help: SERVE_HELP },
 };
 
@@ -59,7 +63,7 @@ try {
   if (error instanceof UsageError) {
     process.stderr.write(`netarium: ${error.message}\n`);
     process.exitCode = 2;
-  } else if (error instanceof TapError || error instanceof ZoneFileError) {
+  } else if (error instanceof TapError || error instanceof ZoneFileError || error instanceof CaptureError) {
     process.stderr.write(`netarium: ${error.message}\n`);
     process.exitCode = 1;
   } else {
