@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { readCapture } from '../src/node/capture-file.ts';
 import { writeCapture } from './lib/capture.ts';
 import { amount, bench, timed } from './lib/compare.ts';
+import { ifInstalled } from './lib/programs.ts';
 
 const PACKETS = amount(1_000_000, 20_000);
 const folder = mkdtempSync(join(tmpdir(), 'netarium-bench-'));
@@ -75,8 +76,8 @@ if (isReader) {
         unit: 'packets/s',
         ours: { name: 'ours', measure: () => ours(false) },
         peers: [
-          { name: 'tshark -z conv,tcp', measure: tshark },
-          { name: 'tcptrace', measure: tcptrace },
+          ...ifInstalled('tshark', { name: 'tshark -z conv,tcp', measure: tshark }),
+          ...ifInstalled('tcptrace', { name: 'tcptrace', measure: tcptrace }),
         ],
         atLeast: 15,
         aim: 30,
@@ -85,7 +86,7 @@ if (isReader) {
         work: 'the same with HTTP requests and their hosts',
         unit: 'packets/s',
         ours: { name: 'ours', measure: () => ours(true) },
-        peers: [{ name: 'tshark -Y http.request', measure: tsharkHosts }],
+        peers: ifInstalled('tshark', { name: 'tshark -Y http.request', measure: tsharkHosts }),
         atLeast: 30,
         aim: 60,
       },

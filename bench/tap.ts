@@ -12,6 +12,7 @@ import { openTap } from '../src/node/tap/link.ts';
 import { amount, bench, timed } from './lib/compare.ts';
 import { ip, line, Namespace } from './lib/namespace.ts';
 import { IGNORE } from './lib/pair.ts';
+import { ifInstalled } from './lib/programs.ts';
 
 const PEER = join('bench', 'peers', 'tcp.py');
 const OURS = '10.78.0.1';
@@ -171,7 +172,7 @@ async function slirp(): Promise<number> {
   }
 }
 
-const peers = [{ name: 'slirp4netns, namespace to host', measure: slirp }];
+const peers = ifInstalled('slirp4netns', { name: 'slirp4netns, namespace to host', measure: slirp });
 const withOffload = [{ name: 'veth, kernel both sides', measure: vethBulk }];
 await bench(
   'tap',

@@ -6,6 +6,8 @@
 import type { Frame, Link, Unit } from '../link/types.ts';
 import type { Context } from '../trace/events.ts';
 import {
+  broadcastOf,
+  IPV4_BROADCAST,
   IPV4_LOCALHOST,
   type Ipv4Address,
   inPrefix,
@@ -43,6 +45,9 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   nat: Nat | undefined;
   private readonly context: Context;
   private readonly handlers = new Map<number, ProtocolHandler<Ipv4Address>>();
+  /** Of all interfaces: our addresses, and what is for all stations of a network. */
+  private readonly own = new Set<Ipv4Address>();
+  private readonly broadcasts = new Set<Ipv4Address>([IPV4_BROADCAST]);
   private readonly redirects = new Set<Ipv4Address>();
   private nextIdentification: number;
   /** Of the datagram being sent: the same object each time. */
@@ -82,6 +87,9 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
 
   addAddress(to: NetworkInterface, address: Prefix): void {
     to.addresses.push(address);
+    this.own.add(address.address);
+    const broadcast = broadcastOf(address);
+    if (broadcast !== undefined) this.broadcasts.add(broadcast);
     this.routes.add({ prefix: address, interface: to });
   }
 
@@ -94,14 +102,11 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   }
 
   isLocal(address: Ipv4Address): boolean {
-    if (isLoopback(address)) return true;
-    for (const own of this.interfaces) if (own.hasAddress(address)) return true;
-    return false;
+    return this.own.has(address) || isLoopback(address);
   }
 
   isBroadcast(address: Ipv4Address): boolean {
-    for (const own of this.interfaces) if (own.isBroadcast(address)) return true;
-    return false;
+    return this.broadcasts.has(address);
   }
 
   sourceFor(destination: Ipv4Address): Ipv4Address | undefined {

@@ -1,5 +1,5 @@
 /** The routing table: the longest prefix wins (RFC 1812 §5.2.4.3), then the lowest metric, then the first added. */
-import { formatIpv4, formatPrefix, type Ipv4Address, inPrefix, type Prefix } from '../wire/address.ts';
+import { formatIpv4, formatPrefix, type Ipv4Address, networkOf, type Prefix } from '../wire/address.ts';
 import type { NetworkInterface } from './interface.ts';
 
 export interface Route {
@@ -10,8 +10,16 @@ export interface Route {
   metric: number;
 }
 
+/** The routes of one prefix length, by their network. */
+interface Level {
+  length: number;
+  routes: Map<Ipv4Address, Route>;
+}
+
 export class RoutingTable {
   private list: Route[] = [];
+  /** The longest prefixes first: a look-up costs one step for each length that there is, not for each route. */
+  private levels: Level[] = [];
 
   get routes(): readonly Route[] {
     return this.list;
@@ -21,14 +29,33 @@ export class RoutingTable {
     this.list.push({ metric: 0, ...route });
     // Array.prototype.sort is stable.
     this.list.sort((a, b) => b.prefix.length - a.prefix.length || a.metric - b.metric);
+    this.index();
   }
 
   remove(prefix: Prefix): void {
     this.list = this.list.filter(r => formatPrefix(r.prefix) !== formatPrefix(prefix));
+    this.index();
+  }
+
+  private index(): void {
+    this.levels = [];
+    for (const route of this.list) {
+      const { address, length } = route.prefix;
+      let level = this.levels[this.levels.length - 1];
+      if (level?.length !== length) {
+        level = { length, routes: new Map() };
+        this.levels.push(level);
+      }
+      const network = networkOf(address, length);
+      if (!level.routes.has(network)) level.routes.set(network, route);
+    }
   }
 
   lookup(destination: Ipv4Address): Route | undefined {
-    for (const route of this.list) if (inPrefix(destination, route.prefix)) return route;
+    for (const { length, routes } of this.levels) {
+      const route = routes.get(networkOf(destination, length));
+      if (route !== undefined) return route;
+    }
     return undefined;
   }
 
