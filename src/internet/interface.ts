@@ -35,6 +35,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
   readonly mac: MacAddress;
   readonly link: Link;
   readonly addresses: Prefix[] = [];
+  private readonly broadcasts: Ipv4Address[] = [IPV4_BROADCAST];
   readonly arp: ArpTable;
   up = true;
   onRarp: ((message: ArpMessage) => void) | undefined;
@@ -70,6 +71,12 @@ export class NetworkInterface implements ArpPort, RarpPort {
     return this.addresses[0]?.address;
   }
 
+  addAddress(own: Prefix): void {
+    this.addresses.push(own);
+    const broadcast = broadcastOf(own);
+    if (broadcast !== undefined) this.broadcasts.push(broadcast);
+  }
+
   hasAddress(address: Ipv4Address): boolean {
     for (const own of this.addresses) if (own.address === address) return true;
     return false;
@@ -81,9 +88,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
 
   /** The limited broadcast, or the directed one of a network of this interface. */
   isBroadcast(address: Ipv4Address): boolean {
-    if (address === IPV4_BROADCAST) return true;
-    for (const own of this.addresses) if (broadcastOf(own) === address) return true;
-    return false;
+    return this.broadcasts.includes(address);
   }
 
   join(group: Ipv4Address): void {

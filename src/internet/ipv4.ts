@@ -86,7 +86,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   }
 
   addAddress(to: NetworkInterface, address: Prefix): void {
-    to.addresses.push(address);
+    to.addAddress(address);
     this.own.add(address.address);
     const broadcast = broadcastOf(address);
     if (broadcast !== undefined) this.broadcasts.add(broadcast);
