@@ -26,22 +26,22 @@ export function sipHash(key: SipKey, message: readonly number[]): SipResult {
     0x79746573 ^ k[2],
     0x74656462 ^ k[3],
   ]);
-  const words = [...message];
+  const { length } = message;
+  for (let i = 0; i + 1 < length; i += 2) block(v, message[i], message[i + 1]);
   // The last block holds the length in bytes in its top byte.
-  const length = (message.length * 4) & 0xff;
-  if (words.length % 2 === 0) words.push(0);
-  words.push(length << 24);
-  for (let i = 0; i < words.length; i += 2) {
-    v[6] ^= words[i];
-    v[7] ^= words[i + 1];
-    round(v);
-    round(v);
-    v[0] ^= words[i];
-    v[1] ^= words[i + 1];
-  }
+  block(v, length % 2 === 0 ? 0 : message[length - 1], ((length * 4) & 0xff) << 24);
   v[4] ^= 0xff;
   for (let i = 0; i < 4; i++) round(v);
   return { low: (v[0] ^ v[2] ^ v[4] ^ v[6]) >>> 0, high: (v[1] ^ v[3] ^ v[5] ^ v[7]) >>> 0 };
+}
+
+function block(v: Int32Array, low: number, high: number): void {
+  v[6] ^= low;
+  v[7] ^= high;
+  round(v);
+  round(v);
+  v[0] ^= low;
+  v[1] ^= high;
 }
 
 function round(v: Int32Array): void {

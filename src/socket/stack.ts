@@ -121,8 +121,6 @@ function addressToBind(text: string | undefined): Ipv4Address | undefined {
 }
 
 class StackSocket implements ByteSocket {
-  readonly local: SocketAddress;
-  readonly remote: SocketAddress;
   handler: SocketHandler;
   private readonly endpoint: TcpEndpoint;
   private readonly scheduler: Scheduler;
@@ -134,9 +132,16 @@ class StackSocket implements ByteSocket {
     this.endpoint = endpoint;
     this.scheduler = scheduler;
     this.handler = handler;
-    this.local = { address: formatIp(endpoint.localAddress), port: endpoint.localPort };
-    this.remote = { address: formatIp(endpoint.remoteAddress), port: endpoint.remotePort };
     endpoint.onEvent = event => this.event(event);
+  }
+
+  /** Text, made when somebody wants to read it. */
+  get local(): SocketAddress {
+    return { address: formatIp(this.endpoint.localAddress), port: this.endpoint.localPort };
+  }
+
+  get remote(): SocketAddress {
+    return { address: formatIp(this.endpoint.remoteAddress), port: this.endpoint.remotePort };
   }
 
   write(bytes: Uint8Array): number {
