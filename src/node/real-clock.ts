@@ -1,11 +1,11 @@
 /** The real clock: nanoseconds since it was made. One Node timer serves all of ours. */
 import { type Instant, NEVER } from '../base/instant.ts';
 import type { Scheduler, Timer } from '../base/scheduler.ts';
-import { TimerHeap } from '../base/timer-heap.ts';
+import { TimerQueue } from '../base/timer-queue.ts';
 
 export class RealClock implements Scheduler {
   private readonly began = performance.now();
-  private readonly timers = new TimerHeap();
+  private readonly timers = new TimerQueue();
   private armedFor: Instant = NEVER;
   private timeout: NodeJS.Timeout | undefined;
   private immediate: NodeJS.Immediate | undefined;

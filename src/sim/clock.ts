@@ -7,7 +7,7 @@
  */
 import type { Instant } from '../base/instant.ts';
 import type { Scheduler, Timer } from '../base/scheduler.ts';
-import { TimerHeap } from '../base/timer-heap.ts';
+import { TimerQueue } from '../base/timer-queue.ts';
 
 export class WorldAtRest extends Error {
   override name = 'WorldAtRest';
@@ -22,7 +22,7 @@ export class VirtualClock implements Scheduler {
   fired = 0;
   private time: Instant = 0;
   private userRan = false;
-  private readonly timers = new TimerHeap();
+  private readonly timers = new TimerQueue();
 
   now(): Instant {
     return this.time;

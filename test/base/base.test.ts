@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { adjustChecksum, finishChecksum, internetChecksum, sumWords } from '../../src/base/checksum.ts';
-import { Heap } from '../../src/base/heap.ts';
-import { formatDuration, ms, ns, seconds, us } from '../../src/base/instant.ts';
+import { formatDuration, ms, NEVER, ns, seconds, us } from '../../src/base/instant.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { SeqRanges } from '../../src/base/ranges.ts';
+import type { Timer } from '../../src/base/scheduler.ts';
 import { seqAdd, seqDiff, seqInWindow, seqLe, seqLt } from '../../src/base/seq32.ts';
 import { sipHash } from '../../src/base/siphash.ts';
+import { TimerQueue } from '../../src/base/timer-queue.ts';
 
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
 
@@ -81,25 +82,46 @@ test('SipHash-2-4: the vectors of its paper', () => {
   assert.deepEqual(sipHash(key, [0x03020100, 0x07060504]), { high: 0x93f5f579, low: 0x9a932462 });
 });
 
-test('the heap gives equal keys in the order in which they came, and forgets the dead', () => {
-  const heap = new Heap<{ key: number; order: number; dead: boolean; name: number }>();
-  const random = seededRandom('heap');
-  const entries = Array.from({ length: 2000 }, (_, name) => ({ key: random.below(50), order: 0, dead: false, name }));
-  for (const entry of entries) heap.push(entry);
-  for (const entry of entries) {
-    if (random.chance(0.7)) {
-      entry.dead = true;
-      heap.noteDead();
+test('the timer queue gives what is due first, equals in the order in which they came, and forgets the cancelled', () => {
+  const random = seededRandom('timers');
+  for (const spread of [100, 1e6, 1e10, 1e16]) {
+    const queue = new TimerQueue();
+    const waiting: { when: number; name: number; timer: Timer }[] = [];
+    let fired = -1;
+    let now = 0;
+    for (let name = 0; name < 5000; name++) {
+      // Some at the same instant, some near, some as far as the spread goes, and all of it mixed with firing.
+      const ahead = random.chance(0.3) ? 0 : Math.floor((random.u32() / 2 ** 32) ** 4 * spread);
+      const when = now + ahead;
+      waiting.push({ when, name, timer: queue.add(when, () => void (fired = name)) });
+      if (random.chance(0.2)) {
+        const [gone] = waiting.splice(random.below(waiting.length), 1);
+        gone.timer.cancel();
+        gone.timer.cancel();
+      }
+      assert.equal(queue.size, waiting.length);
+      while (random.chance(0.45) && waiting.length > 0) {
+        const first = waiting.reduce((a, b) => (b.when < a.when ? b : a));
+        assert.equal(queue.earliest, first.when);
+        queue.take()?.();
+        assert.equal(fired, first.name);
+        waiting.splice(waiting.indexOf(first), 1);
+        now = first.when;
+      }
     }
+    for (const { timer } of waiting) timer.cancel();
+    assert.equal(queue.earliest, NEVER);
+    assert.equal(queue.take(), undefined);
   }
-  const left = entries.filter(entry => !entry.dead);
-  assert.equal(heap.size, left.length);
-  const expected = [...left].sort((a, b) => a.key - b.key || a.name - b.name);
-  assert.deepEqual(
-    expected.map(() => heap.pop()?.name),
-    expected.map(entry => entry.name),
-  );
-  assert.equal(heap.pop(), undefined);
+});
+
+test('a timer that is set again for ever costs no memory', () => {
+  const queue = new TimerQueue();
+  queue.add(5, () => {});
+  for (let n = 0; n < 100_000; n++) queue.add(1e9 + n, () => {}).cancel();
+  assert.equal(queue.size, 1);
+  const { dead } = queue as unknown as { dead: number };
+  assert.ok(dead < 100, `${dead} cancelled timers are kept`);
 });
 
 test('a fork of randomness is not shifted by what others draw', () => {
