@@ -146,3 +146,19 @@ test('durations as a person reads them', () => {
   const shown = [0, ns(512), us(45.6), ms(163.2), seconds(2.5), seconds(240)].map(formatDuration);
   assert.deepEqual(shown, ['0 ms', '512 ns', '45.6 µs', '163.2 ms', '2.500 s', '4 min 0 s']);
 });
+
+test('a checksum by SIMD is the plain one, wherever it begins and however long it is', () => {
+  const random = seededRandom('simd');
+  const bytes = random.bytes(70_000);
+  for (let n = 0; n < 400; n++) {
+    const start = random.below(2000);
+    const end = start + random.below(n % 10 === 0 ? 65_536 : 3000);
+    let plain = 7;
+    for (let at = start; at < end; at++) plain += at % 2 === start % 2 ? bytes[at] << 8 : bytes[at];
+    assert.equal(finishChecksum(sumWords(bytes, start, end, 7)), finishChecksum(plain), `${start} ${end}`);
+    const own = bytes.slice(start, end);
+    assert.equal(finishChecksum(sumWords(own, 0, own.length, 7)), finishChecksum(plain));
+  }
+  assert.equal(finishChecksum(sumWords(new Uint8Array(1000), 0, 1000)), 0xffff, 'nothing but zeros');
+  assert.equal(finishChecksum(sumWords(new Uint8Array(1000).fill(255), 0, 1000)), 0, 'minus zero');
+});

@@ -169,6 +169,18 @@ test('netarium serve: 100 MB to curl, whole', { skip }, async () => {
   assert.equal(await serving(['--quiet'], download), checksum);
 });
 
+test('netarium serve --offload: 64 KB at once to the kernel, and its own to us', { skip }, async () => {
+  assert.equal(await serving(['--quiet', '--offload'], download), checksum);
+  await serving(['--offload'], () => {
+    assert.match(run(['ping', '-c', '1', '-s', '8000', OURS]), /1 received/);
+    assert.match(run(['curl', '-sS', '-i', `http://${OURS}/`]), /200 OK[\s\S]*Through the glass/);
+  });
+  await getFromNginx('/page.html', ['--offload']);
+  assert.equal(savedChecksum(), checksum);
+  const lossy = ['--quiet', '--offload', '--loss', '0.1%', '--delay', '1ms'];
+  assert.equal(await serving(lossy, download), checksum, 'a bad path cuts what the kernel hands over');
+});
+
 test('netarium serve over a path that loses, delays and reorders: 100 MB to curl, whole', { skip }, async () => {
   assert.equal(await serving(['--quiet', '--loss', '0.1%', '--delay', '1ms', '--reorder', '0.5%'], download), checksum);
 });

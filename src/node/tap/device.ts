@@ -106,7 +106,7 @@ export class TapDevice {
       );
     }
     const device = new TapDevice(koffi, calls, fd, name);
-    if (kind.offload) device.setOffloads();
+    device.setOffloads(kind.offload);
     device.bringUp();
     return device;
   }
@@ -134,12 +134,14 @@ export class TapDevice {
     this.calls.close(this.fd);
   }
 
-  /** From now on a frame may come with its checksum unmade, and of 64 KB. */
-  private setOffloads(): void {
-    const size = new Uint8Array(4);
-    size[0] = VNET_HEADER;
-    this.calls.ioctl(this.fd, TUNSETVNETHDRSZ, size);
-    if (this.calls.ioctlValue(this.fd, TUNSETOFFLOAD, OFFLOADS) < 0) {
+  /** May frames come with their checksum unmade, and of 64 KB? A device that stays remembers what it was told last. */
+  private setOffloads(offload: boolean): void {
+    if (offload) {
+      const size = new Uint8Array(4);
+      size[0] = VNET_HEADER;
+      this.calls.ioctl(this.fd, TUNSETVNETHDRSZ, size);
+    }
+    if (this.calls.ioctlValue(this.fd, TUNSETOFFLOAD, offload ? OFFLOADS : 0) < 0 && offload) {
       throw new TapError(`the device '${this.name}' takes no offloads (${errnoName(this.koffi)})`);
     }
   }
