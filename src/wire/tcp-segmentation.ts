@@ -10,11 +10,13 @@ import { ipv4, ipv4HeaderLength, PROTOCOL } from './ipv4.ts';
 import { ipv6 } from './ipv6.ts';
 import { CWR, FIN, PSH, tcp } from './tcp.ts';
 
-/** `ipAt`: where the IP header starts. The frame's own IP header says how long it is. */
+/** `ipAt`: where the IP header starts. A frame that is none of these is left as it is, for its receiver to refuse. */
 export function cutFrame(frame: Uint8Array, ipAt: number, unit: number): Uint8Array[] {
   const isV6 = frame[ipAt] >> 4 === 6;
   const tcpAt = ipAt + (isV6 ? ipv6.size : ipv4HeaderLength(frame, ipAt));
+  if (tcpAt + tcp.size > frame.length || tcpAt < ipAt + ipv4.size) return [frame];
   const dataAt = tcpAt + tcp.f.dataOffset.get(frame, tcpAt) * 4;
+  if (dataAt > frame.length || dataAt < tcpAt + tcp.size) return [frame];
   const data = frame.length - dataAt;
   const flags = tcp.f.flags.get(frame, tcpAt);
   const seq = tcp.f.seq.get(frame, tcpAt);

@@ -1,6 +1,8 @@
 /** What the fuzzer starts from: the real packets of a page load, and texts of each kind. */
 import { utf8 } from '../../src/base/bytes.ts';
 import { EXAMPLE_ZONE, TEST_ZONE } from '../../src/sim/builtin/zones.ts';
+import { EPOCH } from '../../src/sim/epoch.ts';
+import { toPcapng } from '../../src/trace/export/pcapng.ts';
 import { ETHERTYPE, ethernet } from '../../src/wire/ethernet.ts';
 import { ipv4, ipv4HeaderLength } from '../../src/wire/ipv4.ts';
 import { loadJourney } from '../lib/journey.ts';
@@ -33,6 +35,7 @@ export async function seeds(): Promise<Record<string, Uint8Array[]>> {
     'HTTP response': texts(response, 'HTTP/1.0 304 \r\n\r\n'),
     'HTTP head end': texts(request, response),
     'chunked body': texts('5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n', 'ff\r\n', '0\r\n\r\n'),
+    capture: [toPcapng(recorder.events.slice(0, 300), { epoch: EPOCH })],
     dissection: frames,
     'zone file': texts(EXAMPLE_ZONE, TEST_ZONE),
     HTML: page.resources.filter(r => r.type?.startsWith('text/html')).map(r => r.body),

@@ -16,6 +16,8 @@ import { seededRandom } from '../../src/base/random.ts';
 import { Host } from '../../src/host/host.ts';
 import type { Link } from '../../src/link/types.ts';
 import { VirtualClock } from '../../src/sim/clock.ts';
+import { CaptureError } from '../../src/trace/capture/file-format.ts';
+import { CaptureReader } from '../../src/trace/capture/read.ts';
 import { dissectFrame } from '../../src/trace/dissect.ts';
 import { decodeArp } from '../../src/wire/arp.ts';
 import { decodeDns, encodeDns } from '../../src/wire/dns.ts';
@@ -25,6 +27,7 @@ import { decodeIcmp } from '../../src/wire/icmp.ts';
 import { checkIpv4, decodeIpv4, ipv4, ipv4HeaderLength, parseIpv4Options } from '../../src/wire/ipv4.ts';
 import { Malformed, Reader } from '../../src/wire/reader.ts';
 import { decodeTcp } from '../../src/wire/tcp.ts';
+import { cutFrame } from '../../src/wire/tcp-segmentation.ts';
 import { checkUdp } from '../../src/wire/udp.ts';
 
 export interface Target {
@@ -109,6 +112,11 @@ export function targets(): Target[] {
         at = stop;
       }
     });
+  const captured = (bytes: Uint8Array): void =>
+    ignoring([CaptureError], () => {
+      const reader = new CaptureReader({ http: true });
+      reader.end(bytes.length - reader.consume(bytes, 0, bytes.length));
+    });
   return [
     { name: 'ARP', weight: 2, run: bytes => void decodeArp(bytes) },
     { name: 'IPv4', weight: 3, run: anyIpv4 },
@@ -120,6 +128,8 @@ export function targets(): Target[] {
     { name: 'HTTP response', weight: 3, run: bytes => void decodeResponseHead(bytes) },
     { name: 'HTTP head end', weight: 1, run: bytes => void findHeadEnd(bytes, 0) },
     { name: 'chunked body', weight: 3, run: chunked },
+    { name: 'capture', weight: 2, run: captured },
+    { name: 'segmentation', weight: 2, run: bytes => void cutFrame(bytes, 14, 1 + (bytes[0] ?? 0)) },
     { name: 'dissection', weight: 3, run: bytes => void dissectFrame(bytes) },
     hostTarget(),
     {

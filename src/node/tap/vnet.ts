@@ -32,6 +32,7 @@ export function writeVnet(target: Uint8Array, frame: Uint8Array, ipAt: number, u
   if (unit === 0) return;
   const isV6 = frame[ipAt] >> 4 === 6;
   const tcpAt = ipAt + (isV6 ? ipv6.size : ipv4HeaderLength(frame, ipAt));
+  if (tcpAt + tcp.size > frame.length) return; // no TCP: the kernel will say so
   const dataAt = tcpAt + tcp.f.dataOffset.get(frame, tcpAt) * 4;
   target[0] = NEEDS_CHECKSUM;
   set16(target, 6, tcpAt);
