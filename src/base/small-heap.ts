@@ -1,64 +1,73 @@
 /**
  * A heap of four children a node, ordered by instant and then by order of insertion. Keys stand in arrays of their own,
- * so that comparing follows no pointer.
+ * so that comparing looks nothing up.
  */
-import type { Entry } from './timer-queue.ts';
+import { NONE, type TimerTable } from './timer-table.ts';
 
 export class SmallHeap {
-  private entries: Entry[] = [];
+  private readonly table: TimerTable;
+  private rows: number[] = [];
   private keys: number[] = [];
   private orders: number[] = [];
 
-  peek(): Entry | undefined {
-    return this.entries[0];
+  constructor(table: TimerTable) {
+    this.table = table;
   }
 
-  push(entry: Entry): void {
-    const at = this.entries.length;
-    this.entries.push(entry);
-    this.keys.push(entry.when);
-    this.orders.push(entry.order);
-    this.up(at, entry);
+  /** The first, left in place; NONE when there is none. */
+  peek(): number {
+    return this.rows.length === 0 ? NONE : this.rows[0];
+  }
+
+  push(row: number): void {
+    const { table } = this;
+    const at = this.rows.length;
+    this.rows.push(row);
+    this.keys.push(table.when[row]);
+    this.orders.push(table.order[row]);
+    this.up(at, row);
   }
 
   pop(): void {
-    const { entries, keys, orders } = this;
-    const last = entries.pop();
+    const { rows, keys, orders } = this;
+    const last = rows.pop();
     keys.pop();
     orders.pop();
-    if (last !== undefined && entries.length > 0) this.down(0, last);
+    if (last !== undefined && rows.length > 0) this.down(0, last);
   }
 
-  filter(keep: (entry: Entry) => boolean): void {
-    this.entries = this.entries.filter(keep);
-    this.keys = this.entries.map(entry => entry.when);
-    this.orders = this.entries.map(entry => entry.order);
-    for (let at = (this.entries.length - 2) >> 2; at >= 0; at--) this.down(at, this.entries[at]);
+  filter(keep: (row: number) => boolean): void {
+    this.rows = this.rows.filter(keep);
+    this.keys = this.rows.map(row => this.table.when[row]);
+    this.orders = this.rows.map(row => this.table.order[row]);
+    for (let at = (this.rows.length - 2) >> 2; at >= 0; at--) this.down(at, this.rows[at]);
   }
 
-  private up(from: number, entry: Entry): void {
-    const { entries, keys, orders } = this;
-    const { when, order } = entry;
+  private up(from: number, row: number): void {
+    const { rows, keys, orders } = this;
+    const when = this.table.when[row];
+    const order = this.table.order[row];
     let at = from;
     while (at > 0) {
       const parent = (at - 1) >> 2;
       const key = keys[parent];
       if (key < when || (key === when && orders[parent] < order)) break;
-      entries[at] = entries[parent];
+      rows[at] = rows[parent];
       keys[at] = key;
       orders[at] = orders[parent];
       at = parent;
     }
-    entries[at] = entry;
+    rows[at] = row;
     keys[at] = when;
     orders[at] = order;
   }
 
-  /** `entry` belongs at `from` or below. */
-  private down(from: number, entry: Entry): void {
-    const { entries, keys, orders } = this;
-    const { when, order } = entry;
-    const { length } = entries;
+  /** `row` belongs at `from` or below. */
+  private down(from: number, row: number): void {
+    const { rows, keys, orders } = this;
+    const when = this.table.when[row];
+    const order = this.table.order[row];
+    const { length } = rows;
     let at = from;
     for (;;) {
       const first = at * 4 + 1;
@@ -73,12 +82,12 @@ export class SmallHeap {
         key = other;
       }
       if (when < key || (when === key && order < orders[least])) break;
-      entries[at] = entries[least];
+      rows[at] = rows[least];
       keys[at] = key;
       orders[at] = orders[least];
       at = least;
     }
-    entries[at] = entry;
+    rows[at] = row;
     keys[at] = when;
     orders[at] = order;
   }

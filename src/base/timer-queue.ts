@@ -8,99 +8,105 @@
 import { type Instant, NEVER } from './instant.ts';
 import type { Timer } from './scheduler.ts';
 import { SmallHeap } from './small-heap.ts';
+import { NONE, TimerTable } from './timer-table.ts';
 import { Wheel } from './wheel.ts';
 
 /** Nanoseconds of a slot: 0.26 ms, 1.07 s, 73 minutes. A turn of the last takes 208 days; beyond, slots are shared. */
 const WIDTHS = [2 ** 18, 2 ** 30, 2 ** 42] as const;
 
-export class Entry implements Timer {
+class Handle implements Timer {
   readonly when: Instant;
-  readonly order: number;
-  run: (() => void) | undefined;
-  /** In a slot: what else is there. */
-  next: Entry | undefined;
   private readonly queue: TimerQueue;
+  private readonly row: number;
+  private readonly use: number;
 
-  constructor(queue: TimerQueue, when: Instant, order: number, run: () => void) {
+  constructor(queue: TimerQueue, when: Instant, row: number, use: number) {
     this.queue = queue;
     this.when = when;
-    this.order = order;
-    this.run = run;
+    this.row = row;
+    this.use = use;
   }
 
   cancel(): void {
-    if (this.run === undefined) return;
-    this.run = undefined;
-    if (this.when !== NEVER) this.queue.cancelled();
+    if (this.row !== NONE) this.queue.cancel(this.row, this.use);
   }
 }
 
 export class TimerQueue {
   /** Timers that wait. */
   size = 0;
-  private readonly near = new SmallHeap();
-  private readonly wheels = WIDTHS.map(width => new Wheel(width));
+  private readonly table = new TimerTable();
+  private readonly near = new SmallHeap(this.table);
+  private readonly wheels = WIDTHS.map(width => new Wheel(this.table, width));
   /** Everything due before is in the heap; a slot of the first wheel begins here. */
   private horizon: Instant = 0;
-  private nextOrder = 0;
   private dead = 0;
 
   /** When the first is due; NEVER without one. */
   get earliest(): Instant {
     const first = this.first();
-    return first === undefined ? NEVER : first.when;
+    return first === NONE ? NEVER : this.table.when[first];
   }
 
   add(when: Instant, run: () => void): Timer {
-    const entry = new Entry(this, when, this.nextOrder++, run);
     // A timer at 'never' needs no place.
-    if (when === NEVER) return entry;
+    if (when === NEVER) return new Handle(this, when, NONE, 0);
+    const row = this.table.add(when, run);
     this.size++;
-    if (when < this.horizon) this.near.push(entry);
-    else this.place(entry);
-    return entry;
+    if (when < this.horizon) this.near.push(row);
+    else this.place(row);
+    return new Handle(this, when, row, this.table.use[row]);
   }
 
   /** What the first timer is to run, and the timer removed. */
   take(): (() => void) | undefined {
-    const entry = this.first();
-    if (entry === undefined) return undefined;
+    const first = this.first();
+    if (first === NONE) return undefined;
+    const run = this.table.run[first];
     this.near.pop();
+    this.table.release(first);
     this.size--;
-    const { run } = entry;
-    entry.run = undefined;
     return run;
   }
 
-  /** One of the waiting was cancelled: it is dropped when it surfaces, or when there are too many of its kind. */
-  cancelled(): void {
+  /** A cancelled row is dropped when it surfaces, or when there are too many of its kind. */
+  cancel(row: number, use: number): void {
+    const { table } = this;
+    if (table.use[row] !== use || table.run[row] === undefined) return;
+    table.run[row] = undefined;
     this.size--;
     this.dead++;
     if (this.dead > 64 && this.dead > this.size) this.sweep();
   }
 
-  private first(): Entry | undefined {
+  private first(): number {
     for (;;) {
-      const entry = this.near.peek();
-      if (entry === undefined) {
-        if (this.size === 0) return undefined;
+      const row = this.near.peek();
+      if (row === NONE) {
+        if (this.size === 0) return NONE;
         this.advance();
-      } else if (entry.run === undefined) {
+      } else if (this.table.run[row] === undefined) {
         this.near.pop();
-        this.dead--;
+        this.drop(row);
       } else {
-        return entry;
+        return row;
       }
     }
   }
 
+  private drop(row: number): void {
+    this.table.release(row);
+    this.dead--;
+  }
+
   /** Into the lowest wheel in whose turn it is due. */
-  private place(entry: Entry): void {
+  private place(row: number): void {
     const { wheels, horizon } = this;
+    const when = this.table.when[row];
     const last = wheels.length - 1;
     let level = 0;
-    while (level < last && !wheels[level].reaches(horizon, entry.when)) level++;
-    wheels[level].add(entry);
+    while (level < last && !wheels[level].reaches(horizon, when)) level++;
+    wheels[level].add(row);
   }
 
   /** The heap is empty and something waits: on to the next slot that holds anything. */
@@ -126,20 +132,24 @@ export class TimerQueue {
 
   /** Takes everything out of a slot, to the heap or to wheels below. */
   private open(wheel: Wheel, tick: number): void {
-    let entry = wheel.take(tick);
-    while (entry !== undefined) {
-      const { next } = entry;
-      entry.next = undefined;
-      if (entry.run === undefined) this.dead--;
-      else if (entry.when < this.horizon) this.near.push(entry);
-      else this.place(entry);
-      entry = next;
+    const { table } = this;
+    let row = wheel.take(tick);
+    while (row !== NONE) {
+      const next = table.next[row];
+      if (table.run[row] === undefined) this.drop(row);
+      else if (table.when[row] < this.horizon) this.near.push(row);
+      else this.place(row);
+      row = next;
     }
   }
 
   private sweep(): void {
-    this.near.filter(entry => entry.run !== undefined);
-    for (const wheel of this.wheels) wheel.filter(entry => entry.run !== undefined);
-    this.dead = 0;
+    const keep = (row: number): boolean => {
+      const lives = this.table.run[row] !== undefined;
+      if (!lives) this.drop(row);
+      return lives;
+    };
+    this.near.filter(keep);
+    for (const wheel of this.wheels) wheel.filter(keep);
   }
 }

@@ -1,8 +1,8 @@
-/** One wheel of a timer queue: slots of equal time, each with the entries that are due in it, in no order. */
+/** One wheel of a timer queue: slots of equal time, each with the timers that are due in it, in no order. */
 import type { Instant } from './instant.ts';
-import type { Entry } from './timer-queue.ts';
+import { NONE, type TimerTable } from './timer-table.ts';
 
-/** Slots of a turn; and in a word of the map of those that hold something. */
+/** Slots of a turn; the map has a bit for each that holds something. */
 const SLOTS = 4096;
 const WORD = 32;
 
@@ -10,11 +10,13 @@ export class Wheel {
   /** Nanoseconds of a slot. */
   readonly width: number;
   count = 0;
-  /** Made for the first entry: most worlds need no wheel of hours. */
-  private slots: (Entry | undefined)[] | undefined;
+  private readonly table: TimerTable;
+  /** The first row of each. Made for the first timer: most worlds need no wheel of hours. */
+  private slots: Int32Array | undefined;
   private readonly map = new Int32Array(SLOTS / WORD);
 
-  constructor(width: number) {
+  constructor(table: TimerTable, width: number) {
+    this.table = table;
     this.width = width;
   }
 
@@ -33,23 +35,27 @@ export class Wheel {
     return this.tick(when) - this.tick(from) < SLOTS;
   }
 
-  add(entry: Entry): void {
-    this.slots ??= new Array<Entry | undefined>(SLOTS).fill(undefined);
-    const slot = this.tick(entry.when) % SLOTS;
-    entry.next = this.slots[slot];
-    this.slots[slot] = entry;
+  add(row: number): void {
+    const { table } = this;
+    this.slots ??= new Int32Array(SLOTS).fill(NONE);
+    const slot = this.tick(table.when[row]) % SLOTS;
+    table.next[row] = this.slots[slot];
+    this.slots[slot] = row;
     this.map[slot >> 5] |= 1 << (slot & 31);
     this.count++;
   }
 
   /** All of a slot, which is empty afterwards: the first of a list. */
-  take(tick: number): Entry | undefined {
-    const slot = tick % SLOTS;
-    const first = this.slots?.[slot];
-    if (this.slots === undefined || first === undefined) return undefined;
-    this.slots[slot] = undefined;
+  take(tick: number): number {
+    const first = this.slots === undefined ? NONE : this.empty(tick % SLOTS, this.slots);
+    for (let row = first; row !== NONE; row = this.table.next[row]) this.count--;
+    return first;
+  }
+
+  private empty(slot: number, slots: Int32Array): number {
+    const first = slots[slot];
+    slots[slot] = NONE;
     this.map[slot >> 5] &= ~(1 << (slot & 31));
-    for (let entry: Entry | undefined = first; entry !== undefined; entry = entry.next) this.count--;
     return first;
   }
 
@@ -64,19 +70,16 @@ export class Wheel {
     return -1;
   }
 
-  filter(keep: (entry: Entry) => boolean): void {
+  /** Asks of each whether it stays. */
+  filter(keep: (row: number) => boolean): void {
     if (this.count === 0 || this.slots === undefined) return;
-    const { slots } = this;
     for (let slot = 0; slot < SLOTS; slot++) {
-      let entry = slots[slot];
-      if (entry === undefined) continue;
-      slots[slot] = undefined;
-      this.map[slot >> 5] &= ~(1 << (slot & 31));
-      while (entry !== undefined) {
-        const { next }: Entry = entry;
+      let row = this.empty(slot, this.slots);
+      while (row !== NONE) {
+        const next = this.table.next[row];
         this.count--;
-        if (keep(entry)) this.add(entry);
-        entry = next;
+        if (keep(row)) this.add(row);
+        row = next;
       }
     }
   }
