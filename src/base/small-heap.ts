@@ -23,8 +23,8 @@ export class SmallHeap {
     const { table } = this;
     const at = this.rows.length;
     this.rows.push(row);
-    this.keys.push(table.when[row]);
-    this.orders.push(table.order[row]);
+    this.keys.push(table.when(row));
+    this.orders.push(table.order(row));
     this.up(at, row);
   }
 
@@ -38,15 +38,15 @@ export class SmallHeap {
 
   filter(keep: (row: number) => boolean): void {
     this.rows = this.rows.filter(keep);
-    this.keys = this.rows.map(row => this.table.when[row]);
-    this.orders = this.rows.map(row => this.table.order[row]);
+    this.keys = this.rows.map(row => this.table.when(row));
+    this.orders = this.rows.map(row => this.table.order(row));
     for (let at = (this.rows.length - 2) >> 2; at >= 0; at--) this.down(at, this.rows[at]);
   }
 
   private up(from: number, row: number): void {
     const { rows, keys, orders } = this;
-    const when = this.table.when[row];
-    const order = this.table.order[row];
+    const when = this.table.when(row);
+    const order = this.table.order(row);
     let at = from;
     while (at > 0) {
       const parent = (at - 1) >> 2;
@@ -65,8 +65,8 @@ export class SmallHeap {
   /** `row` belongs at `from` or below. */
   private down(from: number, row: number): void {
     const { rows, keys, orders } = this;
-    const when = this.table.when[row];
-    const order = this.table.order[row];
+    const when = this.table.when(row);
+    const order = this.table.order(row);
     const { length } = rows;
     let at = from;
     for (;;) {

@@ -18,17 +18,17 @@ class Handle implements Timer {
   readonly when: Instant;
   private readonly queue: TimerQueue;
   private readonly row: number;
-  private readonly use: number;
+  private readonly order: number;
 
-  constructor(queue: TimerQueue, when: Instant, row: number, use: number) {
+  constructor(queue: TimerQueue, when: Instant, row: number, order: number) {
     this.queue = queue;
     this.when = when;
     this.row = row;
-    this.use = use;
+    this.order = order;
   }
 
   cancel(): void {
-    if (this.row !== NONE) this.queue.cancel(this.row, this.use);
+    if (this.row !== NONE) this.queue.cancel(this.row, this.order);
   }
 }
 
@@ -45,7 +45,7 @@ export class TimerQueue {
   /** When the first is due; NEVER without one. */
   get earliest(): Instant {
     const first = this.first();
-    return first === NONE ? NEVER : this.table.when[first];
+    return first === NONE ? NEVER : this.table.when(first);
   }
 
   add(when: Instant, run: () => void): Timer {
@@ -55,7 +55,7 @@ export class TimerQueue {
     this.size++;
     if (when < this.horizon) this.near.push(row);
     else this.place(row);
-    return new Handle(this, when, row, this.table.use[row]);
+    return new Handle(this, when, row, this.table.order(row));
   }
 
   /** What the first timer is to run, and the timer removed. */
@@ -70,9 +70,10 @@ export class TimerQueue {
   }
 
   /** A cancelled row is dropped when it surfaces, or when there are too many of its kind. */
-  cancel(row: number, use: number): void {
+  cancel(row: number, order: number): void {
     const { table } = this;
-    if (table.use[row] !== use || table.run[row] === undefined) return;
+    // The row may serve another timer by now.
+    if (table.order(row) !== order || table.run[row] === undefined) return;
     table.run[row] = undefined;
     this.size--;
     this.dead++;
@@ -102,7 +103,7 @@ export class TimerQueue {
   /** Into the lowest wheel in whose turn it is due. */
   private place(row: number): void {
     const { wheels, horizon } = this;
-    const when = this.table.when[row];
+    const when = this.table.when(row);
     const last = wheels.length - 1;
     let level = 0;
     while (level < last && !wheels[level].reaches(horizon, when)) level++;
@@ -135,9 +136,9 @@ export class TimerQueue {
     const { table } = this;
     let row = wheel.take(tick);
     while (row !== NONE) {
-      const next = table.next[row];
+      const next = table.next(row);
       if (table.run[row] === undefined) this.drop(row);
-      else if (table.when[row] < this.horizon) this.near.push(row);
+      else if (table.when(row) < this.horizon) this.near.push(row);
       else this.place(row);
       row = next;
     }

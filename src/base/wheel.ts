@@ -38,8 +38,8 @@ export class Wheel {
   add(row: number): void {
     const { table } = this;
     this.slots ??= new Int32Array(SLOTS).fill(NONE);
-    const slot = this.tick(table.when[row]) % SLOTS;
-    table.next[row] = this.slots[slot];
+    const slot = this.tick(table.when(row)) % SLOTS;
+    table.setNext(row, this.slots[slot]);
     this.slots[slot] = row;
     this.map[slot >> 5] |= 1 << (slot & 31);
     this.count++;
@@ -48,7 +48,7 @@ export class Wheel {
   /** All of a slot, which is empty afterwards: the first of a list. */
   take(tick: number): number {
     const first = this.slots === undefined ? NONE : this.empty(tick % SLOTS, this.slots);
-    for (let row = first; row !== NONE; row = this.table.next[row]) this.count--;
+    for (let row = first; row !== NONE; row = this.table.next(row)) this.count--;
     return first;
   }
 
@@ -76,7 +76,7 @@ export class Wheel {
     for (let slot = 0; slot < SLOTS; slot++) {
       let row = this.empty(slot, this.slots);
       while (row !== NONE) {
-        const next = this.table.next[row];
+        const next = this.table.next(row);
         this.count--;
         if (keep(row)) this.add(row);
         row = next;
