@@ -320,7 +320,13 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
 
   /** Frames are immutable: what is sent on is a copy, with room for the next header. */
   private copyOf(bytes: Uint8Array, start: number, end: number, unit: Unit): Packet {
-    const copy = Packet.of(bytes.subarray(start, end), EXACT_HEADROOM.ethernet, this.context.slab);
+    const { ethernet } = EXACT_HEADROOM;
+    // From one Ethernet to another: the frame as it is, whose first header will be written over.
+    const isFrame = start === ethernet && end === bytes.length;
+    const copy = isFrame
+      ? Packet.of(bytes, 0, this.context.slab)
+      : Packet.of(bytes.subarray(start, end), ethernet, this.context.slab);
+    if (isFrame) copy.start = ethernet;
     copy.unit = unit;
     return copy;
   }
