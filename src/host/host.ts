@@ -1,6 +1,7 @@
 /** A host: every layer of the stack, plugged together. The only folder that names concrete classes of all of them. */
 import type { Random } from '../base/random.ts';
 import type { Scheduler } from '../base/scheduler.ts';
+import type { SlabAllocator } from '../base/slab.ts';
 import type { ArpSettings } from '../internet/arp.ts';
 import { DualStack } from '../internet/dual-stack.ts';
 import type { NetworkInterface } from '../internet/interface.ts';
@@ -25,6 +26,8 @@ export interface World {
   scheduler: Scheduler;
   random: Random;
   trace?: Trace;
+  /** Where all of them make their packets; by default each for itself. */
+  slab?: SlabAllocator;
 }
 
 export interface HostOptions {
@@ -52,7 +55,7 @@ export class Host {
     const random = world.random.fork(`host ${name}`);
     this.macs = random.fork('mac');
     this.arp = options.arp;
-    this.context = new HostContext(name, world.scheduler, random, world.trace);
+    this.context = new HostContext(name, world.scheduler, random, world.trace, world.slab);
     this.ip = new Ipv4Layer(this.context);
     this.ip.forwarding = options.router ?? false;
     this.ip6 = new Ipv6Layer(this.context);

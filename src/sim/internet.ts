@@ -4,6 +4,7 @@
  */
 import { type Duration, ms } from '../base/instant.ts';
 import { type Random, seededRandom } from '../base/random.ts';
+import { SlabAllocator } from '../base/slab.ts';
 import { Host, type HostOptions, type World } from '../host/host.ts';
 import type { NetworkInterface } from '../internet/interface.ts';
 import { Cable, type CableOptions } from '../link/cable.ts';
@@ -36,6 +37,7 @@ export class Internet implements World {
   readonly clock = new VirtualClock();
   readonly random: Random;
   readonly trace: Trace | undefined;
+  readonly slab = new SlabAllocator();
   readonly hosts = new Map<string, Host>();
   readonly cables = new Map<string, Cable>();
   readonly switches = new Map<string, Switch>();

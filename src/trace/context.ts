@@ -9,15 +9,16 @@ export class HostContext implements Context {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly trace: Trace | undefined;
-  readonly slab = new SlabAllocator();
+  readonly slab: SlabAllocator;
   /** 'ipv4 ip-checksum' -> how many. */
   readonly drops = new Map<string, number>();
 
-  constructor(host: string, scheduler: Scheduler, random: Random, trace?: Trace) {
+  constructor(host: string, scheduler: Scheduler, random: Random, trace?: Trace, slab = new SlabAllocator()) {
     this.host = host;
     this.scheduler = scheduler;
     this.random = random;
     this.trace = trace;
+    this.slab = slab;
   }
 
   drop(layer: DropEvent['layer'], reason: string): void {
