@@ -1,4 +1,6 @@
 /** A small number for every address of a capture, of either version: by it conversations are told apart quickly. */
+import { hash4 } from '../../base/hash.ts';
+
 const EMPTY = -1;
 const LEAST = 256;
 /** The words of an IPv4 address that is no IPv6 one. */
@@ -25,7 +27,7 @@ export class AddressTable {
   private find(a: number, b: number, c: number, d: number): number {
     const mask = this.slots.length - 1;
     const { words } = this;
-    let slot = hash(a, b, c, d) & mask;
+    let slot = hash4(a, b, c, d) & mask;
     for (; ; slot = (slot + 1) & mask) {
       const known = this.slots[slot];
       if (known === EMPTY) break;
@@ -51,7 +53,7 @@ export class AddressTable {
     const mask = this.slots.length - 1;
     for (let number = 0; number < this.count; number++) {
       const at = 4 * number;
-      let slot = hash(words[at], words[at + 1], words[at + 2], words[at + 3]) & mask;
+      let slot = hash4(words[at], words[at + 1], words[at + 2], words[at + 3]) & mask;
       while (this.slots[slot] !== EMPTY) slot = (slot + 1) & mask;
       this.slots[slot] = number;
     }
@@ -62,11 +64,3 @@ const split = (word: number): number[] => [word >>> 24, (word >>> 16) & 255, (wo
 
 const u32 = (b: Uint8Array, at: number): number =>
   ((b[at] << 24) | (b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3]) >>> 0;
-
-function hash(a: number, b: number, c: number, d: number): number {
-  let h = Math.imul(a, 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b) ^ Math.imul(c, 0xc2b2ae35) ^ Math.imul(d, 0x27d4eb2f);
-  h ^= h >>> 15;
-  h = Math.imul(h, 0x2c1b3c6d);
-  h ^= h >>> 12;
-  return h >>> 0;
-}

@@ -5,6 +5,7 @@
  * A conversation's first end is the one that was seen first. A SYN between two ends whose conversation has been closed
  * opens another one, as a port that is used again does.
  */
+import { hash4 } from '../../base/hash.ts';
 import { formatIpv6 } from '../../wire/address.ts';
 import { formatEnd } from '../../wire/ip-address.ts';
 import { ACK, FIN, RST, SYN } from '../../wire/tcp.ts';
@@ -99,7 +100,8 @@ export class ConversationTable {
     const reverse = ((destinationPort << 16) | sourcePort) >>> 0;
     const mask = this.slots.length - 1;
     // The same from either side.
-    let slot = hash(source ^ destination, source + destination, sourcePort ^ destinationPort, forward + reverse) & mask;
+    let slot =
+      hash4(source ^ destination, source + destination, sourcePort ^ destinationPort, forward + reverse) & mask;
     for (; ; slot = (slot + 1) & mask) {
       const at = this.slots[slot];
       if (at === EMPTY) break;
@@ -143,7 +145,7 @@ export class ConversationTable {
     const ends = this.ports[at];
     const swapped = ((ends << 16) | (ends >>> 16)) >>> 0;
     const [a, b] = [this.firstAddress[at], this.secondAddress[at]];
-    let slot = hash(a ^ b, a + b, (ends >>> 16) ^ (ends & 0xffff), ends + swapped) & mask;
+    let slot = hash4(a ^ b, a + b, (ends >>> 16) ^ (ends & 0xffff), ends + swapped) & mask;
     while (this.slots[slot] !== EMPTY && !this.isSame(this.slots[slot], at)) slot = (slot + 1) & mask;
     this.slots[slot] = at;
   }
@@ -168,13 +170,4 @@ export class ConversationTable {
 function copied<T extends Uint8Array | Uint32Array | Float64Array>(into: T, from: T): T {
   into.set(from);
   return into;
-}
-
-/** Every bit of the four moves about half of the result's (murmur3's finalizer over a product). */
-function hash(a: number, b: number, c: number, d: number): number {
-  let h = Math.imul(a, 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b) ^ Math.imul(c, 0xc2b2ae35) ^ Math.imul(d, 0x27d4eb2f);
-  h ^= h >>> 16;
-  h = Math.imul(h, 0x85ebca6b);
-  h ^= h >>> 13;
-  return h >>> 0;
 }
