@@ -145,13 +145,14 @@ export class TcpEndpoint implements TcpObserver {
 
   /** `more`: others follow at once. True: the connection is to be told by `settle` when they have come. */
   segmentArrives(segment: Segment, more = false): boolean {
+    const { now } = this;
     const before = this.state;
     const una = this.connection.tcb.sndUna;
-    this.connection.segmentArrives(this.now, segment, more);
+    this.connection.segmentArrives(now, segment, more);
     if (this.connection.tcb.sndUna !== una) this.onAcknowledged(this.connection.tcb.sndUna);
     if (this.context.trace !== undefined) this.trace('in', segment, before);
     if (!more || !this.connection.mayWait) {
-      this.run();
+      this.run(now);
       return false;
     }
     const first = !this.waits;
@@ -161,8 +162,9 @@ export class TcpEndpoint implements TcpObserver {
 
   settle(): void {
     this.waits = false;
-    this.connection.settle(this.now);
-    this.run();
+    const { now } = this;
+    this.connection.settle(now);
+    this.run(now);
   }
 
   /** A SYN has made this connection: told like every other segment that arrives. */
@@ -170,11 +172,12 @@ export class TcpEndpoint implements TcpObserver {
     if (this.context.trace !== undefined) this.trace('in', syn, 'LISTEN');
   }
 
-  run(): void {
+  /** A clock of the real world costs something to read: `now` is what it said a moment ago. */
+  run(now = this.now): void {
     if (this.running) return;
     this.running = true;
     for (;;) {
-      const segment = this.connection.nextSegment(this.now);
+      const segment = this.connection.nextSegment(now);
       if (segment !== undefined) {
         this.send(segment);
         continue;
