@@ -8,6 +8,7 @@ import { type Duration, ms } from '../base/instant.ts';
 import type { Random } from '../base/random.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { FrameFate, Trace } from '../trace/events.ts';
+import { ethernet } from '../wire/ethernet.ts';
 import { cutFrame } from '../wire/tcp-segmentation.ts';
 import { Arrivals } from './arrivals.ts';
 import type { Frame, Link, Unit } from './types.ts';
@@ -45,7 +46,6 @@ export const PERFECT: CableOptions = {
   offload: false,
 };
 
-const ETHERNET_HEADER = 14;
 /** Preamble, FCS and the gap between frames: a frame takes their time too (IEEE 802.3 clause 4.4.2). */
 const FRAMING = 8 + 4 + 12;
 const MINIMUM_FRAME = 60;
@@ -126,6 +126,8 @@ export class Direction {
   private readonly random: Random;
   private readonly trace: Trace | undefined;
   private readonly arrivals: Arrivals;
+  /** Bytes of the link's own header, in front of IP's. */
+  private readonly header: number;
   /** When the last frame accepted so far will have left. */
   private idleAt = 0;
 
@@ -135,7 +137,9 @@ export class Direction {
     to: string,
     options: CableOptions,
     world: { scheduler: Scheduler; random: Random; trace?: Trace },
+    medium: Link['medium'] = 'ethernet',
   ) {
+    this.header = medium === 'ethernet' ? ethernet.size : 0;
     this.link = link;
     this.from = from;
     this.to = to;
@@ -163,7 +167,7 @@ export class Direction {
 
   send(frame: Frame, unit: Unit = 0): void {
     if (unit === 0 || this.carriesWhole) this.sendOne(frame, unit);
-    else for (const piece of cutFrame(frame, ETHERNET_HEADER, unit)) this.sendOne(piece, 0);
+    else for (const piece of cutFrame(frame, this.header, unit)) this.sendOne(piece, 0);
   }
 
   private sendOne(frame: Frame, unit: Unit): void {
@@ -179,7 +183,7 @@ export class Direction {
   private pass(frame: Frame, unit: Unit): FrameFate {
     const { options, random } = this;
     if (!this.plugged) return 'unplugged';
-    if (unit === 0 && frame.length > options.mtu + ETHERNET_HEADER) return 'too-long';
+    if (unit === 0 && frame.length > options.mtu + this.header) return 'too-long';
     const now = this.scheduler.now();
     const waiting = Math.max(0, this.idleAt - now);
     if ((waiting * options.bandwidth) / 8e9 > options.queue) return 'queue-full';

@@ -8,8 +8,8 @@ import type { Link, Wrap } from './types.ts';
 export function withFaults(options: Partial<CableOptions>, world: { scheduler: Scheduler; random: Random }): Wrap {
   return inner => {
     const full: CableOptions = { ...PERFECT, mtu: inner.mtu, ...options };
-    const out = new Direction(inner.name, 'us', 'them', full, world);
-    const back = new Direction(inner.name, 'them', 'us', full, world);
+    const out = new Direction(inner.name, 'us', 'them', full, world, inner.medium);
+    const back = new Direction(inner.name, 'them', 'us', full, world, inner.medium);
     const wrapped: Link = {
       name: inner.name,
       medium: inner.medium,

@@ -6,6 +6,8 @@ import { finishChecksum, internetChecksum, sumWords } from '../../src/base/check
 import { ms } from '../../src/base/instant.ts';
 import type { Host } from '../../src/host/host.ts';
 import type { Cable } from '../../src/link/cable.ts';
+import { withFaults } from '../../src/link/faults.ts';
+import type { Link } from '../../src/link/types.ts';
 import { readVnet, VNET_HEADER, writeVnet } from '../../src/node/tap/vnet.ts';
 import { addressSum } from '../../src/wire/ip-address.ts';
 import { ipv4 } from '../../src/wire/ipv4.ts';
@@ -165,4 +167,16 @@ test('several that arrive at once are acknowledged at once, those that come one 
   assert.ok(acks({}) < 120, `${acks({})}`);
   const oneByOne = acks({ bandwidth: 1e9 });
   assert.ok(oneByOne >= 490, `${oneByOne}`);
+});
+
+test('faults on a link of layer 3 cut what is given to them where its IP header stands', () => {
+  const world = new TestWorld();
+  const datagram = large(5000, PSH).subarray(IP);
+  const sent: Uint8Array[] = [];
+  const tun: Link = { name: 'tun', medium: 'ip', mtu: 1500, send: frame => void sent.push(frame), receive() {} };
+  withFaults({ delay: ms(1) }, world)(tun).send(datagram, 1000);
+  world.clock.runSync(ms(5));
+  assert.equal(sent.length, 5);
+  for (const piece of sent)
+    assert.ok(piece.length <= 1500 && isWhole(Uint8Array.from([...new Uint8Array(IP), ...piece])));
 });
