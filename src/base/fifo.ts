@@ -3,11 +3,6 @@ export class Fifo<T> {
   private first: T | undefined;
   private rest: T[] | undefined;
 
-  get length(): number {
-    if (this.first === undefined) return 0;
-    return this.rest === undefined ? 1 : this.rest.length + 1;
-  }
-
   get isEmpty(): boolean {
     return this.first === undefined;
   }

@@ -62,8 +62,4 @@ export class SeqRanges {
     }
     return false;
   }
-
-  clear(): void {
-    this.list.length = 0;
-  }
 }

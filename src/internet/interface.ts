@@ -78,8 +78,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
   }
 
   hasAddress(address: Ipv4Address): boolean {
-    for (const own of this.addresses) if (own.address === address) return true;
-    return false;
+    return this.addresses.some(own => own.address === address);
   }
 
   senderFor(target: Ipv4Address): Ipv4Address {

@@ -9,6 +9,8 @@ import type { SlabAllocator } from '../base/slab.ts';
 export const HEADROOM = 14 + 60;
 /** Ethernet and the header of that version as it is without options: then the frame begins where the buffer does. */
 export const EXACT_HEADROOM = { ethernet: 14, ipv4: 14 + 20, ipv6: 14 + 40 } as const;
+/** A unit that no datagram's data exceeds: it is one segment, of which only the checksum is not made. */
+export const ONE_SEGMENT = 65535;
 
 export class Packet {
   readonly bytes: Uint8Array;

@@ -96,13 +96,13 @@ export class TapDevice {
     const fd = calls.open('/dev/net/tun', O_RDWR | O_NONBLOCK);
     if (fd < 0)
       throw new TapError(`/dev/net/tun can't be opened (${errnoName(koffi)}): run as root, on a machine that has it`);
-    const type = kind.layer === 2 ? IFF_TAP : IFF_TUN;
+    const [type, what] = kind.layer === 2 ? [IFF_TAP, 'TAP'] : [IFF_TUN, 'TUN'];
     const request = interfaceRequest(name, type | IFF_NO_PI | (kind.offload ? IFF_VNET_HDR : 0));
     if (calls.ioctl(fd, TUNSETIFF, request) < 0) {
       const why = errnoName(koffi);
       calls.close(fd);
       throw new TapError(
-        `the ${kind.layer === 2 ? 'TAP' : 'TUN'} device '${name}' can't be made or taken (${why}): run as root, and see that no other program has it`,
+        `the ${what} device '${name}' can't be made or taken (${why}): run as root, and see that no other program has it`,
       );
     }
     const device = new TapDevice(koffi, calls, fd, name);
@@ -142,7 +142,9 @@ export class TapDevice {
       this.calls.ioctl(this.fd, TUNSETVNETHDRSZ, size);
     }
     if (this.calls.ioctlValue(this.fd, TUNSETOFFLOAD, offload ? OFFLOADS : 0) < 0 && offload) {
-      throw new TapError(`the device '${this.name}' takes no offloads (${errnoName(this.koffi)})`);
+      const why = errnoName(this.koffi);
+      this.close();
+      throw new TapError(`the device '${this.name}' takes no offloads (${why})`);
     }
   }
 

@@ -8,6 +8,7 @@ import type { Unit } from '../../link/types.ts';
 import { ETHERTYPE, ethernet } from '../../wire/ethernet.ts';
 import { ipv4HeaderLength } from '../../wire/ipv4.ts';
 import { ipv6 } from '../../wire/ipv6.ts';
+import { ONE_SEGMENT } from '../../wire/packet.ts';
 import { tcp } from '../../wire/tcp.ts';
 
 /** struct virtio_net_hdr: flags, gso_type, hdr_len, gso_size, csum_start, csum_offset. */
@@ -17,8 +18,6 @@ const DATA_VALID = 2;
 const GSO_TCP4 = 1;
 const GSO_TCP6 = 4;
 const GSO_ECN = 0x80;
-/** A checksum that need not be looked at, on a segment that is one. */
-const WHOLE: Unit = 65535;
 
 const get16 = (bytes: Uint8Array, at: number): number => bytes[at] | (bytes[at + 1] << 8);
 function set16(bytes: Uint8Array, at: number, value: number): void {
@@ -51,10 +50,10 @@ export function readVnet(bytes: Uint8Array, frame: Uint8Array): Unit {
   const flags = bytes[0];
   const type = bytes[1] & ~GSO_ECN;
   if (type === GSO_TCP4 || type === GSO_TCP6) return get16(bytes, 4);
-  if ((flags & NEEDS_CHECKSUM) === 0) return flags & DATA_VALID && isTcp(frame) ? WHOLE : 0;
+  if ((flags & NEEDS_CHECKSUM) === 0) return flags & DATA_VALID && isTcp(frame) ? ONE_SEGMENT : 0;
   const start = get16(bytes, 6);
   const offset = get16(bytes, 8);
-  if (offset === tcp.f.checksum.offset) return WHOLE;
+  if (offset === tcp.f.checksum.offset) return ONE_SEGMENT;
   if (start + offset + 2 > frame.length) return 0; // whatever it is, it is not for us to mend
   const checksum = finishChecksum(sumWords(frame, start, frame.length)) || 0xffff;
   frame[start + offset] = checksum >>> 8;

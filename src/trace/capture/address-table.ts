@@ -1,6 +1,11 @@
 /** A small number for every address of a capture, of either version: by it conversations are told apart quickly. */
 import { hash4 } from '../../base/hash.ts';
+import { formatIpv6 } from '../../wire/address.ts';
+import type { IpAddress } from '../../wire/ip-address.ts';
+import { u32 } from '../../wire/layout.ts';
 
+/** Four bytes at any place. */
+const word = u32();
 const EMPTY = -1;
 const LEAST = 256;
 /** The words of an IPv4 address that is no IPv6 one. */
@@ -14,14 +19,14 @@ export class AddressTable {
 
   number(bytes: Uint8Array, at: number, isV6: boolean): number {
     return isV6
-      ? this.find(u32(bytes, at), u32(bytes, at + 4), u32(bytes, at + 8), u32(bytes, at + 12))
-      : this.find(V4_MARK, V4_MARK, V4_MARK, u32(bytes, at));
+      ? this.find(word.get(bytes, at), word.get(bytes, at + 4), word.get(bytes, at + 8), word.get(bytes, at + 12))
+      : this.find(V4_MARK, V4_MARK, V4_MARK, word.get(bytes, at));
   }
 
-  bytes(number: number): Uint8Array {
+  address(number: number): IpAddress {
     const words = this.words.subarray(4 * number, 4 * number + 4);
-    const kept = words[0] === V4_MARK && words[1] === V4_MARK ? words.subarray(3) : words;
-    return Uint8Array.from(kept.length * 4 === 4 ? split(kept[0]) : [...kept].flatMap(split));
+    if (words[0] === V4_MARK && words[1] === V4_MARK) return words[3];
+    return formatIpv6(Uint8Array.from([...words].flatMap(split)));
   }
 
   private find(a: number, b: number, c: number, d: number): number {
@@ -61,6 +66,3 @@ export class AddressTable {
 }
 
 const split = (word: number): number[] => [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255];
-
-const u32 = (b: Uint8Array, at: number): number =>
-  ((b[at] << 24) | (b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3]) >>> 0;

@@ -6,7 +6,6 @@
  * opens another one, as a port that is used again does.
  */
 import { hash4 } from '../../base/hash.ts';
-import { formatIpv6 } from '../../wire/address.ts';
 import { formatEnd } from '../../wire/ip-address.ts';
 import { ACK, FIN, RST, SYN } from '../../wire/tcp.ts';
 import { AddressTable } from './address-table.ts';
@@ -83,10 +82,7 @@ export class ConversationTable {
   }
 
   private end(address: number, port: number): string {
-    const bytes = this.addresses.bytes(address);
-    const isV6 = bytes.length === 16;
-    const [a, b, c, d] = bytes;
-    return formatEnd(isV6 ? formatIpv6(bytes) : ((a << 24) | (b << 16) | (c << 8) | d) >>> 0, port);
+    return formatEnd(this.addresses.address(address), port);
   }
 
   private find(
@@ -97,7 +93,7 @@ export class ConversationTable {
     flags: number,
   ): number {
     const forward = ((sourcePort << 16) | destinationPort) >>> 0;
-    const reverse = ((destinationPort << 16) | sourcePort) >>> 0;
+    const reverse = swapped(forward);
     const mask = this.slots.length - 1;
     // The same from either side.
     let slot =
@@ -134,18 +130,16 @@ export class ConversationTable {
 
   private isSame(known: number, at: number): boolean {
     const ends = this.ports[at];
-    const swapped = ((ends << 16) | (ends >>> 16)) >>> 0;
     const [a, b] = [this.firstAddress[at], this.secondAddress[at]];
     const [c, d] = [this.firstAddress[known], this.secondAddress[known]];
-    return (this.ports[known] === ends && a === c && b === d) || (this.ports[known] === swapped && a === d && b === c);
+    return (
+      (this.ports[known] === ends && a === c && b === d) || (this.ports[known] === swapped(ends) && a === d && b === c)
+    );
   }
 
   private place(at: number): void {
     const mask = this.slots.length - 1;
-    const ends = this.ports[at];
-    const swapped = ((ends << 16) | (ends >>> 16)) >>> 0;
-    const [a, b] = [this.firstAddress[at], this.secondAddress[at]];
-    let slot = hash4(a ^ b, a + b, (ends >>> 16) ^ (ends & 0xffff), ends + swapped) & mask;
+    let slot = hashOf(this.firstAddress[at], this.secondAddress[at], this.ports[at]) & mask;
     while (this.slots[slot] !== EMPTY && !this.isSame(this.slots[slot], at)) slot = (slot + 1) & mask;
     this.slots[slot] = at;
   }
@@ -171,3 +165,10 @@ function copied<T extends Uint8Array | Uint32Array | Float64Array>(into: T, from
   into.set(from);
   return into;
 }
+
+/** Both ports, the other end's first. */
+const swapped = (ports: number): number => ((ports << 16) | (ports >>> 16)) >>> 0;
+
+/** The same from either side. */
+const hashOf = (a: number, b: number, ports: number): number =>
+  hash4(a ^ b, a + b, (ports >>> 16) ^ (ports & 0xffff), ports + swapped(ports));

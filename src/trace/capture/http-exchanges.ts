@@ -1,4 +1,5 @@
 /** The HTTP/1.1 requests and responses of a capture, each with its answer, whatever ports they use. */
+import { latin1 } from '../../base/bytes.ts';
 import { seqAdd } from '../../base/seq32.ts';
 import { FIN, RST, SYN, tcp } from '../../wire/tcp.ts';
 import { fieldOf, HttpMessages, type MessageHead, type MessageSink } from './http-messages.ts';
@@ -32,16 +33,12 @@ interface Direction {
   messages: HttpMessages;
 }
 
-/** The requests of a conversation that wait for their answers. */
-interface Exchanges {
-  open: HttpExchange[];
-}
-
 export class HttpExchanges {
   readonly list: HttpExchange[] = [];
   /** Two a conversation. */
   private readonly directions: (Direction | typeof NOT_HTTP | undefined)[] = [];
-  private readonly exchanges = new Map<number, Exchanges>();
+  /** The requests of a conversation that wait for their answers. */
+  private readonly waiting = new Map<number, HttpExchange[]>();
 
   /** A segment of that conversation and direction, as `locateTcp` has found it; `end` of what was captured. */
   add(conversation: number, backward: boolean, bytes: Uint8Array, place: TcpPlace, end: number, time: number): void {
@@ -62,23 +59,22 @@ export class HttpExchanges {
 
   /** The first data of a direction says what it is. */
   private open(at: number, conversation: number, bytes: Uint8Array, start: number, end: number): Direction | null {
-    let text = '';
-    for (let i = start; i < Math.min(end, start + LONGEST_START); i++) text += String.fromCharCode(bytes[i]);
+    const text = latin1(bytes, start, Math.min(end, start + LONGEST_START));
     const isRequest = REQUEST.test(text);
     if (!isRequest && !text.startsWith('HTTP/1.')) {
       this.directions[at] = NOT_HTTP;
       return NOT_HTTP;
     }
-    const shared = this.exchanges.get(conversation) ?? { open: [] };
-    this.exchanges.set(conversation, shared);
-    const sink = isRequest ? this.requests(conversation, shared) : this.responses(shared);
+    const waiting = this.waiting.get(conversation) ?? [];
+    this.waiting.set(conversation, waiting);
+    const sink = isRequest ? this.requests(conversation, waiting) : this.responses(waiting);
     const messages = new HttpMessages(isRequest, sink);
     const direction = { stream: new OrderedStream(messages), messages };
     this.directions[at] = direction;
     return direction;
   }
 
-  private requests(conversation: number, shared: Exchanges): MessageSink {
+  private requests(conversation: number, waiting: HttpExchange[]): MessageSink {
     return {
       head: ({ method = '', target = '', headers }: MessageHead, time) => {
         const exchange: HttpExchange = {
@@ -93,7 +89,7 @@ export class HttpExchanges {
           length: undefined,
         };
         this.list.push(exchange);
-        shared.open.push(exchange);
+        waiting.push(exchange);
         return false;
       },
       end: () => {},
@@ -101,12 +97,12 @@ export class HttpExchanges {
   }
 
   /** RFC 9112 §9.3.2: answers come in the order of the requests; a 1xx is not the answer yet. */
-  private responses(shared: Exchanges): MessageSink {
+  private responses(waiting: HttpExchange[]): MessageSink {
     let answered: HttpExchange | undefined;
     return {
       head: ({ status = 0, headers }) => {
         const isInterim = status < 200 && status !== 101;
-        answered = isInterim ? undefined : shared.open.shift();
+        answered = isInterim ? undefined : waiting.shift();
         if (answered !== undefined) {
           answered.status = status;
           answered.contentType = fieldOf(headers, 'content-type');

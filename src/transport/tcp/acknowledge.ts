@@ -1,5 +1,4 @@
 /** What an acceptable acknowledgement does to the sending half (RFC 9293 §3.10.7.4, fifth; RFC 5681, RFC 6298, RFC 8985). */
-
 import type { Instant } from '../../base/instant.ts';
 import { type Seq, seqDiff, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import { FIN, type Segment, SYN } from '../../wire/tcp.ts';

@@ -219,14 +219,16 @@ export class TcpConnection implements SenderHost {
 
   // --- the network
 
-  /** `more`: others follow at once, and `settle` behind the last. */
-  segmentArrives(now: Instant, segment: Segment, more = false): void {
+  /** `more`: others follow at once. True: it waits for them, and for `settle` behind the last. */
+  segmentArrives(now: Instant, segment: Segment, more = false): boolean {
     this.keepAlivesUnanswered = 0;
     this.lastHeardAt = now;
     this.segmentsReceived += segment.pieces;
     this.tcb.lastEcho = segment.hasTimestamps ? segment.tsEcr : undefined;
     segmentArrives(this, now, segment);
-    if (!more || !this.mayWait) this.settle(now);
+    if (more && this.mayWait) return true;
+    this.settle(now);
+    return false;
   }
 
   /**
@@ -234,7 +236,7 @@ export class TcpConnection implements SenderHost {
    * is acknowledged together, as where segments are coalesced on receipt (up to 64 KB at once; RFC 5681 §4.2's second
    * segment is a SHOULD). Frames that arrive one by one are not concerned.
    */
-  get mayWait(): boolean {
+  private get mayWait(): boolean {
     const { state, pending, sender, receiver } = this;
     const quiet = pending.isEmpty && sender.outbox.isEmpty && !receiver.ackNow;
     return quiet && state === 'ESTABLISHED' && receiver.unacknowledged < MOST_AT_ONCE;

@@ -11,7 +11,7 @@ import type { InternetLayer, OutgoingDatagram, SendFailure } from '../../interne
 import type { Context } from '../../trace/events.ts';
 import { addressSum, formatEnd, formatIp, type IpAddress, isIpv6 } from '../../wire/ip-address.ts';
 import { PROTOCOL } from '../../wire/ipv4.ts';
-import { EXACT_HEADROOM, Packet } from '../../wire/packet.ts';
+import { EXACT_HEADROOM, ONE_SEGMENT, Packet } from '../../wire/packet.ts';
 import { CWR, FIN, PSH, RST, type Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
 import { tcpOptionsLength } from '../../wire/tcp-options.ts';
 import { TcpConnection } from './connection.ts';
@@ -19,7 +19,6 @@ import { type TcpInfo, tcpInfo } from './info.ts';
 import type { FourTuple } from './isn.ts';
 import type { WriteOptions } from './sender.ts';
 import type { State } from './state.ts';
-import { RECORD_LIMIT } from './transmitter.ts';
 import type { TcpEvent, TcpObserver, TcpSettings } from './types.ts';
 
 /** IP and TCP headers without options: what an MTU and an MSS differ by (RFC 6691). */
@@ -148,10 +147,10 @@ export class TcpEndpoint implements TcpObserver {
     const { now } = this;
     const before = this.state;
     const una = this.connection.tcb.sndUna;
-    this.connection.segmentArrives(now, segment, more);
+    const waits = this.connection.segmentArrives(now, segment, more);
     if (this.connection.tcb.sndUna !== una) this.onAcknowledged(this.connection.tcb.sndUna);
     if (this.context.trace !== undefined) this.trace('in', segment, before);
-    if (!more || !this.connection.mayWait) {
+    if (!waits) {
       this.run(now);
       return false;
     }
@@ -241,7 +240,7 @@ export class TcpEndpoint implements TcpObserver {
     const packet = Packet.withHeadroom(this.headroom + headerLength, segment.length, this.context.slab);
     this.connection.copyPayload(segment, packet.bytes, packet.start);
     writeTcpHeader(segment, packet.bytes, packet.prepend(headerLength), headerLength);
-    if (offload) packet.unit = segment.unit > 0 ? segment.unit : RECORD_LIMIT;
+    if (offload) packet.unit = segment.unit > 0 ? segment.unit : ONE_SEGMENT;
     const { datagram } = this;
     const { tos, ttl, discoverMtu } = this.connection.settings;
     datagram.packet = packet;

@@ -1,9 +1,9 @@
 /** What there is to know of a connection at a moment (RFC 4898 in short, tcp(7)'s TCP_INFO): the one snapshot type. */
-
 import type { Duration, Instant } from '../../base/instant.ts';
 import { seqDiff } from '../../base/seq32.ts';
 import type { TcpConnection } from './connection.ts';
 import { LIMIT } from './limits.ts';
+import { pacingRate } from './pacing.ts';
 import type { CongestionState } from './recovery.ts';
 import type { State } from './state.ts';
 
@@ -130,7 +130,7 @@ export function tcpInfo(c: TcpConnection, now: Instant): TcpInfo {
     unsent: Math.max(0, seqDiff(sender.writeSeq, tcb.sndNxt)),
     deliveryRate: recovery.rate.sampled,
     deliveryRateAppLimited: recovery.rate.sampledAppLimited,
-    pacingRate: sender.pacingRate,
+    pacingRate: pacingRate(sender),
     segmentsOut: sender.segmentsSent,
     segmentsIn: c.segmentsReceived,
     dataSegmentsOut: sender.dataSegmentsSent,

@@ -72,10 +72,10 @@ export class Reassembly {
 
   /** True: something was held there. */
   forgetBefore(seq: Seq): boolean {
-    const some = this.held.ranges.length > 0;
+    if (this.rangeCount === 0) return false;
     this.held.dropBefore(seq);
     this.recent = this.recent.filter(start => seqGe(start, seq));
-    return some;
+    return true;
   }
 
   private hold(seq: Seq, end: Seq): void {
@@ -112,13 +112,6 @@ export class Reassembly {
       if (!found.some(known => known.start === range.start)) found.push({ ...range });
     }
     return found.slice(0, max);
-  }
-
-  clear(): void {
-    this.pieces = [];
-    this.total = 0;
-    this.held.clear();
-    this.recent = [];
   }
 
   private holesIn(start: Seq, end: Seq): SeqRange[] {

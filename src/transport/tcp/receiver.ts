@@ -1,5 +1,6 @@
 /** The receiving half: what is ready to be read, what came early, the window offered, and when to acknowledge. */
 import type { Instant } from '../../base/instant.ts';
+import { added } from '../../base/lists.ts';
 import type { SeqRange } from '../../base/ranges.ts';
 import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import { PSH, type Segment } from '../../wire/tcp.ts';
@@ -194,7 +195,7 @@ export class Receiver {
   private takeFin(): void {
     const { tcb } = this;
     if (this.finAt === undefined || this.finAt !== tcb.rcvNxt || this.finReceived) return;
-    if (this.reassembly !== NOTHING_HELD && this.reassembly.forgetBefore(seqAdd(tcb.rcvNxt, 1))) this.ackNow = true; // it had come early: a gap is filled
+    if (this.reassembly.forgetBefore(seqAdd(tcb.rcvNxt, 1))) this.ackNow = true; // it had come early: a gap is filled
     this.finReceived = true;
     this.finAt = undefined;
     tcb.rcvNxt = seqAdd(tcb.rcvNxt, 1);
@@ -380,14 +381,6 @@ export class Receiver {
     if (this.tcb.sackOn && this.settings.duplicateSack && seqLt(start, end)) this.duplicate = { start, end };
   }
 
-  clear(): void {
-    this.chunks = NO_CHUNKS;
-    this.unread = 0;
-    this.reassembly = NOTHING_HELD;
-    this.finAt = undefined;
-    this.ackNow = false;
-  }
-
   private ownReassembly(): Reassembly {
     if (this.reassembly === NOTHING_HELD) this.reassembly = new Reassembly();
     return this.reassembly;
@@ -422,9 +415,7 @@ export class Receiver {
     this.bytesReceived += bytes.length;
     if (this.discards) return;
     const small = bytes.length < COPY_BELOW && bytes.buffer.byteLength > 2 * bytes.length && this.chunks.length > 0;
-    const kept = small ? bytes.slice() : bytes;
-    if (this.chunks.length === 0) this.chunks = [kept];
-    else this.chunks.push(kept);
+    this.chunks = added(this.chunks, small ? bytes.slice() : bytes);
     this.unread += bytes.length;
   }
 

@@ -2,7 +2,6 @@
  * SEGMENT ARRIVES (RFC 9293 §3.10.7), one function for each of its numbered checks, in its order, with RFC 5961's
  * answers to blind attacks and RFC 7323's timestamps where they belong.
  */
-
 import { type Instant, seconds } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqInWindow, seqLe, seqLt } from '../../base/seq32.ts';
 import { ACK, CWR, FIN, RST, Segment, SYN } from '../../wire/tcp.ts';

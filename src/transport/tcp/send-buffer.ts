@@ -2,6 +2,8 @@
  * What the user wrote and the other end has not acknowledged. The user's chunks are kept as they came, not copied: as
  * with Node's sockets, they must not be changed until they are sent. The one copy is into the segment.
  */
+import { added } from '../../base/lists.ts';
+
 const NO_CHUNKS: Uint8Array[] = [];
 const NOTHING = new Uint8Array(0);
 
@@ -23,8 +25,7 @@ export class SendBuffer {
 
   append(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
-    if (this.chunks.length === 0) this.chunks = [chunk];
-    else this.chunks.push(chunk);
+    this.chunks = added(this.chunks, chunk);
     this.bytes += chunk.length;
   }
 

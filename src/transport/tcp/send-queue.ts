@@ -4,11 +4,12 @@
  * decided here and nowhere else.
  */
 import type { Instant } from '../../base/instant.ts';
+import { added } from '../../base/lists.ts';
 import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe } from '../../base/seq32.ts';
 import { FIN, PSH, SYN } from '../../wire/tcp.ts';
 import { SendRecord } from './send-record.ts';
 
-/** Shared by all that have none: most connections are idle. Never written to. */
+/** Shared by all that have none: most connections are idle. */
 const NO_RECORDS: SendRecord[] = [];
 
 export class SendQueue {
@@ -64,8 +65,7 @@ export class SendQueue {
   }
 
   append(record: SendRecord): void {
-    if (this.waiting.length === 0) this.waiting = [record];
-    else this.waiting.push(record);
+    this.waiting = added(this.waiting, record);
   }
 
   /** Moves bytes from the second record to the head, at most `amount`. */
@@ -95,8 +95,7 @@ export class SendQueue {
       this.waiting.splice(0, this.waitingHead);
       this.waitingHead = 0;
     }
-    if (this.flight.length === 0) this.flight = [head];
-    else this.flight.push(head);
+    this.flight = added(this.flight, head);
     this.out += head.segments;
     return head;
   }

@@ -2,7 +2,6 @@
  * The sending half of a connection: the user's bytes on their way, the timers that watch over them, and what the two
  * windows are. What goes out and when is the transmitter's; what an acknowledgement means is in acknowledge.ts.
  */
-
 import { powerOfTwoFrom } from '../../base/bits.ts';
 import { Fifo } from '../../base/fifo.ts';
 import type { Duration, Instant } from '../../base/instant.ts';
@@ -10,7 +9,6 @@ import { type Seq, seqAdd, seqDiff, seqGt, seqLt } from '../../base/seq32.ts';
 import { ACK, FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
 import { DUE } from './deadlines.ts';
 import { LimitClock } from './limits.ts';
-import { pacingRate } from './pacing.ts';
 import { Recovery, type RecoveryHost } from './recovery.ts';
 import { RttEstimator } from './rtt.ts';
 import { SendBuffer } from './send-buffer.ts';
@@ -430,10 +428,6 @@ export class Sender {
       this.host.settings.maxPacingRate !== Number.POSITIVE_INFINITY ||
       this.recovery.congestion.pacingRate !== undefined
     );
-  }
-
-  get pacingRate(): number {
-    return pacingRate(this);
   }
 
   // --- the path

@@ -2,13 +2,12 @@
  * What may be sent now, and sending it: new data within both windows (RFC 9293 §3.8.6, RFC 5681), Nagle's algorithm and
  * silly window avoidance, retransmissions within what recovery allows, tail loss probes (RFC 8985 §7).
  */
-
 import type { Duration, Instant } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import { ACK, CWR, ECE, FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
 import { DUE } from './deadlines.ts';
 import { LIMIT } from './limits.ts';
-import { paceFor } from './pacing.ts';
+import { paceFor, pacingRate } from './pacing.ts';
 import type { SendRecord } from './send-record.ts';
 import type { Sender } from './sender.ts';
 import { TIMESTAMPS_LENGTH } from './tcb.ts';
@@ -158,7 +157,7 @@ export class Transmitter {
     const { min } = this.s.rtt;
     const shift = min === Number.POSITIVE_INFINITY ? 64 : Math.floor(min / 512e3);
     const near = shift < 31 ? RECORD_LIMIT / (1 << shift) : 0;
-    const bytes = Math.min(this.s.pacingRate / 1024 + near, RECORD_LIMIT);
+    const bytes = Math.min(pacingRate(this.s) / 1024 + near, RECORD_LIMIT);
     return Math.min(most, Math.max(Math.floor(bytes / mss), settings.minBurst));
   }
 

@@ -1,5 +1,4 @@
 /** Asking for a window when the other end offers none (RFC 9293 §3.8.6.1): the persist timer and its probes. */
-
 import type { Instant } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqLt, seqMin } from '../../base/seq32.ts';
 import { ACK, FIN, PSH } from '../../wire/tcp.ts';
