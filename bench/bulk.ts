@@ -2,6 +2,7 @@
 import { connect, createServer } from 'node:net';
 import { amount, bench, timed } from './lib/compare.ts';
 import { B_ADDRESS, IGNORE, pair } from './lib/pair.ts';
+import { sendTo } from './lib/send.ts';
 
 const BYTES = amount(400e6, 4e6);
 const CHUNK = 65536;
@@ -16,22 +17,7 @@ async function ours(offload: boolean): Promise<number> {
     },
     end: () => socket.end(),
   }));
-  const chunk = new Uint8Array(CHUNK).fill(7);
-  let sent = 0;
-  const socket = a.network.connect(
-    { address: B_ADDRESS, port: 80 },
-    { ...IGNORE, connected: () => pump(), writable: () => pump() },
-  );
-  const pump = (): void => {
-    while (sent < BYTES) {
-      const from = sent % CHUNK;
-      const piece = chunk.subarray(from, from + Math.min(CHUNK - from, BYTES - sent));
-      const taken = socket.write(piece);
-      sent += taken;
-      if (taken < piece.length) return;
-    }
-    socket.end();
-  };
+  sendTo(a.network, { address: B_ADDRESS, port: 80 }, BYTES);
   const seconds = await timed(() => net.clock.runSync(3600e9));
   if (received !== BYTES) throw new Error(`${received} bytes of ${BYTES} arrived`);
   return BYTES / seconds / 1e6;

@@ -12,6 +12,7 @@ import { Internet } from '../src/sim/internet.ts';
 import { reno } from '../src/transport/tcp/congestion/reno.ts';
 import { amount, bench, timed } from './lib/compare.ts';
 import { IGNORE } from './lib/pair.ts';
+import { sendTo } from './lib/send.ts';
 
 interface Dumbbell {
   flows: number;
@@ -46,19 +47,12 @@ async function ours({ flows, megabits, queue, duration }: Dumbbell): Promise<Run
     receiveBufferMax: 1 << 20,
   };
   let received = 0;
-  const chunk = new Uint8Array(65536);
   for (let n = 0; n < flows; n++) {
     const [left, right] = [net.host(`left ${n}`, { tcp }), net.host(`right ${n}`, { tcp })];
     net.join(left, `10.1.${n}.2/30`, near, `10.1.${n}.1/30`, access);
     net.join(right, `10.2.${n}.2/30`, far, `10.2.${n}.1/30`, access);
     right.network.listen({ port: 80 }, () => ({ ...IGNORE, data: bytes => void (received += bytes.length) }));
-    net.clock.at(ms(n), () => {
-      const pump = (): void => {
-        while (socket.write(chunk) === chunk.length);
-      };
-      const to = { address: `10.2.${n}.2`, port: 80 };
-      const socket = left.network.connect(to, { ...IGNORE, connected: pump, writable: pump });
-    });
+    net.clock.at(ms(n), () => sendTo(left.network, { address: `10.2.${n}.2`, port: 80 }, Number.POSITIVE_INFINITY));
   }
   net.route();
   const took = await timed(() => net.clock.runSync(seconds(duration)));

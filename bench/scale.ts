@@ -6,7 +6,8 @@ import { us } from '../src/base/instant.ts';
 import type { Host } from '../src/host/host.ts';
 import { Internet } from '../src/sim/internet.ts';
 import { amount, bench, timed } from './lib/compare.ts';
-import { IGNORE, pair } from './lib/pair.ts';
+import { B_ADDRESS, IGNORE, pair } from './lib/pair.ts';
+import { sendTo } from './lib/send.ts';
 
 const BYTES = amount(400_000_000, 4_000_000);
 
@@ -20,21 +21,7 @@ async function flows(count: number): Promise<number> {
     end: () => socket.end(),
   }));
   const each = Math.floor(BYTES / count);
-  const chunk = new Uint8Array(65536);
-  for (let n = 0; n < count; n++) {
-    let left = each;
-    const pump = (): void => {
-      while (left > 0) {
-        const wanted = Math.min(left, chunk.length);
-        const taken = socket.write(wanted === chunk.length ? chunk : chunk.subarray(0, wanted));
-        left -= taken;
-        if (taken < wanted) return;
-      }
-      socket.end();
-    };
-    const to = { address: '10.0.0.2', port: 80 };
-    const socket = a.network.connect(to, { ...IGNORE, connected: pump, writable: pump });
-  }
+  for (let n = 0; n < count; n++) sendTo(a.network, { address: B_ADDRESS, port: 80 }, each);
   const seconds = await timed(() => net.clock.runSync(300e9));
   if (received !== each * count) throw new Error(`${received} bytes of ${each * count}`);
   const cable = [...net.cables.values()][0];

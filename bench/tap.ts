@@ -13,6 +13,7 @@ import { amount, bench, timed } from './lib/compare.ts';
 import { ip, line, Namespace } from './lib/namespace.ts';
 import { IGNORE } from './lib/pair.ts';
 import { ifInstalled } from './lib/programs.ts';
+import { sendTo } from './lib/send.ts';
 
 const PEER = join('bench', 'peers', 'tcp.py');
 const OURS = '10.78.0.1';
@@ -58,21 +59,7 @@ async function toKernel(offload: boolean): Promise<number> {
   const sink = space.run('python3', PEER, 'sink', String(PORT));
   await line(sink);
   const report = line(sink);
-  const chunk = new Uint8Array(1 << 18);
-  let left = BYTES;
-  const socket = host.network.connect(
-    { address: KERNEL, port: PORT },
-    { ...IGNORE, connected: () => pump(), writable: () => pump() },
-  );
-  const pump = (): void => {
-    while (left > 0) {
-      const wanted = Math.min(left, chunk.length);
-      const taken = socket.write(chunk.subarray(0, wanted));
-      left -= taken;
-      if (taken < wanted) return;
-    }
-    socket.end();
-  };
+  sendTo(host.network, { address: KERNEL, port: PORT }, BYTES, 1 << 18);
   const figure = megabytes(await report);
   close();
   return figure;

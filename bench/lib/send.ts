@@ -1,0 +1,19 @@
+/** The sending application of the benchmarks. */
+import type { ConnectRequest, Network } from '../../src/socket/types.ts';
+import { IGNORE } from './pair.ts';
+
+/** Connects, writes so many bytes as quickly as they are taken, and ends. Infinity: it never does. */
+export function sendTo(network: Network, to: ConnectRequest, bytes: number, chunkSize = 65536): void {
+  const chunk = new Uint8Array(chunkSize).fill(7);
+  let left = bytes;
+  const pump = (): void => {
+    while (left > 0) {
+      const piece = left < chunkSize ? chunk.subarray(0, left) : chunk;
+      const taken = socket.write(piece);
+      left -= taken;
+      if (taken < piece.length) return;
+    }
+    socket.end();
+  };
+  const socket = network.connect(to, { ...IGNORE, connected: pump, writable: pump });
+}
