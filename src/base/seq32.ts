@@ -1,11 +1,12 @@
 /**
  * Sequence numbers modulo 2^32 (RFC 9293 §3.4). Nothing outside this file compares two of them.
  *
- * A number is an unsigned 32-bit integer. "Before" means: by less than half the space.
+ * A number is kept as a signed 32-bit integer, which V8 stores without a box of its own; on the wire it has the same
+ * bits, and people are shown it unsigned (`>>> 0`). "Before" means: by less than half the space.
  */
 export type Seq = number;
 
-export const seqAdd = (a: Seq, n: number): Seq => (a + n) >>> 0;
+export const seqAdd = (a: Seq, n: number): Seq => (a + n) | 0;
 
 /** The signed distance from b to a: positive when a lies after b. */
 export const seqDiff = (a: Seq, b: Seq): number => (a - b) | 0;

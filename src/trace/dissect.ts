@@ -62,7 +62,7 @@ function dissectTcp(bytes: Uint8Array, start: number, end: number): Span[] {
   ];
   const f = tcp.f;
   const ports = [f.sourcePort.get(bytes, start), f.destinationPort.get(bytes, start)];
-  const text = `${ports[0]} → ${ports[1]} ${flagNames(f.flags.get(bytes, start))} seq=${f.seq.get(bytes, start)}`;
+  const text = `${ports[0]} → ${ports[1]} ${flagNames(f.flags.get(bytes, start))} seq=${f.seq.get(bytes, start) >>> 0}`;
   const layer = span('TCP', start, headerEnd, text, fields);
   if (headerEnd === end) return [layer];
   if (ports.includes(53) && end - headerEnd > 2) return [layer, ...dnsOverTcp(bytes, headerEnd, end)];

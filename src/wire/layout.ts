@@ -60,6 +60,14 @@ class U32 extends Field {
   }
 }
 
+/** A number that counts modulo 2^32 (base/seq32.ts): read as the signed integer, which costs no memory, shown unsigned. */
+class Seq32 extends U32 {
+  override get(bytes: Uint8Array, at: number): number {
+    const i = at + this.offset;
+    return (bytes[i] << 24) | (bytes[i + 1] << 16) | (bytes[i + 2] << 8) | bytes[i + 3];
+  }
+}
+
 class U48 extends Field {
   get(bytes: Uint8Array, at: number): number {
     const i = at + this.offset;
@@ -118,6 +126,7 @@ type Shower = (value: number) => string;
 export const u8 = (show?: Shower): Field => new U8(8, show);
 export const u16 = (show?: Shower): Field => new U16(16, show);
 export const u32 = (show?: Shower): Field => new U32(32, show);
+export const seq32 = (): Field => new Seq32(32, value => String(value >>> 0));
 export const u48 = (show?: Shower): Field => new U48(48, show);
 export const bits = (count: number, show?: Shower): Field => new Bits(count, show);
 

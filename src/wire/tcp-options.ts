@@ -1,7 +1,7 @@
 /** TCP's options (RFC 9293 §3.2; RFC 7323, 2018, 7413, 9768): written in the orders that stacks use, read in any. */
 import { hex } from '../base/bytes.ts';
 import type { SeqRange } from '../base/ranges.ts';
-import { u32 } from './layout.ts';
+import { seq32 } from './layout.ts';
 import type { Reader } from './reader.ts';
 import type { AccEcnField, Segment } from './tcp.ts';
 
@@ -20,7 +20,7 @@ export const OPTION = {
 } as const;
 
 /** Four bytes at any place. */
-const word = u32();
+const word = seq32();
 
 /** RFC 6994: the experiment's identifier of Fast Open. */
 const FAST_OPEN_ID = 0xf989;
@@ -249,12 +249,12 @@ function parseTcpOption(reader: Reader, segment: Segment, kind: number): void {
     segment.sackPermitted = true;
   } else if (kind === OPTION.timestamps && length === 10) {
     segment.hasTimestamps = true;
-    segment.tsVal = reader.u32('TSval');
-    segment.tsEcr = reader.u32('TSecr');
+    segment.tsVal = reader.u32('TSval') | 0;
+    segment.tsEcr = reader.u32('TSecr') | 0;
   } else if (kind === OPTION.sack && length > 2 && length % 8 === 2) {
     const blocks: SeqRange[] = [];
     for (let n = 0; n < (length - 2) / 8; n++) {
-      blocks.push({ start: reader.u32('left edge'), end: reader.u32('right edge') });
+      blocks.push({ start: reader.u32('left edge') | 0, end: reader.u32('right edge') | 0 });
     }
     segment.sack = blocks;
   } else if (kind === OPTION.fastOpen && isCookieLength(length - 2)) {

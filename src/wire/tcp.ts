@@ -1,7 +1,7 @@
 /** TCP segments: the header of RFC 9293 §3.1 and the options of RFC 9293, 7323 and 2018. */
 import type { SeqRange } from '../base/ranges.ts';
 import { seqAdd } from '../base/seq32.ts';
-import { asHex, bits, layout, u16, u32 } from './layout.ts';
+import { asHex, bits, layout, seq32, u16 } from './layout.ts';
 import { Malformed, Reader } from './reader.ts';
 import { type OptionOrder, parseTcpOptions, readTimestamps, writeTcpOptions } from './tcp-options.ts';
 
@@ -37,8 +37,8 @@ export const flagNames = (flags: number): string =>
 export const tcp = layout('TCP', 20, {
   sourcePort: u16(),
   destinationPort: u16(),
-  seq: u32(),
-  ack: u32(),
+  seq: seq32(),
+  ack: seq32(),
   dataOffset: bits(4, n => `${n} (${n * 4} bytes)`),
   reserved: bits(3),
   flags: bits(9, n => `0x${n.toString(16).padStart(3, '0')} (${flagNames(n)})`),

@@ -124,7 +124,7 @@ test('virtio 1.2 §5.1.6.2: the pieces of a segment are the segment, each by its
         assert.deepEqual(Buffer.concat(pieces.map(p => p.subarray(dataAt))), Buffer.from(frame.subarray(dataAt)));
         for (const [n, piece] of pieces.entries()) {
           assert.ok(isWhole(piece));
-          assert.equal(tcp.f.seq.get(piece, TCP), (tcp.f.seq.get(frame, TCP) + n * unit) >>> 0);
+          assert.equal(tcp.f.seq.get(piece, TCP), (tcp.f.seq.get(frame, TCP) + n * unit) | 0);
           const isLast = n === pieces.length - 1;
           const expected = flags & ~(isLast ? 0 : FIN | PSH) & ~(n === 0 ? 0 : CWR);
           assert.equal(tcp.f.flags.get(piece, TCP), expected);

@@ -208,7 +208,7 @@ export class Exchange {
     const options: string[] = [];
     if (segment.mss >= 0) options.push(`mss ${segment.mss}`);
     if (segment.sackPermitted) options.push('sackOK');
-    if (segment.hasTimestamps) options.push(`TS val ${segment.tsVal} ecr ${segment.tsEcr}`);
+    if (segment.hasTimestamps) options.push(`TS val ${segment.tsVal >>> 0} ecr ${segment.tsEcr >>> 0}`);
     if (segment.windowScale >= 0) options.push(`wscale ${segment.windowScale}`);
     for (const { start, end } of segment.sack)
       options.push(`sack ${(start - this.peerIss) | 0}:${(end - this.peerIss) | 0}`);
@@ -240,7 +240,7 @@ export class Exchange {
     else if (text.startsWith('wscale')) segment.windowScale = numbers[0];
     else if (text.startsWith('TS')) {
       segment.hasTimestamps = true;
-      [segment.tsVal, segment.tsEcr] = numbers.map(n => n >>> 0);
+      [segment.tsVal, segment.tsEcr] = numbers.map(n => n | 0);
     } else if (text.startsWith('sack')) {
       const block = { start: seqAdd(this.iss, numbers[0]), end: seqAdd(this.iss, numbers[1]) };
       segment.sack = [...segment.sack, block];

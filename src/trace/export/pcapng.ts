@@ -85,7 +85,7 @@ function keyOfFrame(frame: FrameEvent): string | undefined {
   if (at + tcp.size > bytes.length) return undefined;
   const length = ethernet.size + ipv4.f.totalLength.get(bytes, ethernet.size) - at - (bytes[at + 12] >> 4) * 4;
   const [from, to] = [tcp.f.sourcePort.get(bytes, at), tcp.f.destinationPort.get(bytes, at)];
-  return `${frame.host} ${from} ${to} ${tcp.f.seq.get(bytes, at)} ${length} ${frame.time}`;
+  return `${frame.host} ${from} ${to} ${tcp.f.seq.get(bytes, at) >>> 0} ${length} ${frame.time}`;
 }
 
 // --- blocks

@@ -305,8 +305,8 @@ export function traceSegment(
     local: formatEnd(ends.localAddress, ends.localPort),
     remote: formatEnd(ends.remoteAddress, ends.remotePort),
     direction,
-    seq: segment.seq,
-    ack: segment.ack,
+    seq: segment.seq >>> 0,
+    ack: segment.ack >>> 0,
     flags: segment.flags,
     window: segment.window * 2 ** scale,
     length: segment.length,
@@ -336,9 +336,9 @@ export function optionText(segment: Segment): string {
   const options: string[] = [];
   if (segment.mss >= 0) options.push(`mss ${segment.mss}`);
   if (segment.sackPermitted) options.push('sackOK');
-  if (segment.hasTimestamps) options.push(`TS val ${segment.tsVal} ecr ${segment.tsEcr}`);
+  if (segment.hasTimestamps) options.push(`TS val ${segment.tsVal >>> 0} ecr ${segment.tsEcr >>> 0}`);
   if (segment.windowScale >= 0) options.push(`wscale ${segment.windowScale}`);
   if (segment.sack.length > 0)
-    options.push(`sack ${segment.sack.map(block => `${block.start}:${block.end}`).join(' ')}`);
+    options.push(`sack ${segment.sack.map(block => `${block.start >>> 0}:${block.end >>> 0}`).join(' ')}`);
   return options.join(',');
 }

@@ -27,7 +27,7 @@ export class SequenceNumbers {
   /** RFC 6528 §3: ISN = M + F(localip, localport, remoteip, remoteport, secretkey), M ticking every 4 microseconds. */
   initial(now: Instant, ends: FourTuple): number {
     const m = Math.floor(now / 4000);
-    return (m + sipHash(this.isnKey, words(ends)).low) >>> 0;
+    return (m + sipHash(this.isnKey, words(ends)).low) | 0;
   }
 
   /** Added to the millisecond clock of a connection's timestamps. */

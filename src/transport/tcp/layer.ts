@@ -293,7 +293,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     answer.window = Math.min(newWindowPolicy(settings, answer.mss).initial(), 65535);
     if (syn.hasTimestamps && settings.timestamps) {
       answer.hasTimestamps = true;
-      const clock = (Math.floor(now / 1e6) + this.numbers.timestampOffset(ends)) >>> 0;
+      const clock = (Math.floor(now / 1e6) + this.numbers.timestampOffset(ends)) | 0;
       answer.tsVal = this.cookies.timestamp(clock, syn);
       answer.tsEcr = syn.tsVal;
       answer.sackPermitted = syn.sackPermitted && settings.sack;
@@ -309,7 +309,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     const syn = this.cookies.check(now, ends, ack);
     if (syn === undefined) return undefined;
     const settings = this.settingsWith(listener.settings);
-    const endpoint = this.add(ends, settings, (ack.ack - 1) >>> 0);
+    const endpoint = this.add(ends, settings, seqAdd(ack.ack, -1));
     endpoint.connection.acceptCookie(now, syn);
     return endpoint;
   }

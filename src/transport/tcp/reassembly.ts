@@ -2,7 +2,7 @@
 
 import type { SeqRange } from '../../base/ranges.ts';
 import { SeqRanges } from '../../base/ranges.ts';
-import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
+import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 
 interface Piece {
   seq: Seq;
@@ -56,7 +56,7 @@ export class Reassembly {
   /** False when it was not kept. */
   add(seq: Seq, bytes: Uint8Array): boolean {
     if (this.pieces.length >= MAX_PIECES) return false;
-    const end = (seq + bytes.length) >>> 0;
+    const end = seqAdd(seq, bytes.length);
     for (const hole of this.holesIn(seq, end)) {
       const from = seqDiff(hole.start, seq);
       this.insert({ seq: hole.start, bytes: bytes.subarray(from, from + seqDiff(hole.end, hole.start)) });
@@ -67,7 +67,7 @@ export class Reassembly {
 
   /** One number without data: a FIN that came early. */
   mark(seq: Seq): void {
-    this.hold(seq, (seq + 1) >>> 0);
+    this.hold(seq, seqAdd(seq, 1));
   }
 
   /** True: something was held there. */
@@ -94,7 +94,7 @@ export class Reassembly {
     this.pieces.shift();
     this.total -= first.bytes.length;
     const skip = seqDiff(rcvNxt, first.seq);
-    const end = (first.seq + first.bytes.length) >>> 0;
+    const end = seqAdd(first.seq, first.bytes.length);
     this.held.dropBefore(end);
     this.recent = this.recent.filter(start => seqGe(start, end) || this.held.ranges.some(r => r.start === start));
     return skip >= first.bytes.length ? EMPTY : first.bytes.subarray(skip);

@@ -141,7 +141,7 @@ function isAcceptable(c: TcpConnection, segment: Segment): boolean {
 /** A RST that follows the other end's FIN: it may not have heard of our acknowledgement of it. */
 const isLateReset = (c: TcpConnection, segment: Segment): boolean =>
   c.receiver.finReceived &&
-  segment.seq === (c.tcb.rcvNxt - 1) >>> 0 &&
+  segment.seq === seqAdd(c.tcb.rcvNxt, -1) &&
   (c.state === 'CLOSE_WAIT' || c.state === 'LAST_ACK' || c.state === 'CLOSING');
 
 /** "An acknowledgment should be sent in reply (unless the RST bit is set)". */

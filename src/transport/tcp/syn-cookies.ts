@@ -5,6 +5,7 @@
  */
 import { type Instant, seconds } from '../../base/instant.ts';
 import type { Random } from '../../base/random.ts';
+import { seqAdd } from '../../base/seq32.ts';
 import { type SipKey, sipHash } from '../../base/siphash.ts';
 import { addressWords } from '../../wire/ip-address.ts';
 import { Segment, SYN } from '../../wire/tcp.ts';
@@ -34,7 +35,7 @@ export class SynCookies {
       0,
       MSS_TABLE.findLastIndex(mss => mss <= wanted),
     );
-    return (((period & 31) << 27) | (index << 24) | this.hash(ends, syn.seq, period, index)) >>> 0;
+    return ((period & 31) << 27) | (index << 24) | this.hash(ends, syn.seq, period, index) | 0;
   }
 
   /** TSval with what no sequence number has room for: the peer's window scale and whether it permits SACK. */
@@ -44,13 +45,13 @@ export class SynCookies {
     let value = ((clock >>> OPTION_BITS) << OPTION_BITS) | bits;
     // Never ahead of the clock: what follows on this connection must not look older.
     if (value >>> 0 > clock >>> 0) value -= 1 << OPTION_BITS;
-    return value >>> 0;
+    return value | 0;
   }
 
   /** The SYN that `ack` must have answered, or undefined when its cookie is not ours or too old. */
   check(now: Instant, ends: FourTuple, ack: Segment): Segment | undefined {
-    const cookie = (ack.ack - 1) >>> 0;
-    const seq = (ack.seq - 1) >>> 0;
+    const cookie = seqAdd(ack.ack, -1);
+    const seq = seqAdd(ack.seq, -1);
     const index = (cookie >>> 24) & 7;
     const current = Math.floor(now / PERIOD);
     const age = (current - (cookie >>> 27)) & 31;

@@ -68,6 +68,6 @@ export class Tcb {
 
   /** The timestamp clock: milliseconds (RFC 7323 §5.4: between 1 ms and 1 s a tick). */
   timestamp(now: Instant): number {
-    return (Math.floor(now / 1e6) + this.tsOffset) >>> 0;
+    return (Math.floor(now / 1e6) + this.tsOffset) | 0;
   }
 }

@@ -1,5 +1,6 @@
 /** What happens when a deadline has passed: one function for each purpose. */
 import { type Duration, type Instant, NEVER } from '../../base/instant.ts';
+import { seqAdd } from '../../base/seq32.ts';
 import { ACK } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE, type Purpose } from './deadlines.ts';
@@ -121,6 +122,6 @@ function keepAlive(c: TcpConnection, now: Instant): void {
   c.keepAlivesUnanswered++;
   c.observer?.decided('keep-alive', `idle; probe ${c.keepAlivesUnanswered} of ${count}`);
   // SEG.SEQ = SND.NXT - 1: unacceptable, so it must be answered.
-  c.send(c.build(now, ACK, (c.tcb.sndNxt - 1) >>> 0));
+  c.send(c.build(now, ACK, seqAdd(c.tcb.sndNxt, -1)));
   if (interval !== NEVER) deadlines.set(DUE.keepAlive, now + interval);
 }

@@ -66,7 +66,7 @@ export class WindowProber {
       this.withData(now, head);
     } else {
       // SEG.SEQ = SND.UNA - 1: unacceptable, so it must be answered, and it takes nothing of the stream.
-      this.s.outbox.push(host.build(now, ACK, (tcb.sndUna - 1) >>> 0));
+      this.s.outbox.push(host.build(now, ACK, seqAdd(tcb.sndUna, -1)));
     }
     if (this.s.queue.isEmpty && this.s.queue.head !== undefined) {
       this.unanswered++;
