@@ -75,7 +75,7 @@ export class StreamStack {
     const address = endpoint.remoteAddress;
     const known = tcp.fastOpenCache.get(address);
     if (known !== undefined && this.isBlocked(known.lostSyns, known.lastLost)) return;
-    const { fastOpen } = endpoint.connection;
+    const fastOpen = endpoint.connection.useFastOpen();
     fastOpen.client = {
       cookie: known?.cookie,
       experimental: known?.experimental ?? false,

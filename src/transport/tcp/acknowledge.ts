@@ -47,18 +47,18 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, context: 
   news.hasData = segment.sequenceLength > 0;
   news.windowUpdated = context.windowUpdated;
   news.ece = context.ece;
-  if (seqGt(ack, tcb.sndNxt)) s.prober.accept();
+  if (seqGt(ack, tcb.sndNxt)) s.prober?.accept();
   if (news.advanced) {
     recovery.timeouts = 0;
     s.advance(ack);
   }
   if (tcb.sackOn && segment.sack.length > 0) takeSackBlocks(recovery, now, news, segment.sack, ack, priorUna);
   if (news.sackDelivered > 0) recovery.countDelivered(news.sackDelivered, news.ece);
-  s.prober.unanswered = 0;
+  if (s.prober !== undefined) s.prober.unanswered = 0;
   s.lastAckAt = now;
   if (wasEmpty) {
     if (news.duplicateReported) recovery.judge(now, news, priorUna, 0);
-    s.prober.review(now);
+    if (queue.head !== undefined) s.useProber().review(now, queue.head);
     if (recovery.tlpHighSeq !== undefined) recovery.judgeProbe(ack, news);
     return;
   }
@@ -114,7 +114,7 @@ function removeAcknowledged(s: Sender, now: Instant, news: AckNews, priorHighest
     if (record.flags & SYN) news.synAcked = true;
     if (record.dataLength > 0 || record.flags & FIN) news.dataAcked = true;
   }
-  s.host.pathProbe.acknowledged(tcb.sndUna);
+  s.host.pathProbe?.acknowledged(tcb.sndUna);
   if (queue.isEmpty) s.limits.stop(now, LIMIT.busy, false);
   if (queue.first?.sacked) news.reneging = true;
   const clear = !news.resentAcked;

@@ -14,10 +14,11 @@ import { type Seq, seqAdd, seqLt, seqMax } from '../../base/seq32.ts';
 import { ACK, CWR, ECE, RST, type Segment, SYN } from '../../wire/tcp.ts';
 import { ChallengeLimit } from './challenge-limit.ts';
 import { Deadlines, DUE } from './deadlines.ts';
-import { Ecn } from './ecn.ts';
+import { type Ecn, ecnAsked } from './ecn.ts';
 import { FastOpenSide } from './fast-open-side.ts';
 import { PathProbe } from './path-probe.ts';
 import { Receiver } from './receiver.ts';
+import { RttEstimator } from './rtt.ts';
 import { segmentArrives } from './segment-arrives.ts';
 import { buildSegment } from './segment-builder.ts';
 import { Sender, type SenderHost, type WriteOptions } from './sender.ts';
@@ -46,11 +47,14 @@ export class TcpConnection implements SenderHost {
   readonly tcb = new Tcb();
   readonly settings: TcpSettings;
   readonly deadlines = new Deadlines();
+  readonly rtt: RttEstimator;
   readonly receiver: Receiver;
   readonly sender: Sender;
-  readonly ecn = new Ecn();
-  readonly fastOpen: FastOpenSide;
-  readonly pathProbe: PathProbe;
+  /** Undefined: not agreed on. */
+  ecn: Ecn | undefined;
+  /** Parts that most connections never use are made for the first use; so are those below. */
+  fastOpen: FastOpenSide | undefined;
+  pathProbe: PathProbe | undefined;
   private challengeLimit: ChallengeLimit | undefined;
   observer: TcpObserver | undefined;
   readonly localMss: number;
@@ -69,7 +73,8 @@ export class TcpConnection implements SenderHost {
   openedAt: Instant = 0;
   segmentsReceived = 0;
   private readonly iss: Seq;
-  private readonly pending = new Fifo<Segment>();
+  /** Segments that go before all others: resets and challenges. */
+  private pending: Fifo<Segment> | undefined;
   private readonly events = new Fifo<TcpEvent>();
   private endTold = false;
   private closeDue = false;
@@ -83,10 +88,14 @@ export class TcpConnection implements SenderHost {
     this.tcb.tsOffset = this.settings.timestampOffsets ? (options.tsOffset ?? 0) : 0;
     this.tcb.pathMss = options.pathMss ?? options.localMss;
     this.tcb.peerMss = options.localMss;
-    this.receiver = new Receiver(this.tcb, this.settings, this.deadlines, this.advertisedMss, () => this.sender.rtt);
+    this.rtt = new RttEstimator(this.settings);
+    this.receiver = new Receiver(this.tcb, this.settings, this.deadlines, this.advertisedMss, this.rtt);
     this.sender = new Sender(this);
-    this.fastOpen = new FastOpenSide(this);
-    this.pathProbe = new PathProbe(this);
+  }
+
+  useFastOpen(): FastOpenSide {
+    this.fastOpen ??= new FastOpenSide(this);
+    return this.fastOpen;
   }
 
   /** What answers to unacceptable segments are limited by; made for the first. */
@@ -119,12 +128,17 @@ export class TcpConnection implements SenderHost {
     this.sender.open(this.iss);
     if (early !== undefined) this.sender.write(now, early);
     this.sender.sendSyn(now, SYN | this.ecnOfSyn);
-    this.fastOpen.sendEarlyData(now);
+    this.fastOpen?.sendEarlyData(now);
   }
 
   private get ecnOfSyn(): number {
     const { ecn } = this.settings;
     return ecn === 'accurate' ? 0x100 | CWR | ECE : ecn === 'on' ? CWR | ECE : 0;
+  }
+
+  /** The flags of a SYN+ACK that ECN needs. */
+  get synAckEcn(): number {
+    return this.ecn?.synAckFlags ?? 0;
   }
 
   /** A SYN has come to a listener, which made this connection for it. `codepoint`: the ECN field it came with. */
@@ -135,14 +149,14 @@ export class TcpConnection implements SenderHost {
     this.setState('LISTEN', 'passive OPEN');
     this.agree(syn);
     this.tcb.tsRecentAt = now;
-    this.ecn.asked(syn.flags, this.settings.ecn, syn.ecn);
+    this.ecn = ecnAsked(syn.flags, this.settings.ecn, syn.ecn);
     if (this.tcb.timestampsOn) this.receiver.window.setMss(this.advertisedMss - TIMESTAMPS_LENGTH);
     this.receiver.open(syn.seq);
     this.setState('SYN_RCVD', 'SYN arrives');
     this.sender.open(this.iss);
     this.takeWindowOfSyn(syn);
-    this.fastOpen.synArrived(now, syn);
-    this.sender.sendSyn(now, SYN | ACK | this.ecn.synAckFlags);
+    this.fastOpen?.synArrived(now, syn);
+    this.sender.sendSyn(now, SYN | ACK | this.synAckEcn);
   }
 
   /** The ACK of a SYN that was answered with a cookie: `syn` is what the cookie says the SYN was. */
@@ -209,7 +223,7 @@ export class TcpConnection implements SenderHost {
 
   /** ABORT: a RST in all states in which the other end knows of us (RFC 9293 §3.10.5). */
   abort(now: Instant, why = 'ABORT'): void {
-    if (this.knownToPeer) this.pending.push(this.resetSegment(now));
+    if (this.knownToPeer) this.send(this.resetSegment(now));
     this.finish(why);
   }
 
@@ -238,7 +252,7 @@ export class TcpConnection implements SenderHost {
    */
   private get mayWait(): boolean {
     const { state, pending, sender, receiver } = this;
-    const quiet = pending.isEmpty && sender.outbox.isEmpty && !receiver.ackNow;
+    const quiet = (pending?.isEmpty ?? true) && sender.outbox.isEmpty && !receiver.ackNow;
     return quiet && state === 'ESTABLISHED' && receiver.unacknowledged < MOST_AT_ONCE;
   }
 
@@ -279,7 +293,7 @@ export class TcpConnection implements SenderHost {
   }
 
   giveUp(now: Instant, why: string): void {
-    if (isSynchronized(this.state) && this.settings.resetsOnTimeout) this.pending.push(this.resetSegment(now));
+    if (isSynchronized(this.state) && this.settings.resetsOnTimeout) this.send(this.resetSegment(now));
     const { code, why: cause } = this.softError ?? { code: 'ETIMEDOUT' as const, why };
     this.fail(code, this.softError === undefined ? why : `${why}; ${cause}`);
   }
@@ -301,7 +315,7 @@ export class TcpConnection implements SenderHost {
   // --- output
 
   nextSegment(now: Instant): Segment | undefined {
-    const segment = this.pending.shift() ?? this.sender.outbox.shift() ?? this.acknowledgement(now);
+    const segment = this.pending?.shift() ?? this.sender.outbox.shift() ?? this.acknowledgement(now);
     if (segment !== undefined) this.sender.segmentsSent += segment.pieces;
     return segment;
   }
@@ -342,15 +356,15 @@ export class TcpConnection implements SenderHost {
   }
 
   get ecnOn(): boolean {
-    return this.ecn.state !== 'off';
+    return this.ecn !== undefined;
   }
 
   get accurateEcn(): boolean {
-    return this.ecn.state === 'accurate';
+    return this.ecn?.isAccurate ?? false;
   }
 
   get sendsEarly(): boolean {
-    return this.fastOpen.accepted;
+    return this.fastOpen?.accepted ?? false;
   }
 
   dataSent(now: Instant): void {
@@ -368,10 +382,11 @@ export class TcpConnection implements SenderHost {
   // --- for segment-arrives.ts and timers.ts
 
   sendReset(now: Instant): void {
-    this.pending.push(this.resetSegment(now));
+    this.send(this.resetSegment(now));
   }
 
   send(segment: Segment): void {
+    this.pending ??= new Fifo();
     this.pending.push(segment);
   }
 
@@ -439,7 +454,7 @@ export class TcpConnection implements SenderHost {
     );
     sender.established(now, this.passive);
     receiver.lastDataAt = now;
-    this.pathProbe.begin(now);
+    if (settings.mtuProbing.mode === 'on') this.pathProbe = new PathProbe(this, now);
     if (settings.keepAlive !== undefined) this.deadlines.set(DUE.keepAlive, now + settings.keepAlive.idle);
   }
 
@@ -447,7 +462,7 @@ export class TcpConnection implements SenderHost {
   challengeAck(now: Instant, why: string): void {
     if (!this.challenges.allow(now)) return;
     this.observer?.decided('challenge-ack', why);
-    this.pending.push(this.build(now, ACK, this.acceptableSeq));
+    this.send(this.build(now, ACK, this.acceptableSeq));
   }
 
   fail(code: TcpErrorCode, why: string): void {

@@ -24,67 +24,75 @@ export type Purpose = (typeof DUE)[keyof typeof DUE];
 export type TransmitPurpose = typeof DUE.retransmit | typeof DUE.probe | typeof DUE.reordering | typeof DUE.persist;
 
 const COUNT = 12;
+const TRANSMIT = (1 << DUE.retransmit) | (1 << DUE.probe) | (1 << DUE.reordering) | (1 << DUE.persist);
+/** Of all that have set none. */
+const NONE: Instant[] = [];
 
 export class Deadlines {
-  private readonly when: Instant[] = new Array<Instant>(COUNT).fill(NEVER);
+  /** Where the bit of a purpose is set in `bits`, its deadline. */
+  private when = NONE;
+  private bits = 0;
   private least: Instant = NEVER;
   private stale = false;
 
   get(purpose: Purpose): Instant {
-    return this.when[purpose];
+    return this.isSet(purpose) ? this.when[purpose] : NEVER;
   }
 
   isSet(purpose: Purpose): boolean {
-    return this.when[purpose] !== NEVER;
+    return (this.bits & (1 << purpose)) !== 0;
   }
 
   /** Fractions of a nanosecond, as smoothed estimates have them, are rounded up. */
   set(purpose: Purpose, when: Instant): void {
+    if (this.when === NONE) this.when = new Array<Instant>(COUNT).fill(NEVER);
     this.when[purpose] = Math.ceil(when);
+    this.bits |= 1 << purpose;
     this.stale = true;
   }
 
   /** Sets the one transmission timer, for this purpose. */
   setTransmit(purpose: TransmitPurpose, when: Instant): void {
-    this.clearTransmit();
-    this.when[purpose] = Math.ceil(when);
+    this.bits &= ~TRANSMIT;
+    this.set(purpose, when);
   }
 
   clearTransmit(): void {
-    const { when } = this;
-    when[DUE.retransmit] = NEVER;
-    when[DUE.probe] = NEVER;
-    when[DUE.reordering] = NEVER;
-    when[DUE.persist] = NEVER;
+    this.bits &= ~TRANSMIT;
     this.stale = true;
   }
 
   clear(purpose: Purpose): void {
-    if (this.when[purpose] === NEVER) return;
-    this.when[purpose] = NEVER;
+    this.bits &= ~(1 << purpose);
     this.stale = true;
   }
 
   clearAll(): void {
-    this.when.fill(NEVER);
+    this.bits = 0;
     this.stale = true;
   }
 
   get earliest(): Instant {
     if (this.stale) {
       let least = NEVER;
-      for (let purpose = 0; purpose < COUNT; purpose++) if (this.when[purpose] < least) least = this.when[purpose];
+      for (let left = this.bits; left !== 0; left &= left - 1) {
+        const when = this.when[31 - Math.clz32(left & -left)];
+        if (when < least) least = when;
+      }
       this.least = least;
       this.stale = false;
     }
     return this.least;
   }
 
-  /** A purpose whose time has come, its deadline cleared. */
+  /** A purpose whose time has come, its deadline cleared. Where none is set, the room for them is given back. */
   takeDue(now: Instant): Purpose | undefined {
-    const purpose = this.when.findIndex(when => when <= now);
-    if (purpose < 0) return undefined;
-    this.clear(purpose as Purpose);
-    return purpose as Purpose;
+    if (this.bits === 0) this.when = NONE;
+    for (let purpose = 0; purpose < COUNT; purpose++) {
+      if (this.get(purpose as Purpose) > now) continue;
+      this.clear(purpose as Purpose);
+      return purpose as Purpose;
+    }
+    return undefined;
   }
 }

@@ -10,7 +10,7 @@ export const ECT1 = 1;
 export const ECT0 = 2;
 export const CE = 3;
 
-export type EcnState = 'off' | 'classic' | 'accurate';
+export type EcnMode = 'off' | 'passive' | 'on' | 'accurate';
 
 /** RFC 9768 §3.1.1: the ACE field of a SYN+ACK tells which codepoint the SYN arrived with. */
 const HANDSHAKE = [2, 3, 4, 6];
@@ -22,7 +22,8 @@ export const aceFlags = (ace: number): number => (ace & 4 ? AE : 0) | (ace & 2 ?
 export const aceOf = (flags: number): number => (flags & AE ? 4 : 0) | (flags & CWR ? 2 : 0) | (flags & ECE ? 1 : 0);
 
 export class Ecn {
-  state: EcnState = 'off';
+  /** RFC 9768's counters, not RFC 3168's echo. */
+  readonly isAccurate: boolean;
   /** RFC 3168 §6.1.3: ECE on every acknowledgement until a CWR comes. */
   private echoing = false;
   private seenCapable = false;
@@ -31,43 +32,23 @@ export class Ecn {
   receivedBytes = { e0: INITIAL_BYTES, e1: INITIAL_BYTES, ce: 0 };
   private toldCe = INITIAL_CE;
   /** The codepoint with which the other end's SYN (or SYN+ACK) came: our answer to it tells. */
-  private synCodepoint = NOT_ECT;
+  private readonly synCodepoint: number;
   private handshakeAce: number | undefined;
+
+  constructor(isAccurate: boolean, synCodepoint = NOT_ECT, handshakeAce?: number) {
+    this.isAccurate = isAccurate;
+    this.synCodepoint = synCodepoint;
+    this.handshakeAce = handshakeAce;
+  }
 
   /** An ECN-capable packet has come. */
   get hasSeen(): boolean {
     return this.seenCapable;
   }
 
-  /** The SYN was answered: what did the two agree on? `flags` of the SYN+ACK. */
-  answered(flags: number, asked: EcnState, codepoint: number): void {
-    const ace = aceOf(flags);
-    if (asked === 'accurate' && HANDSHAKE.includes(ace)) {
-      this.state = 'accurate';
-      this.handshakeAce = HANDSHAKE[codepoint];
-      this.synCodepoint = codepoint;
-    } else if (asked !== 'off' && ace === 1) {
-      this.state = 'classic';
-    }
-  }
-
-  /** A SYN has come: `flags` of it, and what we are willing to. */
-  asked(flags: number, mode: 'off' | 'passive' | 'on' | 'accurate', codepoint: number): void {
-    const ace = aceOf(flags);
-    if (mode === 'off') return;
-    if (ace === 7 && mode === 'accurate') {
-      this.state = 'accurate';
-      this.synCodepoint = codepoint;
-    } else if ((ace & 3) === 3 && codepoint === NOT_ECT) {
-      // RFC 3168 §6.1.1: a SYN must not be ECN-capable itself.
-      this.state = 'classic';
-    }
-  }
-
   /** The flags of our SYN+ACK. */
   get synAckFlags(): number {
-    if (this.state === 'classic') return ECE;
-    return this.state === 'accurate' ? aceFlags(HANDSHAKE[this.synCodepoint]) : 0;
+    return this.isAccurate ? aceFlags(HANDSHAKE[this.synCodepoint]) : ECE;
   }
 
   /** RFC 9768 §3.1.2: the first ACK of the client tells how the SYN+ACK arrived, instead of a count. */
@@ -79,14 +60,14 @@ export class Ecn {
 
   /** A packet has come. True: something changed that the other end should hear of at once. */
   arrived(codepoint: number, bytes: number, carriesData: boolean): boolean {
-    if (this.state === 'accurate') {
+    if (this.isAccurate) {
       if (codepoint === CE) this.receivedCe++;
       if (codepoint === ECT0) this.receivedBytes.e0 = (this.receivedBytes.e0 + bytes) & 0xffffff;
       else if (codepoint === ECT1) this.receivedBytes.e1 = (this.receivedBytes.e1 + bytes) & 0xffffff;
       else if (codepoint === CE) this.receivedBytes.ce = (this.receivedBytes.ce + bytes) & 0xffffff;
       return codepoint === CE;
     }
-    if (this.state !== 'classic' || !carriesData) return false;
+    if (!carriesData) return false;
     if (codepoint === CE) {
       const fresh = !this.echoing;
       this.echoing = true;
@@ -105,16 +86,33 @@ export class Ecn {
 
   /** Flags for a segment with an acknowledgement. */
   get ackFlags(): number {
-    if (this.state === 'classic') return this.echoing ? ECE : 0;
-    return this.state === 'accurate' ? aceFlags(this.takeHandshakeAce() ?? this.receivedCe & 7) : 0;
+    if (this.isAccurate) return aceFlags(this.takeHandshakeAce() ?? this.receivedCe & 7);
+    return this.echoing ? ECE : 0;
   }
 
   /** Does this segment's acknowledgement tell of marks? */
   echoed(flags: number, isSyn: boolean): boolean {
-    if (isSyn || this.state === 'off') return false;
-    if (this.state === 'classic') return (flags & ECE) !== 0;
+    if (isSyn) return false;
+    if (!this.isAccurate) return (flags & ECE) !== 0;
     const marks = (aceOf(flags) - this.toldCe) & 7;
     this.toldCe += marks;
     return marks > 0;
   }
+}
+
+/** The SYN was answered: what did the two agree on? `flags` of the SYN+ACK, and what we had asked for. */
+export function ecnAnswered(flags: number, mode: EcnMode, codepoint: number): Ecn | undefined {
+  const ace = aceOf(flags);
+  if (mode === 'accurate' && HANDSHAKE.includes(ace)) return new Ecn(true, codepoint, HANDSHAKE[codepoint]);
+  const asked = mode === 'accurate' || mode === 'on';
+  return asked && ace === 1 ? new Ecn(false) : undefined;
+}
+
+/** A SYN has come: `flags` of it, and what we are willing to. */
+export function ecnAsked(flags: number, mode: EcnMode, codepoint: number): Ecn | undefined {
+  if (mode === 'off') return undefined;
+  const ace = aceOf(flags);
+  if (ace === 7 && mode === 'accurate') return new Ecn(true, codepoint);
+  // RFC 3168 §6.1.1: a SYN must not be ECN-capable itself.
+  return (ace & 3) === 3 && codepoint === NOT_ECT ? new Ecn(false) : undefined;
 }

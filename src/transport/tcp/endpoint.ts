@@ -204,8 +204,11 @@ export class TcpEndpoint implements TcpObserver {
   }
 
   private timerFires(): void {
+    this.timer = undefined;
     this.timerAt = NEVER;
-    if (this.connection.deadline <= this.now) this.connection.timeout(this.now);
+    // Also when nothing is due any more: a connection that rests gives back what it needs for its deadlines.
+    const { deadline } = this.connection;
+    if (deadline <= this.now || deadline === NEVER) this.connection.timeout(this.now);
     this.run();
   }
 

@@ -2,6 +2,7 @@
 import type { Duration, Instant } from '../../base/instant.ts';
 import { seqDiff } from '../../base/seq32.ts';
 import type { TcpConnection } from './connection.ts';
+import type { FastOpenSide } from './fast-open-side.ts';
 import { LIMIT } from './limits.ts';
 import { pacingRate } from './pacing.ts';
 import type { CongestionState } from './recovery.ts';
@@ -21,7 +22,7 @@ export interface TcpInfo {
   ecn: boolean;
   ecnSeen: boolean;
   synDataAcknowledged: boolean;
-  fastOpenFailure: TcpConnection['fastOpen']['failure'];
+  fastOpenFailure: FastOpenSide['failure'];
   sndScale: number;
   rcvScale: number;
   rto: Duration;
@@ -86,15 +87,15 @@ export function tcpInfo(c: TcpConnection, now: Instant): TcpInfo {
     congestionState: recovery.state,
     congestionControl: recovery.congestion.name,
     retransmits: recovery.timeouts,
-    probes: sender.prober.unanswered,
-    backoff: Math.max(rtt.backoffs, sender.prober.backoff),
+    probes: sender.prober?.unanswered ?? 0,
+    backoff: Math.max(rtt.backoffs, sender.prober?.backoff ?? 0),
     timestamps: tcb.timestampsOn,
     sack: tcb.sackOn,
     windowScaling: tcb.scalingOn,
     ecn: c.ecnOn,
-    ecnSeen: c.ecn.hasSeen,
-    synDataAcknowledged: c.fastOpen.dataAcknowledged || c.fastOpen.accepted,
-    fastOpenFailure: c.fastOpen.failure,
+    ecnSeen: c.ecn?.hasSeen ?? false,
+    synDataAcknowledged: c.fastOpen !== undefined && (c.fastOpen.dataAcknowledged || c.fastOpen.accepted),
+    fastOpenFailure: c.fastOpen?.failure ?? 'none',
     sndScale: tcb.sndScale,
     rcvScale: tcb.rcvScale,
     rto: rtt.rto,

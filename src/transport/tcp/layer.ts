@@ -262,7 +262,8 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
 
   /** RFC 7413 §4.2: is the cookie good, and is one to be given out? */
   private considerFastOpen(listener: TcpListener, endpoint: TcpEndpoint, syn: Segment): void {
-    const { fastOpen, settings } = endpoint.connection;
+    const { connection } = endpoint;
+    const { settings } = connection;
     const { localAddress, remoteAddress } = endpoint;
     if (!settings.fastOpen.server || (listener.fastOpenBacklog <= 0 && !this.fastOpenAllListeners)) return;
     const offered = syn.fastOpen;
@@ -272,11 +273,12 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
       experimental: syn.fastOpenExperimental,
     };
     if (settings.fastOpen.serverWithoutCookie && (syn.length > 0 || offered !== undefined)) {
-      fastOpen.accepted = hasRoom;
+      connection.useFastOpen().accepted = hasRoom;
       return;
     }
     if (offered === undefined) return;
     const verdict = offered.length === 0 ? 'bad' : this.fastOpenCookies.check(offered, remoteAddress, localAddress);
+    const fastOpen = connection.useFastOpen();
     fastOpen.accepted = hasRoom && verdict !== 'bad';
     if (verdict !== 'good') fastOpen.grant = grant;
   }

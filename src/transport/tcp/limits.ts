@@ -8,7 +8,10 @@ export type Limit = (typeof LIMIT)[keyof typeof LIMIT];
 export class LimitClock {
   private kind: Limit = LIMIT.none;
   private since: Instant = 0;
-  private readonly spent: Duration[] = [0, 0, 0, 0];
+  /** Time spent with each reason. */
+  private busy: Duration = 0;
+  private window: Duration = 0;
+  private buffer: Duration = 0;
 
   /** What weighs most wins. */
   start(now: Instant, kind: Limit): void {
@@ -22,13 +25,20 @@ export class LimitClock {
 
   /** Busy for whatever reason; the others are parts of it. */
   total(now: Instant, kind: Limit): Duration {
-    const own = this.spent[kind] + (this.kind === kind ? now - this.since : 0);
+    const own = this.spent(kind) + (this.kind === kind ? now - this.since : 0);
     return kind === LIMIT.busy ? own + this.total(now, LIMIT.window) + this.total(now, LIMIT.buffer) : own;
   }
 
   private set(now: Instant, kind: Limit): void {
-    this.spent[this.kind] += now - this.since;
+    const time = now - this.since;
+    if (this.kind === LIMIT.busy) this.busy += time;
+    else if (this.kind === LIMIT.window) this.window += time;
+    else if (this.kind === LIMIT.buffer) this.buffer += time;
     this.since = now;
     this.kind = kind;
+  }
+
+  private spent(kind: Limit): Duration {
+    return kind === LIMIT.busy ? this.busy : kind === LIMIT.window ? this.window : this.buffer;
   }
 }

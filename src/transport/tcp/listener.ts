@@ -59,7 +59,7 @@ export class TcpListener {
 
   get fastOpenPending(): number {
     let count = 0;
-    for (const endpoint of this.halfOpen) if (endpoint.connection.fastOpen.accepted) count++;
+    for (const endpoint of this.halfOpen) if (endpoint.connection.sendsEarly) count++;
     return count;
   }
 
@@ -97,7 +97,7 @@ export class TcpListener {
       const endpoint = this.host.acceptSyn(this, ends, syn);
       this.halfOpen.add(endpoint);
       this.watch(endpoint);
-      if (endpoint.connection.fastOpen.accepted) this.hand(endpoint);
+      if (endpoint.connection.sendsEarly) this.hand(endpoint);
     } else if (this.synCookies) {
       this.cookiesSent++;
       this.host.note(ends, 'syn-cookie', `${this.halfOpen.size} half-open connections: this SYN is not remembered`);
@@ -132,7 +132,7 @@ export class TcpListener {
 
   private established(endpoint: TcpEndpoint): void {
     this.halfOpen.delete(endpoint);
-    if (endpoint.connection.fastOpen.accepted) return;
+    if (endpoint.connection.sendsEarly) return;
     endpoint.onEvent = () => {};
     this.hand(endpoint);
   }

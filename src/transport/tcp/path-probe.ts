@@ -2,7 +2,7 @@
  * Packetization layer path MTU discovery (RFC 4821, RFC 8899): a larger segment than the present ones is tried now and
  * then; that it arrives is the proof, and no ICMP message is needed. After repeated timeouts the size is taken back.
  */
-import { type Instant, NEVER } from '../../base/instant.ts';
+import type { Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqGe, seqLe } from '../../base/seq32.ts';
 import type { TcpConnection } from './connection.ts';
 
@@ -15,28 +15,17 @@ const LEAST = 48;
 
 export class PathProbe {
   private readonly c: TcpConnection;
-  private enabled = false;
+  private enabled: boolean;
   /** Both in bytes of data without timestamps: known to work, and known or thought not to. */
-  private low = 0;
-  private high = 0;
+  private low: number;
+  private high: number;
   private probe: { size: number; start: Seq; end: Seq } | undefined;
-  private reprobeAt: Instant = NEVER;
+  private reprobeAt: Instant;
 
-  constructor(connection: TcpConnection) {
+  /** Begins at once where the settings say so, else when a black hole is suspected. */
+  constructor(connection: TcpConnection, now: Instant) {
     this.c = connection;
-  }
-
-  get isOn(): boolean {
-    return this.enabled;
-  }
-
-  /** What is being tried. */
-  get probing(): number {
-    return this.probe?.size ?? 0;
-  }
-
-  begin(now: Instant): void {
-    const { settings, tcb } = this.c;
+    const { settings, tcb } = connection;
     const { mode, base, interval } = settings.mtuProbing;
     this.high = Math.min(tcb.pathMss, tcb.peerMss);
     this.low = Math.min(base, this.high);
@@ -44,6 +33,11 @@ export class PathProbe {
     this.reprobeAt = now + interval;
     // Linux begins with what the link takes, and learns the rest from its probes.
     if (this.enabled && settings.windowRule !== 'linux') this.apply();
+  }
+
+  /** What is being tried. */
+  get probing(): number {
+    return this.probe?.size ?? 0;
   }
 
   private apply(): void {
@@ -92,11 +86,9 @@ export class PathProbe {
     return true;
   }
 
-  /** RFC 4821 §7.7: after several timeouts in a row the path may take less than it did. */
-  timedOut(now: Instant, timeouts: number): void {
+  /** The path may take less than it did. */
+  backOff(): void {
     const { settings, tcb } = this.c;
-    if (settings.mtuProbing.mode === 'off' || timeouts < SUSPICIOUS) return;
-    if (this.high === 0) this.begin(now);
     if (!this.enabled) {
       this.enabled = true;
       this.low = Math.min(settings.mtuProbing.base, tcb.pathMss);
@@ -107,4 +99,11 @@ export class PathProbe {
     this.apply();
     this.c.observer?.decided('path-mtu', `perhaps a black hole: segments of ${this.low} bytes from now on`);
   }
+}
+
+/** RFC 4821 §7.7: after several timeouts in a row. */
+export function suspectBlackHole(c: TcpConnection, now: Instant, timeouts: number): void {
+  if (c.settings.mtuProbing.mode === 'off' || timeouts < SUSPICIOUS) return;
+  c.pathProbe ??= new PathProbe(c, now);
+  c.pathProbe.backOff();
 }

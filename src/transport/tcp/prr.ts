@@ -6,11 +6,6 @@ export class ProportionalReduction {
   private delivered = 0;
   private out = 0;
 
-  begin(): void {
-    this.delivered = 0;
-    this.out = 0;
-  }
-
   sent(segments: number): void {
     this.out += segments;
   }

@@ -47,7 +47,7 @@ export class Receiver {
   private readonly tcb: Tcb;
   private readonly settings: TcpSettings;
   private readonly deadlines: Deadlines;
-  private readonly rtt: () => RttEstimator;
+  private readonly rtt: RttEstimator;
   /** One for all connections that hold nothing: nothing is ever put into it. */
   private reassembly = NOTHING_HELD;
   private chunks = NO_CHUNKS;
@@ -63,7 +63,7 @@ export class Receiver {
   private duplicatesAt: Seq = 0;
   private compressed = 0;
 
-  constructor(tcb: Tcb, settings: TcpSettings, deadlines: Deadlines, localMss: number, rtt: () => RttEstimator) {
+  constructor(tcb: Tcb, settings: TcpSettings, deadlines: Deadlines, localMss: number, rtt: RttEstimator) {
     this.tcb = tcb;
     this.settings = settings;
     this.deadlines = deadlines;
@@ -224,7 +224,7 @@ export class Receiver {
   }
 
   private arrival(segment: Segment): Parameters<AckPolicy['received']>[1] {
-    const { srtt, rto } = this.rtt();
+    const { srtt, rto } = this.rtt;
     return {
       length: largestOf(segment),
       pieces: segment.pieces,
@@ -257,7 +257,7 @@ export class Receiver {
       this.duplicatesAt = tcb.rcvNxt;
       this.duplicateAcks = 0;
     }
-    const { srtt } = this.rtt();
+    const { srtt } = this.rtt;
     const most = settings.maxCompressedAcks;
     if (!tcb.sackOn || this.duplicateAcks < NEVER_COMPRESSED || this.compressed >= most || srtt === undefined) {
       this.duplicateAcks++;
@@ -279,7 +279,7 @@ export class Receiver {
     else this.chunks[0] = first.subarray(max);
     const bytes = whole ? first : first.subarray(0, max);
     this.unread -= bytes.length;
-    this.window.read(now, bytes.length, this.rtt().srtt, this.unread);
+    this.window.read(now, bytes.length, this.rtt.srtt, this.unread);
     return bytes;
   }
 

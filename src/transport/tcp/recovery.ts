@@ -29,7 +29,7 @@ export type CongestionState = 'open' | 'disorder' | 'cwr' | 'recovery' | 'loss';
 export type Resend = 'nothing' | 'lost' | 'new';
 
 export interface RecoveryHost {
-  readonly pathProbe: PathProbe;
+  readonly pathProbe: PathProbe | undefined;
   readonly tcb: Tcb;
   readonly settings: TcpSettings;
   readonly deadlines: Deadlines;
@@ -67,7 +67,7 @@ export class Recovery {
   /** ssthresh before the reduction that may be undone; 0: it must not be. */
   priorSsthresh = 0;
   private frto = false;
-  private readonly prr = new ProportionalReduction();
+  private prr: ProportionalReduction | undefined;
 
   constructor(host: RecoveryHost, queue: SendQueue, rtt: RttEstimator) {
     this.host = host;
@@ -152,7 +152,7 @@ export class Recovery {
       this.tryToOpen(news);
       return 'nothing';
     }
-    if (this.state !== 'cwr' && this.host.pathProbe.failed(this.tcb.sndUna)) return this.probeWasTooBig();
+    if (this.state !== 'cwr' && this.host.pathProbe?.failed(this.tcb.sndUna)) return this.probeWasTooBig();
     this.observe('fast-retransmit', this.tcb.sackOn ? 'selective acknowledgements' : 'duplicate ACKs');
     this.enterRecovery(news.ece);
     if (duplicateAcks > 0 || (news.sacked && this.mustRetransmit)) markByCount(this, true);
@@ -404,7 +404,7 @@ export class Recovery {
     this.tlpHighSeq = undefined;
     window.credit = 0;
     window.prior = window.cwnd;
-    this.prr.begin();
+    this.prr = new ProportionalReduction();
     window.ssthresh = this.congestion.reduce(window, this.queue.out);
     this.cwrDue = true;
   }
@@ -413,12 +413,12 @@ export class Recovery {
   reduceProportionally(delivered: number, newlyLost: number, advanced: boolean): void {
     const { window, queue } = this;
     if (delivered <= 0 || window.prior === 0) return;
-    const allowed = this.prr.allow(window, queue.pipe, delivered, advanced && newlyLost === 0);
+    const allowed = this.prr?.allow(window, queue.pipe, delivered, advanced && newlyLost === 0) ?? 0;
     window.cwnd = queue.pipe + Math.max(allowed, advanced ? leastOfPartialAck(this) : 0);
   }
 
   sentInReduction(segments: number): void {
-    if (this.inReduction) this.prr.sent(segments);
+    if (this.inReduction) this.prr?.sent(segments);
   }
 
   private endReduction(): void {

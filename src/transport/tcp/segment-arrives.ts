@@ -8,6 +8,7 @@ import { ACK, CWR, FIN, RST, Segment, SYN } from '../../wire/tcp.ts';
 import { acknowledge, acknowledgeOld } from './acknowledge.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE } from './deadlines.ts';
+import { ecnAnswered, ecnAsked } from './ecn.ts';
 import { mayReceive } from './state.ts';
 import { SLACK } from './transmitter.ts';
 
@@ -56,20 +57,20 @@ function inSynSent(c: TcpConnection, now: Instant, segment: Segment): void {
   tcb.tsRecentAt = now;
   if (segment.has(ACK)) {
     const { ecn } = c.settings;
-    c.ecn.answered(segment.flags, ecn === 'accurate' ? 'accurate' : ecn === 'on' ? 'classic' : 'off', segment.ecn);
+    c.ecn = ecnAnswered(segment.flags, ecn, segment.ecn);
     c.receiver.offerInitial();
     c.takeWindowOfSyn(segment);
     acknowledge(c.sender, now, segment, { windowUpdated: true, ece: false });
     c.setState('ESTABLISHED', 'SYN+ACK arrives');
     c.established(now);
     c.receiver.ackNow = true;
-    c.fastOpen.synAckArrived(now, segment);
+    c.fastOpen?.synAckArrived(now, segment);
   } else {
     // Simultaneous open: "form a SYN,ACK segment and send it".
     c.takeWindowOfSyn(segment);
-    c.ecn.asked(segment.flags, c.settings.ecn, segment.ecn);
+    c.ecn = ecnAsked(segment.flags, c.settings.ecn, segment.ecn);
     c.setState('SYN_RCVD', 'SYN arrives (simultaneous open)');
-    c.sender.resendSyn(now, SYN | ACK | c.ecn.synAckFlags, false);
+    c.sender.resendSyn(now, SYN | ACK | c.synAckEcn, false);
   }
 }
 
@@ -92,7 +93,7 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
   if (c.state === 'SYN_RCVD' && segment.has(SYN) && !segment.has(RST) && segment.seq === tcb.irs) {
     // With an ACK it is the other half of a simultaneous open (RFC 9293 §3.5, figure 8): its ACK is what we wait for.
     if (segment.has(ACK)) return true;
-    c.sender.resendSyn(now, SYN | ACK | c.ecn.synAckFlags, false);
+    c.sender.resendSyn(now, SYN | ACK | c.synAckEcn, false);
     return false;
   }
   // RFC 9293 §3.10.7.4: "special allowance should be made to accept valid ACKs, URGs, and RSTs" at a zero window.
@@ -253,7 +254,7 @@ function checkAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
     c.established(now);
     return afterAck(c, now);
   }
-  if (c.fastOpen.accepted && c.state === 'FIN_WAIT_1' && seqLe(tcb.sndUna, tcb.iss)) c.established(now);
+  if (c.sendsEarly && c.state === 'FIN_WAIT_1' && seqLe(tcb.sndUna, tcb.iss)) c.established(now);
   return processAck(c, now, segment) && afterAck(c, now);
 }
 
@@ -270,7 +271,7 @@ function processAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
     return false;
   }
   updateTimestamp(c, now, segment);
-  if (segment.has(CWR) && c.ecn.state === 'classic') {
+  if (segment.has(CWR) && c.ecn !== undefined && !c.ecn.isAccurate) {
     c.ecn.reduced();
     if (segment.length > 0) c.receiver.ackNow = true;
   }
@@ -279,7 +280,7 @@ function processAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
     return true;
   }
   const windowUpdated = updateWindow(c, segment);
-  const ece = c.ecn.echoed(segment.flags, segment.has(SYN));
+  const ece = c.ecn?.echoed(segment.flags, segment.has(SYN)) ?? false;
   acknowledge(c.sender, now, segment, { windowUpdated, ece });
   c.softError = undefined;
   return true;
@@ -315,8 +316,7 @@ function updateWindow(c: TcpConnection, segment: Segment): boolean {
 
 /** RFC 3168 §6.1.3, RFC 9768 §3.2.2: what the IP header said of congestion on the way here. */
 function noteCongestion(c: TcpConnection, segment: Segment): void {
-  if (c.ecn.state === 'off') return;
-  if (c.ecn.arrived(segment.ecn, segment.length, segment.length > 0)) c.receiver.policy.beQuick(2);
+  if (c.ecn?.arrived(segment.ecn, segment.length, segment.length > 0)) c.receiver.policy.beQuick(2);
 }
 
 /** What the acknowledgement of our FIN does. False: there is nothing left to do with the segment. */

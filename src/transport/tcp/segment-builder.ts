@@ -25,7 +25,7 @@ export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq:
   if (hasAck) {
     if (!isSyn) {
       if (tcb.sackOn && (receiver.hasGap || receiver.hasDuplicate)) segment.sack = receiver.sackBlocks();
-      segment.flags |= c.ecn.ackFlags;
+      if (c.ecn !== undefined) segment.flags |= c.ecn.ackFlags;
     }
     receiver.acknowledged();
   }
@@ -38,5 +38,5 @@ function offerOptions(c: TcpConnection, segment: Segment, answer: boolean): void
   // In an answer, only what the other end has offered (RFC 7323 §2.2, §3.2; RFC 2018 §2).
   if (answer ? tcb.scalingOn : settings.windowScaling) segment.windowScale = c.receiver.scale;
   segment.sackPermitted = answer ? tcb.sackOn : settings.sack;
-  c.fastOpen.offer(segment, answer);
+  c.fastOpen?.offer(segment, answer);
 }

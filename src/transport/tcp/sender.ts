@@ -10,7 +10,7 @@ import { ACK, FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
 import { DUE } from './deadlines.ts';
 import { LimitClock } from './limits.ts';
 import { Recovery, type RecoveryHost } from './recovery.ts';
-import { RttEstimator } from './rtt.ts';
+import type { RttEstimator } from './rtt.ts';
 import { SendBuffer } from './send-buffer.ts';
 import { SendQueue } from './send-queue.ts';
 import { SendRecord } from './send-record.ts';
@@ -27,6 +27,7 @@ export interface SenderHost extends RecoveryHost {
   readonly largeSegments: boolean;
   /** Room that options of the next segment take beyond those that every segment has. */
   readonly extraOptions: number;
+  readonly rtt: RttEstimator;
   readonly ecnOn: boolean;
   readonly accurateEcn: boolean;
   /** Data may go out before the handshake is complete (RFC 7413). */
@@ -48,7 +49,8 @@ export class Sender {
   readonly recovery: Recovery;
   readonly transmitter: Transmitter;
   readonly limits = new LimitClock();
-  readonly prober: WindowProber;
+  /** Made when the other end first offers no window. */
+  prober: WindowProber | undefined;
   /** Segments to be handed down, in order. */
   readonly outbox = new Fifo<Segment>();
   finRequested = false;
@@ -78,10 +80,9 @@ export class Sender {
     this.host = host;
     const { settings } = host;
     this.capacity = settings.sendBuffer;
-    this.rtt = new RttEstimator(settings);
+    this.rtt = host.rtt;
     this.recovery = new Recovery(host, this.queue, this.rtt);
     this.transmitter = new Transmitter(this);
-    this.prober = new WindowProber(this);
   }
 
   get tcb(): SenderHost['tcb'] {
@@ -119,6 +120,11 @@ export class Sender {
   /** RFC 9293 §3.7.1: what one segment may hold now, SACK blocks and the like reckoned in. */
   get currentMss(): number {
     return Math.max(this.tcb.mss - this.host.extraOptions, 1);
+  }
+
+  useProber(): WindowProber {
+    this.prober ??= new WindowProber(this);
+    return this.prober;
   }
 
   // --- opening
@@ -408,7 +414,7 @@ export class Sender {
     const { userTimeout, clampsToUserTimeout } = this.host.settings;
     const stamp = this.recovery.retransmitStamp;
     const resending = stamp === undefined ? undefined : now - seqDiff(this.tcb.timestamp(now), stamp) * 1e6;
-    const began = this.prober.since ?? resending;
+    const began = this.prober?.since ?? resending;
     if (userTimeout === undefined || !clampsToUserTimeout || began === undefined) return due;
     return Math.max(Math.min(due, began + userTimeout), now + 1e6);
   }

@@ -4,6 +4,7 @@ import { seqAdd } from '../../base/seq32.ts';
 import { ACK } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE, type Purpose } from './deadlines.ts';
+import { suspectBlackHole } from './path-probe.ts';
 import { isSynchronized } from './state.ts';
 
 export function timedOut(c: TcpConnection, now: Instant, purpose: Purpose): void {
@@ -49,7 +50,7 @@ function retransmit(c: TcpConnection, now: Instant): void {
   // A window that was closed behind what is out: as long as somebody answers, it may stay so (RFC 9293 §3.8.6.1).
   if (shut && now - c.lastHeardAt > 2 * settings.maxRto) return c.giveUp(now, 'no answer while the window is closed');
   c.observer?.decided('rto', `nothing acknowledged for ${Math.round(rtt.rto / 1e6)} ms`);
-  c.pathProbe.timedOut(now, recovery.timeouts);
+  suspectBlackHole(c, now, recovery.timeouts);
   sender.retransmitTimeout(now);
 }
 
@@ -57,7 +58,7 @@ function retransmit(c: TcpConnection, now: Instant): void {
 function limitOf(c: TcpConnection): number {
   const { settings, state } = c;
   if (state === 'SYN_SENT') return settings.synRetries + settings.synLinearTimeouts;
-  if (state === 'SYN_RCVD') return settings.synAckRetries + (c.fastOpen.accepted ? 1 : 0);
+  if (state === 'SYN_RCVD') return settings.synAckRetries + (c.sendsEarly ? 1 : 0);
   return c.orphaned ? (settings.orphanRetries ?? settings.retries) : settings.retries;
 }
 
@@ -92,10 +93,11 @@ function persist(c: TcpConnection, now: Instant): void {
   const { sender, settings } = c;
   if (sender.queue.head === undefined || !sender.queue.isEmpty) return;
   const limit = c.orphaned ? (settings.orphanRetries ?? settings.retries) : settings.retries;
-  const since = sender.prober.since;
+  const prober = sender.useProber();
+  const { since } = prober;
   const impatient = settings.userTimeout !== undefined && since !== undefined && now - since >= settings.userTimeout;
-  if (impatient || sender.prober.unanswered >= limit) return c.giveUp(now, 'no answer to window probes');
-  sender.prober.probe(now);
+  if (impatient || prober.unanswered >= limit) return c.giveUp(now, 'no answer to window probes');
+  prober.probe(now);
 }
 
 /** RFC 5482: patience is over. Where retransmissions look at it themselves, it only ends what they do not cover. */

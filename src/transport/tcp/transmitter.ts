@@ -53,7 +53,7 @@ export class Transmitter {
     const { s } = this;
     if (s.tcb.state === 'CLOSED' || s.awaitsHandshake) return;
     if (this.transmit(now, urge, 'no') && !s.host.deadlines.isSet(DUE.persist)) {
-      if (s.queue.isEmpty && !s.host.deadlines.isSet(DUE.retransmit)) s.prober.arm(now);
+      if (s.queue.isEmpty && !s.host.deadlines.isSet(DUE.retransmit)) s.useProber().arm(now);
     }
   }
 
@@ -123,8 +123,16 @@ export class Transmitter {
   private probePath(now: Instant): void {
     const { s } = this;
     const { queue, recovery, tcb, host } = s;
-    const wanted = host.pathProbe.next(now);
-    if (wanted === 0 || recovery.state !== 'open' || recovery.window.cwnd < LEAST_TO_PROBE || queue.sacked > 0) return;
+    const probe = host.pathProbe;
+    const wanted = probe?.next(now) ?? 0;
+    if (
+      probe === undefined ||
+      wanted === 0 ||
+      recovery.state !== 'open' ||
+      recovery.window.cwnd < LEAST_TO_PROBE ||
+      queue.sacked > 0
+    )
+      return;
     const { head } = queue;
     const size = wanted - (tcb.timestampsOn ? TIMESTAMPS_LENGTH : 0);
     const needed = size + (recovery.reordering + 1) * tcb.mss;
@@ -134,7 +142,7 @@ export class Transmitter {
     if (head.dataLength < size) return;
     if (head.dataLength > size) queue.split(head, size, size);
     head.recount(size);
-    host.pathProbe.sent(size, head.seq);
+    probe.sent(size, head.seq);
     // It counts as two: what is lost with it would have been sent anyway.
     recovery.window.cwnd--;
     this.sendNew(now, head);

@@ -25,10 +25,8 @@ export class WindowProber {
     this.s.host.deadlines.setTransmit(DUE.persist, this.s.withinUserTimeout(now, due));
   }
 
-  /** An acknowledgement came while nothing is in flight: is there a window now? */
-  review(now: Instant): void {
-    const { head } = this.s.queue;
-    if (head === undefined) return;
+  /** An acknowledgement came while nothing is in flight: is there a window now for `head`? */
+  review(now: Instant, head: SendRecord): void {
     const needed = seqMin(head.end, seqAdd(head.seq, this.s.currentMss));
     const open = this.s.host.settings.fillsSmallWindow
       ? this.s.tcb.sndWnd > 0
