@@ -36,8 +36,8 @@ export class Tcb {
   peerMss = DEFAULT_MSS;
   /** What the path takes, without IP and TCP headers. */
   pathMss = 1460;
-  /** SND.WND in its largest half limits a segment where the other end has a tiny buffer; Infinity: no limit. */
-  windowMss = Number.POSITIVE_INFINITY;
+  /** SND.WND in its largest half limits a segment where the other end has a tiny buffer; at first more than any segment has. */
+  windowMss = 0x7fff_ffff;
 
   timestampsOn = false;
   sackOn = false;

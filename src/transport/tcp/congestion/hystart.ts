@@ -28,10 +28,11 @@ const threshold = (rtt: Duration): Duration =>
 /** RFC 9406 §4.2: a rise of the round-trip time leads to Conservative Slow Start, which may find that it was nothing. */
 class HyStartPlusPlus implements HyStart {
   private windowEnd: Seq | undefined;
-  private lastRoundMin = Number.POSITIVE_INFINITY;
-  private currentRoundMin = Number.POSITIVE_INFINITY;
+  // The least round-trip times of the last round and the present one, and the one that the doubt began with.
+  private lastRoundMin: Duration | undefined;
+  private currentRoundMin: Duration | undefined;
+  private cssBaseline: Duration = 0;
   private samples = 0;
-  private cssBaseline = Number.POSITIVE_INFINITY;
   private cssRounds = 0;
   private conservative = false;
   private remainder = 0;
@@ -39,19 +40,16 @@ class HyStartPlusPlus implements HyStart {
   sample(window: Window, { rtt, una, nxt }: PathSample): void {
     if (rtt === undefined) return;
     if (this.windowEnd === undefined || seqGt(una, this.windowEnd)) this.newRound(window, nxt);
-    this.currentRoundMin = Math.min(this.currentRoundMin, rtt);
+    const least = this.currentRoundMin === undefined ? rtt : Math.min(this.currentRoundMin, rtt);
+    this.currentRoundMin = least;
     this.samples++;
     if (this.samples < N_RTT_SAMPLE) return;
-    if (!this.conservative) {
-      const known = this.lastRoundMin !== Number.POSITIVE_INFINITY;
-      if (known && this.currentRoundMin >= this.lastRoundMin + threshold(this.lastRoundMin)) {
-        this.cssBaseline = this.currentRoundMin;
-        this.conservative = true;
-        this.cssRounds = 0;
-      }
-    } else if (this.currentRoundMin < this.cssBaseline) {
-      this.cssBaseline = Number.POSITIVE_INFINITY;
-      this.conservative = false;
+    if (this.conservative) {
+      if (least < this.cssBaseline) this.conservative = false;
+    } else if (this.lastRoundMin !== undefined && least >= this.lastRoundMin + threshold(this.lastRoundMin)) {
+      this.cssBaseline = least;
+      this.conservative = true;
+      this.cssRounds = 0;
     }
   }
 
@@ -65,8 +63,8 @@ class HyStartPlusPlus implements HyStart {
 
   reset(): void {
     this.windowEnd = undefined;
-    this.lastRoundMin = Number.POSITIVE_INFINITY;
-    this.currentRoundMin = Number.POSITIVE_INFINITY;
+    this.lastRoundMin = undefined;
+    this.currentRoundMin = undefined;
     this.conservative = false;
   }
 
@@ -76,7 +74,7 @@ class HyStartPlusPlus implements HyStart {
       this.conservative = false;
     }
     this.lastRoundMin = this.currentRoundMin;
-    this.currentRoundMin = Number.POSITIVE_INFINITY;
+    this.currentRoundMin = undefined;
     this.samples = 0;
     this.windowEnd = nxt;
   }
