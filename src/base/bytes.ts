@@ -1,5 +1,7 @@
 /** Small helpers over Uint8Array. */
 
+import type { SlabAllocator } from './slab.ts';
+
 const encoder = new TextEncoder();
 
 export const EMPTY = new Uint8Array(0);
@@ -21,8 +23,9 @@ export function latin1(bytes: Uint8Array, start = 0, end = bytes.length): string
   return text;
 }
 
-export function fromLatin1(text: string): Uint8Array {
-  const out = new Uint8Array(text.length);
+/** `slab`: where the room for it is taken from. */
+export function fromLatin1(text: string, slab?: SlabAllocator): Uint8Array {
+  const out = slab?.take(text.length) ?? new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) out[i] = text.charCodeAt(i);
   return out;
 }

@@ -127,6 +127,8 @@ class StackSocket implements ByteSocket {
   private paused = false;
   private destroyed = false;
   private wasConnected = false;
+  private localText: SocketAddress | undefined;
+  private remoteText: SocketAddress | undefined;
 
   constructor(endpoint: TcpEndpoint, scheduler: Scheduler, handler: SocketHandler) {
     this.endpoint = endpoint;
@@ -137,11 +139,13 @@ class StackSocket implements ByteSocket {
 
   /** Text, made when somebody wants to read it. */
   get local(): SocketAddress {
-    return { address: formatIp(this.endpoint.localAddress), port: this.endpoint.localPort };
+    this.localText ??= { address: formatIp(this.endpoint.localAddress), port: this.endpoint.localPort };
+    return this.localText;
   }
 
   get remote(): SocketAddress {
-    return { address: formatIp(this.endpoint.remoteAddress), port: this.endpoint.remotePort };
+    this.remoteText ??= { address: formatIp(this.endpoint.remoteAddress), port: this.endpoint.remotePort };
+    return this.remoteText;
   }
 
   write(bytes: Uint8Array): number {
@@ -201,7 +205,8 @@ class StackSocket implements ByteSocket {
   }
 
   private drain(): void {
-    while (!this.paused) {
+    const { receiver } = this.endpoint.connection;
+    while (!this.paused && receiver.readable > 0) {
       const bytes = this.endpoint.read();
       if (bytes === undefined) return;
       this.scheduler.touched();

@@ -3,7 +3,8 @@
  * might read differently (a bare CR or LF, obs-fold, a space before a colon, two lengths, an odd chunk size) is
  * malformed here, because that difference is how requests are smuggled.
  */
-import { fromLatin1, latin1 } from '../base/bytes.ts';
+import { fromLatin1 } from '../base/bytes.ts';
+import type { SlabAllocator } from '../base/slab.ts';
 import { type Malformed, Reader } from './reader.ts';
 
 /** In order, names as they were written, repeated ones kept. */
@@ -76,8 +77,7 @@ function readUntil(reader: Reader, stop: number, allowed: Uint8Array, name: stri
     reader.fail(`http: ${name} does not end`);
     return '';
   }
-  const view = reader.view(at - reader.at, name, text => latin1(text));
-  return latin1(view);
+  return reader.text(at - reader.at, name);
 }
 
 function expectByte(reader: Reader, wanted: number, name: string): void {
@@ -88,7 +88,7 @@ function expectByte(reader: Reader, wanted: number, name: string): void {
 
 function expectCrlf(reader: Reader): void {
   const { bytes, at, end } = reader;
-  if (at + 1 < end && bytes[at] === CR && bytes[at + 1] === LF) reader.view(2, 'line end', () => 'CRLF');
+  if (at + 1 < end && bytes[at] === CR && bytes[at + 1] === LF) reader.skip(2, 'line end', 'CRLF');
   else reader.fail('http: a line must end in CRLF', at);
 }
 
@@ -110,7 +110,7 @@ export function parseResponseHead(reader: Reader): ResponseHead {
   return reader.group('response', () => {
     const version = parseVersion(reader);
     expectByte(reader, 32, 'space');
-    const digits = latin1(reader.view(3, 'status', text => latin1(text)));
+    const digits = reader.text(3, 'status');
     if (reader.ok && !/^[1-9]\d\d$/.test(digits)) reader.fail('http: the status is not three digits', reader.at - 3);
     let reason = '';
     // RFC 9112 §4: the space before an absent reason phrase is required; a client still reads a line without it.
@@ -124,7 +124,7 @@ export function parseResponseHead(reader: Reader): ResponseHead {
 }
 
 function parseVersion(reader: Reader): string {
-  const text = latin1(reader.view(8, 'version', bytes => latin1(bytes)));
+  const text = reader.text(8, 'version');
   // RFC 9112 §2.3: HTTP-name is case-sensitive; the major version must be one that we know.
   if (reader.ok && !/^HTTP\/1\.\d$/.test(text)) reader.fail('http: not an HTTP/1 version', reader.at - 8);
   return text === 'HTTP/1.0' ? '1.0' : '1.1';
@@ -155,8 +155,19 @@ function parseField(reader: Reader): [string, string] {
   expectByte(reader, 58, 'colon');
   const raw = readUntil(reader, CR, FIELD, 'field value');
   expectCrlf(reader);
-  return [name, raw.replace(/^[ \t]+|[ \t]+$/g, '')];
+  return [name, trimmed(raw)];
 }
+
+/** Without spaces and tabs around it: RFC 9112 §5's OWS. */
+function trimmed(value: string): string {
+  let start = 0;
+  let end = value.length;
+  while (start < end && isBlank(value.charCodeAt(start))) start++;
+  while (end > start && isBlank(value.charCodeAt(end - 1))) end--;
+  return start === 0 && end === value.length ? value : value.slice(start, end);
+}
+
+const isBlank = (char: number): boolean => char === 32 || char === 9;
 
 export function decodeRequestHead(bytes: Uint8Array, start = 0, end = bytes.length): RequestHead | Malformed {
   const reader = new Reader(bytes, start, end);
@@ -171,19 +182,19 @@ export function decodeResponseHead(bytes: Uint8Array, start = 0, end = bytes.len
 }
 
 /** Throws TypeError for what must not go on the wire: a caller's mistake, or an attempt at header injection. */
-export function encodeRequestHead(head: RequestHead): Uint8Array {
+export function encodeRequestHead(head: RequestHead, slab?: SlabAllocator): Uint8Array {
   if (!isToken(head.method)) throw new TypeError(`'${head.method}' is no HTTP method`);
   if (head.target === '' || !all(head.target, VISIBLE)) {
     throw new TypeError(`'${head.target}' is no request target`);
   }
-  return fromLatin1(`${head.method} ${head.target} HTTP/${head.version}\r\n${fieldLines(head.headers)}\r\n`);
+  return fromLatin1(`${head.method} ${head.target} HTTP/${head.version}\r\n${fieldLines(head.headers)}\r\n`, slab);
 }
 
-export function encodeResponseHead(head: ResponseHead): Uint8Array {
+export function encodeResponseHead(head: ResponseHead, slab?: SlabAllocator): Uint8Array {
   if (!Number.isInteger(head.status) || head.status < 100 || head.status > 999) {
     throw new TypeError(`${head.status} is no HTTP status`);
   }
-  return fromLatin1(`HTTP/${head.version} ${head.status} ${head.reason}\r\n${fieldLines(head.headers)}\r\n`);
+  return fromLatin1(`HTTP/${head.version} ${head.status} ${head.reason}\r\n${fieldLines(head.headers)}\r\n`, slab);
 }
 
 export function fieldLines(headers: HeaderList): string {

@@ -5,6 +5,8 @@
  * Failure is sticky, not thrown: a malformed packet is input. After `fail()` every read answers zero or nothing, the
  * position no longer moves, and `failure` says what was wrong and where. Loops must ask `ok`.
  */
+import { latin1 } from '../base/bytes.ts';
+
 export interface Span {
   readonly name: string;
   /** Byte range [start, end) in the buffer that was read. */
@@ -88,6 +90,23 @@ export class Reader {
     return this.bytes.subarray(at, at + length);
   }
 
+  /** One character a byte. */
+  text(length: number, _name: string): string {
+    const from = this.at;
+    if (this.end - from < length) {
+      this.short(_name);
+      return '';
+    }
+    this.at = from + length;
+    return latin1(this.bytes, from, from + length);
+  }
+
+  /** Passes over bytes that are known. */
+  skip(length: number, _name: string, _shown: string): void {
+    if (this.end - this.at < length) this.short(_name);
+    else this.at += length;
+  }
+
   /** Reads with `parse`, as one named part of the whole. */
   group<T>(_name: string, parse: () => T, _show?: Show<T>): T {
     return parse();
@@ -121,6 +140,18 @@ export class RecordingReader extends Reader {
 
   override view(length: number, name: string, show?: Show<Uint8Array>): Uint8Array {
     return this.record(name, () => super.view(length, name), show ?? (bytes => `${bytes.length} bytes`));
+  }
+
+  override text(length: number, name: string): string {
+    return this.record(name, () => super.text(length, name));
+  }
+
+  override skip(length: number, name: string, shown: string): void {
+    this.record(
+      name,
+      () => super.skip(length, name, shown),
+      () => shown,
+    );
   }
 
   override group<T>(name: string, parse: () => T, show?: Show<T>): T {

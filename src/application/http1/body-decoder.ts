@@ -33,11 +33,6 @@ export class BodyDecoder {
     return this.phase === 'done';
   }
 
-  /** A message without a body is complete at once. */
-  start(): void {
-    if (this.framing.kind === 'none') this.finish(new Headers());
-  }
-
   /** Takes what it can from [start, end) and answers where it stopped. Throws HttpError for bad framing. */
   take(bytes: Uint8Array, start: number, end: number): number {
     if (this.phase === 'done') return start;

@@ -1,5 +1,5 @@
 /** Bodies: one that comes in is pushed and waits for its reader; one that goes out is pulled as the socket has room. */
-import { concat } from '../../base/bytes.ts';
+import { concat, utf8 } from '../../base/bytes.ts';
 import { HttpError } from './errors.ts';
 import { Headers } from './headers.ts';
 
@@ -17,16 +17,24 @@ export type Body = Uint8Array | string | BodySource;
 
 export function sourceOf(body: Body): BodySource {
   if (typeof body !== 'string' && !(body instanceof Uint8Array)) return body;
-  const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
-  let given = bytes.length === 0;
-  return {
-    length: bytes.length,
-    next: () => {
-      if (given) return undefined;
-      given = true;
-      return bytes;
-    },
-  };
+  return new WholeBody(typeof body === 'string' ? utf8(body) : body);
+}
+
+/** In one piece. */
+class WholeBody implements BodySource {
+  readonly length: number;
+  private bytes: Uint8Array | undefined;
+
+  constructor(bytes: Uint8Array) {
+    this.length = bytes.length;
+    this.bytes = bytes.length === 0 ? undefined : bytes;
+  }
+
+  next(): Uint8Array | undefined {
+    const { bytes } = this;
+    this.bytes = undefined;
+    return bytes;
+  }
 }
 
 export interface BodyReader {

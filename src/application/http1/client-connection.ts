@@ -1,5 +1,6 @@
 /** One connection of a client: a request at a time, its response taken apart as it comes. */
 import { concat, EMPTY } from '../../base/bytes.ts';
+import type { SlabAllocator } from '../../base/slab.ts';
 import type { ByteSocket, SocketHandler } from '../../socket/types.ts';
 import { decodeResponseHead, encodeRequestHead, findHeadEnd, type RequestHead } from '../../wire/http1.ts';
 import { Malformed } from '../../wire/reader.ts';
@@ -55,6 +56,11 @@ export class ClientConnection implements SocketHandler {
   private bodySent = false;
   private interim = 0;
   private dead = false;
+  private readonly slab: SlabAllocator;
+
+  constructor(slab: SlabAllocator) {
+    this.slab = slab;
+  }
 
   get isIdle(): boolean {
     return this.current === undefined && this.keepAlive && !this.dead;
@@ -66,13 +72,14 @@ export class ClientConnection implements SocketHandler {
 
   /** Throws TypeError for a head that must not go on the wire. */
   send(request: RawRequest, handler: ExchangeHandler): void {
-    const head = encodeRequestHead(request.head);
+    const head = encodeRequestHead(request.head, this.slab);
     this.current = { request, handler };
     this.served++;
     this.interim = 0;
     this.bodySent = request.body === undefined;
-    this.output.write(head);
-    if (!request.expectContinue) this.sendBody();
+    if (request.body === undefined || request.expectContinue) return this.output.write(head);
+    this.output.hold(head);
+    this.sendBody();
   }
 
   /** Gives the exchange up; the connection can't be used again. */
@@ -196,14 +203,14 @@ export class ClientConnection implements SocketHandler {
       refuse: () => this.abort(),
     });
     this.response = { version: head.version, status: head.status, reason: head.reason, headers, body };
-    this.decoder = new BodyDecoder(framing, {
-      data: bytes => body.push(bytes),
-      end: trailers => {
-        this.completed = () => body.finish(trailers);
-      },
-    });
+    const complete = (trailers?: Headers): void => {
+      this.completed = () => body.finish(trailers);
+    };
+    if (framing.kind !== 'none') {
+      this.decoder = new BodyDecoder(framing, { data: bytes => body.push(bytes), end: complete });
+    }
     handler.response(this.response);
-    this.decoder?.start();
+    if (framing.kind === 'none' && !this.dead) complete();
   }
 
   /** The response is whole, and what it was read from is known to its end. */

@@ -51,6 +51,8 @@ const MAX_REDIRECTS = 20;
 /** A decoded body, unless the caller says otherwise. */
 const MAX_DECODED = 256 << 20;
 const MAX_ATTEMPTS = 3;
+/** RFC 9110 §15.4: those that name another place for the same request. */
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** RFC 9110 §9.2.2. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
@@ -65,7 +67,7 @@ export class HttpClient {
     this.context = context;
     this.names = names;
     this.options = options;
-    this.pool = new ConnectionPool(context.scheduler, network, options.pool);
+    this.pool = new ConnectionPool(context.scheduler, network, context.slab, options.pool);
   }
 
   /** Rejects with NameError, NetworkError or HttpError; a status of 400 and more is a response like any other. */
@@ -112,9 +114,10 @@ export class HttpClient {
     credentials: Credentials | undefined,
   ): Promise<RawResponse> {
     const response = await this.once(url, method, headers, body, request);
+    if (response.status !== 401) return response;
     const challenge = response.headers.get('WWW-Authenticate');
     const replayable = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
-    const asked = response.status === 401 && challenge !== undefined && basicRealm(challenge) !== undefined;
+    const asked = challenge !== undefined && basicRealm(challenge) !== undefined;
     if (!asked || credentials === undefined || headers.has('Authorization') || !replayable) return response;
     response.body.discard();
     headers.set('Authorization', basicAuthorization(credentials));
@@ -161,14 +164,14 @@ export class HttpClient {
 
   private failed(number: number, url: URL, error: unknown): Error {
     const known = error instanceof Error ? error : new Error(String(error));
-    this.note('failed', number, url, undefined, { error: known.message });
+    this.note('failed', number, url, undefined, () => ({ error: known.message }));
     return known;
   }
 
   private headersFor(url: URL, method: string, given: Headers, source: BodySource | undefined): HeaderList {
     const headers = new Headers();
     // RFC 9112 §3.2: Host first, and always.
-    headers.set('Host', url.host);
+    headers.append('Host', url.host);
     for (const [name, value] of given) if (name.toLowerCase() !== 'host') headers.append(name, value);
     if (!headers.has('User-Agent')) headers.set('User-Agent', this.options.userAgent ?? 'netarium');
     if (!headers.has('Accept')) headers.set('Accept', '*/*');
@@ -192,38 +195,37 @@ export class HttpClient {
   ): Promise<RawResponse> {
     const [address] = await this.names.lookup(url.hostname);
     const port = Number(url.port || 80);
-    const connecting = (connection: ClientConnection): void => this.note('connect', number, url, endsOf(connection));
+    const connecting = (connection: ClientConnection): void => this.note('connect', number, url, connection);
     const { connection, reused } = await this.pool.acquire(url.origin, address, port, connecting, fresh);
-    const ends = endsOf(connection);
-    this.note(reused ? 'reuse' : 'connected', number, url, ends);
-    const headers = raw.expectContinue ? [...raw.head.headers, ['Expect', '100-continue'] as const] : raw.head.headers;
-    this.note('request', number, url, ends, { line: `${raw.head.method} ${raw.head.target} HTTP/1.1`, headers });
+    this.note(reused ? 'reuse' : 'connected', number, url, connection);
+    const { head } = raw;
+    const headers = raw.expectContinue ? [...head.headers, ['Expect', '100-continue'] as const] : head.headers;
+    this.note('request', number, url, connection, () => ({ line: `${head.method} ${head.target} HTTP/1.1`, headers }));
     return new Promise((resolve, reject) => {
       const timer = this.timeoutFor(options, connection, reject);
       let received: IncomingBody | undefined;
       const release = (): void => this.pool.release(url.origin, connection);
-      connection.send(
-        { ...raw, head: { ...raw.head, headers } },
-        {
-          response: response => {
-            timer?.cancel();
-            received = response.body;
-            const line = `HTTP/${response.version} ${response.status} ${response.reason}`;
-            this.note('response', number, url, ends, { line, headers: response.headers.entries });
-            resolve(response);
-          },
-          done: () => {
-            this.note('done', number, url, ends, { bytes: received?.received ?? 0 });
-            release();
-          },
-          failed: (error, unanswered) => {
-            timer?.cancel();
-            this.pool.release(url.origin, connection);
-            if (received !== undefined) this.note('failed', number, url, ends, { error: error.message });
-            reject(unanswered ? new ClosedUnanswered(error) : error);
-          },
+      connection.send(raw.expectContinue ? { ...raw, head: { ...head, headers } } : raw, {
+        response: response => {
+          timer?.cancel();
+          received = response.body;
+          this.note('response', number, url, connection, () => ({
+            line: `HTTP/${response.version} ${response.status} ${response.reason}`,
+            headers: response.headers.entries,
+          }));
+          resolve(response);
         },
-      );
+        done: () => {
+          this.note('done', number, url, connection, () => ({ bytes: received?.received ?? 0 }));
+          release();
+        },
+        failed: (error, unanswered) => {
+          timer?.cancel();
+          this.pool.release(url.origin, connection);
+          if (received !== undefined) this.note('failed', number, url, connection, () => ({ error: error.message }));
+          reject(unanswered ? new ClosedUnanswered(error) : error);
+        },
+      });
     });
   }
 
@@ -255,11 +257,13 @@ export class HttpClient {
     action: HttpEvent['action'],
     request: number,
     url: URL,
-    ends?: Ends,
-    more: Partial<HttpEvent> = {},
+    connection?: ClientConnection,
+    more?: () => Partial<HttpEvent>,
   ): void {
     const { trace, host, scheduler } = this.context;
-    trace?.({ kind: 'http', time: scheduler.now(), host, action, request, url: withoutPassword(url), ends, ...more });
+    if (trace === undefined) return;
+    const ends = connection === undefined ? undefined : endsOf(connection);
+    trace({ kind: 'http', time: scheduler.now(), host, action, request, url: withoutPassword(url), ends, ...more?.() });
   }
 }
 
@@ -304,8 +308,9 @@ function withoutPassword(url: URL): string {
 }
 
 function redirectTarget(response: RawResponse, url: URL): URL | undefined {
+  if (!REDIRECTS.has(response.status)) return undefined;
   const location = response.headers.get('Location');
-  if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined) return undefined;
+  if (location === undefined) return undefined;
   try {
     const target = new URL(location, url);
     // RFC 9110 §10.2.2: a fragment is inherited.

@@ -18,8 +18,10 @@ export class Headers implements Iterable<readonly [string, string]> {
 
   /** The values joined by ', ' (RFC 9110 §5.3), or undefined. */
   get(name: string): string | undefined {
-    const all = this.all(name);
-    return all.length === 0 ? undefined : all.join(', ');
+    const key = name.toLowerCase();
+    const first = this.keys.indexOf(key);
+    if (first < 0) return undefined;
+    return this.keys.indexOf(key, first + 1) < 0 ? this.list[first][1] : this.all(name).join(', ');
   }
 
   all(name: string): string[] {
@@ -27,6 +29,14 @@ export class Headers implements Iterable<readonly [string, string]> {
     const values: string[] = [];
     for (let at = 0; at < this.keys.length; at++) if (this.keys[at] === key) values.push(this.list[at][1]);
     return values;
+  }
+
+  /** Of a name. */
+  count(name: string): number {
+    const key = name.toLowerCase();
+    let count = 0;
+    for (const other of this.keys) if (other === key) count++;
+    return count;
   }
 
   has(name: string): boolean {
@@ -60,9 +70,8 @@ export class Headers implements Iterable<readonly [string, string]> {
 
   /** The elements of a comma-separated field, lower case, empty ones left out. */
   tokens(name: string): string[] {
-    const values = this.all(name);
-    if (values.length === 0) return values;
-    return values
+    if (!this.has(name)) return [];
+    return this.all(name)
       .flatMap(value => value.split(','))
       .map(part => part.trim().toLowerCase())
       .filter(part => part !== '');

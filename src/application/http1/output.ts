@@ -1,15 +1,20 @@
 /** Writing to a socket that takes what it has room for: the rest waits here, and bodies are pulled only when there is room. */
 
-import { fromLatin1 } from '../../base/bytes.ts';
+import { concat, EMPTY, fromLatin1 } from '../../base/bytes.ts';
 import type { ByteSocket } from '../../socket/types.ts';
 import { fieldLines } from '../../wire/http1.ts';
 import type { BodySource } from './body.ts';
 import type { Headers } from './headers.ts';
 
+/** Up to so many bytes a copy costs less than a segment of its own. */
+const JOINED = 16 * 1024;
+
 export class Output {
   private readonly socket: () => ByteSocket;
   private readonly queue: Uint8Array[] = [];
   private whenRoom: (() => void) | undefined;
+  /** What goes out with the next piece. */
+  private held: Uint8Array = EMPTY;
 
   constructor(socket: () => ByteSocket) {
     this.socket = socket;
@@ -20,9 +25,21 @@ export class Output {
   }
 
   write(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    this.queue.push(bytes);
+    const { held } = this;
+    this.held = EMPTY;
+    if (held.length === 0 && bytes.length === 0) return;
+    if (held.length + bytes.length <= JOINED) {
+      this.queue.push(held.length === 0 ? bytes : concat([held, bytes]));
+    } else {
+      if (held.length > 0) this.queue.push(held);
+      this.queue.push(bytes);
+    }
     this.flush();
+  }
+
+  /** A head that a body follows: what of it is there at once goes along, in one segment and not in two. */
+  hold(head: Uint8Array): void {
+    this.held = head;
   }
 
   /** The socket says that it is writable. */
@@ -57,7 +74,9 @@ export class Output {
       if (bytes === undefined) {
         if (left !== undefined && left > 0) failed(new Error('a body is shorter than its length'));
         else {
-          if (chunked) this.write(fromLatin1(`0\r\n${trailers === undefined ? '' : fieldLines(trailers.entries)}\r\n`));
+          this.write(
+            chunked ? fromLatin1(`0\r\n${trailers === undefined ? '' : fieldLines(trailers.entries)}\r\n`) : EMPTY,
+          );
           done();
         }
         return false;
@@ -67,9 +86,8 @@ export class Output {
         return false;
       }
       if (left !== undefined) left -= bytes.length;
-      if (chunked && bytes.length > 0) this.write(fromLatin1(`${bytes.length.toString(16)}\r\n`));
-      this.write(bytes);
-      if (chunked && bytes.length > 0) this.write(CRLF);
+      if (!chunked) this.write(bytes);
+      else if (bytes.length > 0) this.write(concat([fromLatin1(`${bytes.length.toString(16)}\r\n`), bytes, CRLF]));
       return true;
     };
     const pull = (): void => {
@@ -81,6 +99,7 @@ export class Output {
           }
           const piece = source.next();
           if (piece instanceof Promise) {
+            this.write(EMPTY); // the head does not wait for it
             piece.then(bytes => give(bytes) && pull(), failed);
             return;
           }

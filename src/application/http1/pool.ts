@@ -1,6 +1,8 @@
 /** Connections to origins: at most so many each, the idle ones used again, requests queued when all are busy. */
 import { type Duration, seconds } from '../../base/instant.ts';
+import { LazyTimer } from '../../base/lazy-timer.ts';
 import type { Scheduler, Timer } from '../../base/scheduler.ts';
+import type { SlabAllocator } from '../../base/slab.ts';
 import { NetworkError } from '../../socket/errors.ts';
 import type { Network } from '../../socket/types.ts';
 import { ClientConnection } from './client-connection.ts';
@@ -31,19 +33,23 @@ interface Waiter {
 interface Origin {
   address: string;
   port: number;
-  connections: Set<ClientConnection>;
-  idle: Map<ClientConnection, Timer>;
+  /** Each with the timer of its idleness. */
+  connections: Map<ClientConnection, LazyTimer>;
+  /** The one that was used last is the last. */
+  idle: ClientConnection[];
   queue: Waiter[];
 }
 
 export class ConnectionPool {
   private readonly scheduler: Scheduler;
   private readonly network: Network;
+  private readonly slab: SlabAllocator;
   private readonly options: PoolOptions;
   private readonly origins = new Map<string, Origin>();
 
-  constructor(scheduler: Scheduler, network: Network, options: Partial<PoolOptions> = {}) {
+  constructor(scheduler: Scheduler, network: Network, slab: SlabAllocator, options: Partial<PoolOptions> = {}) {
     this.scheduler = scheduler;
+    this.slab = slab;
     this.network = network;
     this.options = { ...POOL_DEFAULTS, ...options };
   }
@@ -59,7 +65,7 @@ export class ConnectionPool {
     const origin = this.originOf(key, address, port);
     return new Promise((resolve, reject) => {
       const waiter: Waiter = { address, resolve, reject, connecting };
-      const idle = fresh ? undefined : [...origin.idle.keys()].at(-1);
+      const idle = fresh ? undefined : origin.idle.pop();
       if (idle !== undefined) this.lend(origin, idle, waiter);
       else if (origin.connections.size < this.options.maxPerOrigin) this.open(origin, waiter);
       else origin.queue.push(waiter);
@@ -73,17 +79,14 @@ export class ConnectionPool {
     if (!connection.isIdle) return this.forget(origin, connection);
     const next = origin.queue.shift();
     if (next !== undefined) return next.resolve({ connection, reused: true });
-    const timer = this.after(this.options.idleTimeout, () => {
-      connection.close();
-      this.forget(origin, connection);
-    });
-    origin.idle.set(connection, timer);
+    origin.idle.push(connection);
+    origin.connections.get(connection)?.set(this.scheduler.now() + this.options.idleTimeout);
   }
 
   /** Idle connections are closed. */
   closeIdle(): void {
     for (const origin of this.origins.values()) {
-      for (const connection of [...origin.idle.keys()]) {
+      for (const connection of [...origin.idle]) {
         connection.close();
         this.forget(origin, connection);
       }
@@ -102,20 +105,19 @@ export class ConnectionPool {
       known.address = address;
       return known;
     }
-    const origin: Origin = { address, port, connections: new Set(), idle: new Map(), queue: [] };
+    const origin: Origin = { address, port, connections: new Map(), idle: [], queue: [] };
     this.origins.set(key, origin);
     return origin;
   }
 
   private lend(origin: Origin, connection: ClientConnection, waiter: Waiter): void {
-    origin.idle.get(connection)?.cancel();
-    origin.idle.delete(connection);
+    origin.connections.get(connection)?.stop();
     waiter.resolve({ connection, reused: true });
   }
 
   private open(origin: Origin, waiter: Waiter): void {
-    const connection = new ClientConnection();
-    origin.connections.add(connection);
+    const connection = new ClientConnection(this.slab);
+    origin.connections.set(connection, new LazyTimer(this.scheduler, () => this.unused(origin, connection)));
     let settled = false;
     let timer: Timer | undefined;
     const failed = (error: Error): void => {
@@ -157,9 +159,16 @@ export class ConnectionPool {
     }
   }
 
+  private unused(origin: Origin, connection: ClientConnection): void {
+    this.scheduler.touched();
+    connection.close();
+    this.forget(origin, connection);
+  }
+
   private forget(origin: Origin, connection: ClientConnection): void {
-    origin.idle.get(connection)?.cancel();
-    origin.idle.delete(connection);
+    origin.connections.get(connection)?.cancel();
+    const at = origin.idle.indexOf(connection);
+    if (at >= 0) origin.idle.splice(at, 1);
     if (!origin.connections.delete(connection)) return;
     const next = origin.queue.shift();
     if (next !== undefined) this.open(origin, next);

@@ -4,19 +4,26 @@
  */
 import { concat, EMPTY } from '../../base/bytes.ts';
 import { type Duration, seconds } from '../../base/instant.ts';
-import type { Timer } from '../../base/scheduler.ts';
+import { LazyTimer } from '../../base/lazy-timer.ts';
+import type { SlabAllocator } from '../../base/slab.ts';
 import type { ByteSocket, SocketHandler } from '../../socket/types.ts';
 import { decodeRequestHead, encodeResponseHead, findHeadEnd, type RequestHead } from '../../wire/http1.ts';
 import { Malformed } from '../../wire/reader.ts';
 import { IncomingBody, sourceOf } from './body.ts';
 import { BodyDecoder } from './body-decoder.ts';
-import { httpDate } from './date.ts';
 import { HttpError } from './errors.ts';
 import { requestFraming } from './framing.ts';
 import { Headers } from './headers.ts';
 import { Output } from './output.ts';
 import type { RequestHandler, ServerOptions, ServerRequest, ServerResponse } from './server.ts';
 import { reasonPhrase } from './status.ts';
+
+/** What the connections of a server share. */
+export interface Shared {
+  slab: SlabAllocator;
+  /** The Date field's value now. */
+  date(): string;
+}
 
 interface Exchange {
   method: string;
@@ -36,6 +43,7 @@ export class ServerConnection implements SocketHandler {
   private readonly socket: ByteSocket;
   private readonly handler: RequestHandler;
   private readonly options: ServerOptions;
+  private readonly shared: Shared;
   private readonly gone: () => void;
   private readonly output: Output;
   private readonly exchanges: Exchange[] = [];
@@ -44,15 +52,18 @@ export class ServerConnection implements SocketHandler {
   /** No more requests are read. */
   private finished = false;
   private inputEnded = false;
-  private timer: Timer | undefined;
+  private readonly timer: LazyTimer;
+  private lingers = false;
   private timeoutAnswers = false;
 
-  constructor(socket: ByteSocket, handler: RequestHandler, options: ServerOptions, gone: () => void) {
+  constructor(socket: ByteSocket, handler: RequestHandler, options: ServerOptions, shared: Shared, gone: () => void) {
     this.socket = socket;
     this.handler = handler;
     this.options = options;
+    this.shared = shared;
     this.gone = gone;
     this.output = new Output(() => socket);
+    this.timer = new LazyTimer(options.scheduler, () => this.timedOut());
     this.expectWithin(options.headTimeout, true);
   }
 
@@ -90,7 +101,7 @@ export class ServerConnection implements SocketHandler {
   }
 
   closed(): void {
-    this.timer?.cancel();
+    this.timer.cancel();
     this.failBodies(new HttpError('remote', 'the connection was closed'));
     for (const exchange of this.exchanges) cancelBody(exchange.response);
     this.exchanges.length = 0;
@@ -117,7 +128,7 @@ export class ServerConnection implements SocketHandler {
     this.pending = this.pending.subarray(stop);
     if (decoder.isDone) {
       this.decoder = undefined;
-      this.expectNothing();
+      this.timer.stop();
       return true;
     }
     this.expectWithin(this.options.bodyTimeout, true);
@@ -135,7 +146,7 @@ export class ServerConnection implements SocketHandler {
     const end = findHeadEnd(this.pending, 0);
     if (end < 0 || end > maxHead) {
       if (this.pending.length > maxHead) throw tooLong(this.pending, this.options.maxTarget);
-      if (this.timer === undefined || !this.timeoutAnswers) this.expectWithin(this.options.headTimeout, true);
+      if (!this.timer.isSet || !this.timeoutAnswers) this.expectWithin(this.options.headTimeout, true);
       return false;
     }
     const head = decodeRequestHead(this.pending, 0, end);
@@ -171,18 +182,17 @@ export class ServerConnection implements SocketHandler {
     };
     this.exchanges.push(exchange);
     if (exchange.last) this.finished = framing.kind === 'none';
-    this.decoder = new BodyDecoder(framing, {
-      data: bytes => exchange.body.push(bytes),
-      end: trailers => {
-        if (exchange.last) this.finished = true;
-        exchange.body.finish(trailers);
-      },
-    });
-    this.decoder.start();
-    if (this.decoder.isDone) {
-      this.decoder = undefined;
-      this.expectNothing();
+    if (framing.kind === 'none') {
+      exchange.body.finish();
+      this.timer.stop();
     } else {
+      this.decoder = new BodyDecoder(framing, {
+        data: bytes => exchange.body.push(bytes),
+        end: trailers => {
+          if (exchange.last) this.finished = true;
+          exchange.body.finish(trailers);
+        },
+      });
       this.expectWithin(this.options.bodyTimeout, true);
     }
     const { method, target, version } = head;
@@ -241,7 +251,7 @@ export class ServerConnection implements SocketHandler {
     const source = sourceOf(response.body ?? EMPTY);
     const bodiless = status === 204 || status === 304 || status < 200;
     const chunked = !bodiless && source.length === undefined && exchange.version === '1.1';
-    if (!headers.has('Date')) headers.set('Date', httpDate(this.options.date()));
+    if (!headers.has('Date')) headers.append('Date', this.shared.date());
     headers.delete('Transfer-Encoding');
     if (!bodiless && source.length !== undefined) headers.set('Content-Length', String(source.length));
     else if (!(status === 304 || exchange.method === 'HEAD')) headers.delete('Content-Length');
@@ -250,13 +260,14 @@ export class ServerConnection implements SocketHandler {
     if (headers.lists('Connection', 'close')) exchange.last = true;
     else if (exchange.last || this.closesAfter(exchange)) headers.set('Connection', 'close');
     else if (exchange.version === '1.0') headers.set('Connection', 'keep-alive');
-    this.output.write(
-      encodeResponseHead({ version: '1.1', status, reason: reasonPhrase(status), headers: headers.entries }),
-    );
+    const reason = reasonPhrase(status);
+    const head = encodeResponseHead({ version: '1.1', status, reason, headers: headers.entries }, this.shared.slab);
     if (bodiless || exchange.method === 'HEAD') {
+      this.output.write(head);
       source.cancel?.();
       return this.answered(exchange);
     }
+    this.output.hold(head);
     this.output.body(
       source,
       chunked,
@@ -304,42 +315,34 @@ export class ServerConnection implements SocketHandler {
     this.exchanges.length = 0;
     this.socket.end();
     if (this.inputEnded) {
-      this.timer?.cancel();
+      this.timer.cancel();
       this.socket.destroy();
     } else {
       // RFC 9112 §9.6: half-close, read what still comes, then close.
       this.socket.resume();
-      this.arm(LINGER, () => this.socket.destroy());
+      this.lingers = true;
+      this.timer.set(this.options.scheduler.now() + LINGER);
     }
-  }
-
-  private expectNothing(): void {
-    this.timer?.cancel();
-    this.timer = undefined;
   }
 
   /** `answers`: a request has begun, so its sender is told (408); an idle connection is just closed. */
   private expectWithin(duration: Duration, answers: boolean): void {
     this.timeoutAnswers = answers;
-    this.arm(duration, () => {
-      if (answers && this.exchanges.length === 0 && this.pending.length > 0) {
-        this.answerError(new HttpError('remote', 'the request did not come in time', 408));
-      } else if (answers && this.decoder !== undefined) {
-        this.failBodies(new HttpError('remote', 'the request body did not come in time', 408));
-        this.finished = true;
-      } else {
-        this.close();
-      }
-    });
+    this.timer.set(this.options.scheduler.now() + duration);
   }
 
-  private arm(duration: Duration, run: () => void): void {
-    const { scheduler } = this.options;
-    this.timer?.cancel();
-    this.timer = scheduler.at(scheduler.now() + duration, () => {
-      scheduler.touched();
-      run();
-    });
+  private timedOut(): void {
+    this.options.scheduler.touched();
+    if (this.lingers) {
+      this.socket.destroy();
+    } else if (this.timeoutAnswers && this.exchanges.length === 0 && this.pending.length > 0) {
+      this.answerError(new HttpError('remote', 'the request did not come in time', 408));
+    } else if (this.timeoutAnswers && this.decoder !== undefined) {
+      this.failBodies(new HttpError('remote', 'the request body did not come in time', 408));
+      this.finished = true;
+    } else {
+      this.close();
+    }
   }
 }
 
@@ -366,13 +369,15 @@ function isLast(version: string, headers: Headers): boolean {
 
 /** RFC 9112 §3.2: exactly one Host field, and a target in one of the four forms. */
 function locate(head: RequestHead, headers: Headers): { path: string; query: string; host: string } {
-  const hosts = headers.all('Host');
-  if (hosts.length > 1 || (hosts.length === 0 && head.version === '1.1')) {
-    throw new HttpError('remote', `${hosts.length === 0 ? 'no' : 'more than one'} Host field`);
+  const field = headers.get('Host') ?? '';
+  if (headers.count('Host') !== 1 && (field !== '' || head.version === '1.1')) {
+    throw new HttpError('remote', `${headers.has('Host') ? 'more than one' : 'no'} Host field`);
   }
-  const field = hosts[0] ?? '';
   if (!/^[^\s/?#@\\]*$/.test(field)) throw new HttpError('remote', 'the Host field is no host');
-  const bare = (authority: string): string => authority.replace(/:\d*$/, '').toLowerCase();
+  const bare = (authority: string): string => {
+    const name = authority.includes(':') ? authority.replace(/:\d*$/, '') : authority;
+    return name.toLowerCase();
+  };
   const { method, target } = head;
   if (method === 'CONNECT') {
     if (!/^[^\s/?#@]+:\d+$/.test(target)) throw new HttpError('remote', 'CONNECT needs host:port');
@@ -382,14 +387,16 @@ function locate(head: RequestHead, headers: Headers): { path: string; query: str
     if (method !== 'OPTIONS') throw new HttpError('remote', "'*' is a target for OPTIONS alone");
     return { path: '*', query: '', host: bare(field) };
   }
-  const absolute = /^http:\/\/([^/?#@\s]+)([^#]*)$/i.exec(target);
+  const absolute = target.startsWith('/') ? null : /^http:\/\/([^/?#@\s]+)([^#]*)$/i.exec(target);
   const origin = absolute === null ? target : absolute[2] || '/';
   if (!origin.startsWith('/') && !(absolute !== null && origin.startsWith('?'))) {
     throw new HttpError('remote', 'the request target has none of the four forms');
   }
-  const [path, ...rest] = origin.split('?');
+  const mark = origin.indexOf('?');
+  const path = mark < 0 ? origin : origin.slice(0, mark);
+  const query = mark < 0 ? '' : origin.slice(mark + 1);
   // §3.2.2: the authority of an absolute target replaces the Host field.
-  return { path: path || '/', query: rest.join('?'), host: bare(absolute === null ? field : absolute[1]) };
+  return { path: path || '/', query, host: bare(absolute === null ? field : absolute[1]) };
 }
 
 export function errorResponse(status: number, message: string): ServerResponse {

@@ -1,10 +1,12 @@
 /** An HTTP/1.1 server on any Network: a handler that answers requests, and the limits that keep it alive. */
 import { type Duration, seconds } from '../../base/instant.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
+import { SlabAllocator } from '../../base/slab.ts';
 import type { ByteSocket, Listener, Network } from '../../socket/types.ts';
 import type { Body, IncomingBody } from './body.ts';
+import { httpDate } from './date.ts';
 import type { Headers } from './headers.ts';
-import { ServerConnection } from './server-connection.ts';
+import { ServerConnection, type Shared } from './server-connection.ts';
 
 export interface ServerRequest {
   method: string;
@@ -63,12 +65,14 @@ export const SERVER_DEFAULTS: Omit<ServerOptions, 'scheduler' | 'date'> = {
 export class HttpServer {
   readonly options: ServerOptions;
   private readonly handler: RequestHandler;
+  private readonly shared: Shared;
   private readonly connections = new Set<ServerConnection>();
   private listener: Listener | undefined;
 
   constructor(handler: RequestHandler, options: Partial<ServerOptions> & Pick<ServerOptions, 'scheduler' | 'date'>) {
     this.handler = handler;
     this.options = { ...SERVER_DEFAULTS, ...options };
+    this.shared = { slab: new SlabAllocator(), date: secondsOf(this.options.date) };
   }
 
   get connectionCount(): number {
@@ -88,11 +92,25 @@ export class HttpServer {
   }
 
   private accept(socket: ByteSocket): ServerConnection {
-    const connection = new ServerConnection(socket, this.handler, this.options, () =>
+    const connection = new ServerConnection(socket, this.handler, this.options, this.shared, () =>
       this.connections.delete(connection),
     );
     this.connections.add(connection);
     if (this.connections.size > this.options.maxConnections) connection.refuse();
     return connection;
   }
+}
+
+/** A date is text that is made once a second. */
+function secondsOf(date: () => number): () => string {
+  let second = Number.NaN;
+  let text = '';
+  return () => {
+    const now = Math.floor(date() / 1000);
+    if (now !== second) {
+      second = now;
+      text = httpDate(now * 1000);
+    }
+    return text;
+  };
 }
