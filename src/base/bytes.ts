@@ -30,11 +30,11 @@ export function fromLatin1(text: string, slab?: SlabAllocator): Uint8Array {
   return out;
 }
 
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
+export function concat(parts: readonly Uint8Array[], slab?: SlabAllocator): Uint8Array {
   if (parts.length === 1) return parts[0];
   let length = 0;
   for (const part of parts) length += part.length;
-  const out = new Uint8Array(length);
+  const out = slab?.take(length) ?? new Uint8Array(length);
   let at = 0;
   for (const part of parts) {
     out.set(part, at);

@@ -45,7 +45,7 @@ export class ClientConnection implements SocketHandler {
   /** Requests that it has carried. */
   served = 0;
   socket!: ByteSocket;
-  private readonly output = new Output(() => this.socket);
+  private readonly output: Output;
   private current: { request: RawRequest; handler: ExchangeHandler } | undefined;
   private pending: Uint8Array = EMPTY;
   private response: RawResponse | undefined;
@@ -60,6 +60,7 @@ export class ClientConnection implements SocketHandler {
 
   constructor(slab: SlabAllocator) {
     this.slab = slab;
+    this.output = new Output(() => this.socket, slab);
   }
 
   get isIdle(): boolean {

@@ -1,6 +1,7 @@
 /** Writing to a socket that takes what it has room for: the rest waits here, and bodies are pulled only when there is room. */
 
 import { concat, EMPTY, fromLatin1 } from '../../base/bytes.ts';
+import type { SlabAllocator } from '../../base/slab.ts';
 import type { ByteSocket } from '../../socket/types.ts';
 import { fieldLines } from '../../wire/http1.ts';
 import type { BodySource } from './body.ts';
@@ -11,13 +12,15 @@ const JOINED = 16 * 1024;
 
 export class Output {
   private readonly socket: () => ByteSocket;
+  private readonly slab: SlabAllocator;
   private readonly queue: Uint8Array[] = [];
   private whenRoom: (() => void) | undefined;
   /** What goes out with the next piece. */
   private held: Uint8Array = EMPTY;
 
-  constructor(socket: () => ByteSocket) {
+  constructor(socket: () => ByteSocket, slab: SlabAllocator) {
     this.socket = socket;
+    this.slab = slab;
   }
 
   get isBlocked(): boolean {
@@ -29,7 +32,7 @@ export class Output {
     this.held = EMPTY;
     if (held.length === 0 && bytes.length === 0) return;
     if (held.length + bytes.length <= JOINED) {
-      this.queue.push(held.length === 0 ? bytes : concat([held, bytes]));
+      this.queue.push(held.length === 0 ? bytes : concat([held, bytes], this.slab));
     } else {
       if (held.length > 0) this.queue.push(held);
       this.queue.push(bytes);

@@ -62,7 +62,7 @@ export class ServerConnection implements SocketHandler {
     this.options = options;
     this.shared = shared;
     this.gone = gone;
-    this.output = new Output(() => socket);
+    this.output = new Output(() => socket, shared.slab);
     this.timer = new LazyTimer(options.scheduler, () => this.timedOut());
     this.expectWithin(options.headTimeout, true);
   }
