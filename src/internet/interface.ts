@@ -102,10 +102,11 @@ export class NetworkInterface implements ArpPort, RarpPort {
     return this.groups.has(group);
   }
 
-  /** `packet` starts with its IP header; `nextHop` is on this link. */
-  sendIpv4(packet: Packet, nextHop: Ipv4Address): void {
+  /** `packet` starts with its IP header; `nextHop` is on this link, and `isUnicast` where it is known to be one station. */
+  sendIpv4(packet: Packet, nextHop: Ipv4Address, isUnicast = false): void {
     if (!this.up) return this.context.drop('link', 'interface-down');
     if (this.link.medium === 'ip') this.link.send(packet.view(), packet.unit);
+    else if (isUnicast) this.arp.send(packet, nextHop);
     else if (this.isBroadcast(nextHop)) this.transmit(packet, MAC_BROADCAST);
     else if (isMulticast(nextHop)) this.transmit(packet, multicastMac(nextHop));
     else this.arp.send(packet, nextHop);

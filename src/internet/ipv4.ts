@@ -26,6 +26,7 @@ import { type InterfaceOwner, NetworkInterface } from './interface.ts';
 import { dealWithOptions } from './ip-options.ts';
 import type { Nat } from './nat.ts';
 import { PathMtu } from './path-mtu.ts';
+import { Paths } from './paths.ts';
 import { type Route, RoutingTable } from './routes.ts';
 import type { IncomingDatagram, OutgoingDatagram, ProtocolHandler, SendFailure } from './types.ts';
 
@@ -37,6 +38,7 @@ const MAX_REDIRECTS = 256;
 export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   readonly interfaces: NetworkInterface[] = [];
   readonly routes = new RoutingTable();
+  private readonly paths = new Paths(this.routes, address => this.isLocal(address));
   readonly pathMtu: PathMtu<Ipv4Address>;
   readonly icmp: IcmpLayer;
   readonly reassembler: Reassembler;
@@ -117,14 +119,13 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   }
 
   mtuFor(destination: Ipv4Address): number {
-    if (this.isLocal(destination)) return 65535;
-    const route = this.routes.lookup(destination);
-    return this.pathMtu.get(destination, route?.interface.mtu ?? 1500);
+    const { isLocal, route } = this.paths.to(destination);
+    return isLocal ? 65535 : this.pathMtu.get(destination, route?.interface.mtu ?? 1500);
   }
 
   offloads(destination: Ipv4Address): boolean {
-    if (this.isLocal(destination)) return true;
-    return this.routes.lookup(destination)?.interface.link.offloads ?? false;
+    const { isLocal, route } = this.paths.to(destination);
+    return isLocal || (route?.interface.link.offloads ?? false);
   }
 
   join(group: Ipv4Address, interfaceName?: string): void {
@@ -176,33 +177,34 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     header.options = datagram.options ?? NO_OPTIONS;
     const pieces = packet.unit === 0 ? 1 : Math.ceil(packet.length / packet.unit);
     this.nextIdentification = (this.nextIdentification + pieces) & 0xffff;
-    if (this.isLocal(destination)) {
+    const path = this.paths.to(destination);
+    if (path.isLocal) {
       prependIpv4(packet, header);
       this.loopBack(packet);
       return undefined;
     }
-    const route = this.routeTo(destination, datagram.interfaceName);
+    const bound = datagram.interfaceName !== undefined;
+    const route = path.isUnicast && !bound ? path.route : this.routeTo(destination, datagram.interfaceName);
     if (route === undefined) return { reason: 'no-route' };
-    if (route.interface.isBroadcast(destination) && !datagram.broadcast) return { reason: 'broadcast-not-allowed' };
+    const isUnicast = path.isUnicast && !bound;
+    const isBroadcast = !isUnicast && route.interface.isBroadcast(destination);
+    if (isBroadcast && !datagram.broadcast) return { reason: 'broadcast-not-allowed' };
     const mtu = this.pathMtu.get(destination, route.interface.mtu);
     if (packet.length + ipv4.size + header.options.length > 65535) return { reason: 'too-big', mtu: 65535 };
     prependIpv4(packet, header);
     if (packet.length > mtu && dontFragment && packet.unit === 0) return { reason: 'too-big', mtu };
-    if (
-      (isMulticast(destination) && route.interface.inGroup(destination)) ||
-      route.interface.isBroadcast(destination)
-    ) {
+    if (isBroadcast || (!isUnicast && isMulticast(destination) && route.interface.inGroup(destination))) {
       // RFC 1112 §6.1: a sender that is a member gets a copy itself; so it is with broadcasts.
       this.loopBack(Packet.of(packet.view(), 0));
     }
-    this.sendOn(packet, route, destination, mtu);
+    this.sendOn(packet, route, destination, mtu, isUnicast);
     return undefined;
   }
 
-  private sendOn(packet: Packet, route: Route, destination: Ipv4Address, mtu: number): void {
+  private sendOn(packet: Packet, route: Route, destination: Ipv4Address, mtu: number, isUnicast: boolean): void {
     const nextHop = route.via ?? destination;
-    if (packet.length <= mtu || packet.unit > 0) return route.interface.sendIpv4(packet, nextHop);
-    for (const piece of fragment(packet, mtu)) route.interface.sendIpv4(piece, nextHop);
+    if (packet.length <= mtu || packet.unit > 0) return route.interface.sendIpv4(packet, nextHop, isUnicast);
+    for (const piece of fragment(packet, mtu)) route.interface.sendIpv4(piece, nextHop, isUnicast);
   }
 
   /** Local datagrams take a turn of the scheduler, so that a sender never finds itself inside its own receiver. */
@@ -339,13 +341,13 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
       this.context.drop('ipv4', 'ttl-exceeded');
       return this.icmp.sendError(ICMP.timeExceeded, TIME_EXCEEDED.transit, 0, bytes, start, end);
     }
-    const route = this.routes.lookup(destination);
+    const { route, isUnicast } = this.paths.to(destination);
     if (route === undefined) {
       this.context.drop('ipv4', 'no-route');
       return this.icmp.sendError(ICMP.unreachable, UNREACHABLE.network, 0, bytes, start, end);
     }
     // RFC 2644: directed broadcasts are not forwarded; multicast stays on its link, for want of a routing protocol.
-    if (route.interface.isBroadcast(destination) || isMulticast(destination)) {
+    if (!isUnicast && (route.interface.isBroadcast(destination) || isMulticast(destination))) {
       return this.context.drop('ipv4', 'broadcast-not-forwarded');
     }
     const { mtu } = route.interface;
@@ -359,10 +361,10 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
       if (whole === undefined) return;
       if (!this.nat.outbound(whole)) return this.context.drop('nat', 'nat-untranslatable');
       decrementTtl(whole.bytes, whole.start);
-      return this.sendOn(whole, route, destination, mtu);
+      return this.sendOn(whole, route, destination, mtu, isUnicast);
     }
     decrementTtl(bytes, start);
-    this.sendOn(packet, route, destination, mtu);
+    this.sendOn(packet, route, destination, mtu, isUnicast);
   }
 
   /** Ports stand in the first fragment alone, so a NAT puts datagrams together before it translates (RFC 4787 REQ-14). */

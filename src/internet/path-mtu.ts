@@ -25,7 +25,7 @@ export class PathMtu<A extends IpAddress> {
 
   /** The smaller of what the first link takes and what has been learned. */
   get(destination: A, linkMtu: number): number {
-    const entry = this.known.get(destination);
+    const entry = this.known.size === 0 ? undefined : this.known.get(destination);
     if (entry === undefined) return linkMtu;
     if (entry.expires > this.scheduler.now()) return Math.min(entry.mtu, linkMtu);
     this.known.delete(destination);

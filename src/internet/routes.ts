@@ -17,6 +17,8 @@ interface Level {
 }
 
 export class RoutingTable {
+  /** Another one whenever something has changed. */
+  version = 0;
   private list: Route[] = [];
   /** The longest prefixes first: a look-up costs one step for each length that there is, not for each route. */
   private levels: Level[] = [];
@@ -38,6 +40,7 @@ export class RoutingTable {
   }
 
   private index(): void {
+    this.version++;
     this.levels = [];
     for (const route of this.list) {
       const { address, length } = route.prefix;

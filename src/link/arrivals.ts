@@ -4,7 +4,7 @@
  */
 import type { Instant } from '../base/instant.ts';
 import type { Scheduler } from '../base/scheduler.ts';
-import type { Frame, Unit } from './types.ts';
+import type { Frame, FrameSink, Unit } from './types.ts';
 
 class Arrival {
   readonly frame: Frame;
@@ -19,27 +19,25 @@ class Arrival {
   }
 }
 
+const NOWHERE: FrameSink = { receive() {} };
+
 export class Arrivals {
   private readonly scheduler: Scheduler;
-  private readonly arrive: (frame: Frame, unit: Unit) => void;
-  private readonly batch: (begins: boolean) => void;
+  sink: FrameSink = NOWHERE;
   private first: Arrival | undefined;
   private last: Arrival | undefined;
   private armed = false;
   private readonly fire = (): void => this.deliver();
 
-  /** `batch`: told around several that arrive at once. */
-  constructor(scheduler: Scheduler, arrive: (frame: Frame, unit: Unit) => void, batch: (begins: boolean) => void) {
+  constructor(scheduler: Scheduler) {
     this.scheduler = scheduler;
-    this.arrive = arrive;
-    this.batch = batch;
   }
 
   add(frame: Frame, when: Instant, unit: Unit): void {
     const { last } = this;
     if (last !== undefined && when < last.when) {
       // It overtakes: the cable was changed to a faster one, or what is before it was held back.
-      this.scheduler.at(when, () => this.arrive(frame, unit));
+      this.scheduler.at(when, () => this.sink.receive(frame, unit));
       return;
     }
     const added = new Arrival(frame, when, unit);
@@ -57,16 +55,17 @@ export class Arrivals {
   /** All that are due and were on their way before: what is sent in answer has to wait for its own turn. */
   private deliver(): void {
     const now = this.scheduler.now();
+    const { sink } = this;
     let count = 0;
     for (let at = this.first; at !== undefined && at.when <= now; at = at.next) count++;
-    if (count > 1) this.batch(true);
+    if (count > 1) sink.batch?.(true);
     for (let left = count; left > 0; left--) {
       const { frame, unit } = this.first as Arrival;
       this.first = (this.first as Arrival).next;
       if (this.first === undefined) this.last = undefined;
-      this.arrive(frame, unit);
+      sink.receive(frame, unit);
     }
-    if (count > 1) this.batch(false);
+    if (count > 1) sink.batch?.(false);
     this.armed = false;
     if (this.first !== undefined) this.arm(this.first);
   }

@@ -11,7 +11,7 @@ import type { FrameFate, Trace } from '../trace/events.ts';
 import { ethernet } from '../wire/ethernet.ts';
 import { cutFrame } from '../wire/tcp-segmentation.ts';
 import { Arrivals } from './arrivals.ts';
-import type { Frame, Link, Unit } from './types.ts';
+import type { Frame, FrameSink, Link, Unit } from './types.ts';
 
 export interface CableOptions {
   /** One way. */
@@ -69,10 +69,8 @@ export class Cable {
     this.backward = new Direction(name, ends[1], ends[0], full, world);
     this.a = new CableEnd(name, full.mtu, this.forward);
     this.b = new CableEnd(name, full.mtu, this.backward);
-    this.forward.arrive = (frame, unit) => this.b.receive(frame, unit);
-    this.forward.batch = begins => this.b.batch?.(begins);
-    this.backward.batch = begins => this.a.batch?.(begins);
-    this.backward.arrive = (frame, unit) => this.a.receive(frame, unit);
+    this.forward.to(this.b);
+    this.backward.to(this.a);
   }
 
   /** Both directions at once. */
@@ -117,11 +115,8 @@ export class Direction {
   plugged = true;
   private readonly others = new Map<FrameFate, number>();
   private delivered = 0;
-  arrive: (frame: Frame, unit: Unit) => void = () => {};
-  batch: (begins: boolean) => void = () => {};
   private readonly link: string;
-  private readonly from: string;
-  private readonly to: string;
+  private readonly ends: readonly [from: string, to: string];
   private readonly scheduler: Scheduler;
   private readonly random: Random;
   private readonly trace: Trace | undefined;
@@ -141,17 +136,17 @@ export class Direction {
   ) {
     this.header = medium === 'ethernet' ? ethernet.size : 0;
     this.link = link;
-    this.from = from;
-    this.to = to;
+    this.ends = [from, to];
     this.options = { ...options };
     this.scheduler = world.scheduler;
     this.random = world.random.fork(`cable ${link} from ${from}`);
     this.trace = world.trace;
-    this.arrivals = new Arrivals(
-      world.scheduler,
-      (frame, unit) => this.arrive(frame, unit),
-      begins => this.batch(begins),
-    );
+    this.arrivals = new Arrivals(world.scheduler);
+  }
+
+  /** What arrives is given to `sink`. */
+  to(sink: FrameSink): void {
+    this.arrivals.sink = sink;
   }
 
   /** Frames by what became of them. */
@@ -161,8 +156,14 @@ export class Direction {
   }
 
   get carriesWhole(): boolean {
-    const { offload, bandwidth, delay, loss, duplicate, reorder, corrupt } = this.options;
-    return offload && bandwidth === Number.POSITIVE_INFINITY && delay + loss + duplicate + reorder + corrupt === 0;
+    return this.options.offload && this.options.delay === 0 && this.isPlain;
+  }
+
+  /** Nothing but a delay. */
+  private get isPlain(): boolean {
+    const { options } = this;
+    const faults = options.loss + options.duplicate + options.reorder + options.corrupt;
+    return faults === 0 && options.bandwidth === Number.POSITIVE_INFINITY;
   }
 
   send(frame: Frame, unit: Unit = 0): void {
@@ -175,7 +176,8 @@ export class Direction {
     if (fate === 'delivered') this.delivered++;
     else this.others.set(fate, (this.others.get(fate) ?? 0) + 1);
     if (this.trace !== undefined) {
-      const { link, from, to } = this;
+      const { link } = this;
+      const [from, to] = this.ends;
       this.trace({ kind: 'frame', time: this.scheduler.now(), link, host: from, to, bytes: frame, fate });
     }
   }
@@ -185,6 +187,10 @@ export class Direction {
     if (!this.plugged) return 'unplugged';
     if (unit === 0 && frame.length > options.mtu + this.header) return 'too-long';
     const now = this.scheduler.now();
+    if (this.isPlain && this.idleAt <= now) {
+      this.arrivals.add(frame, now + options.delay, unit);
+      return 'delivered';
+    }
     const waiting = Math.max(0, this.idleAt - now);
     if ((waiting * options.bandwidth) / 8e9 > options.queue) return 'queue-full';
     const bits = (Math.max(frame.length, MINIMUM_FRAME) + FRAMING) * 8;
@@ -197,7 +203,7 @@ export class Direction {
       return 'corrupted';
     }
     if (random.chance(options.reorder)) {
-      this.scheduler.at(arrival + options.reorderDelay, () => this.arrive(frame, unit));
+      this.scheduler.at(arrival + options.reorderDelay, () => this.arrivals.sink.receive(frame, unit));
       return 'reordered';
     }
     this.arrivals.add(frame, arrival, unit);

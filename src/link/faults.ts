@@ -17,9 +17,8 @@ export function withFaults(options: Partial<CableOptions>, world: { scheduler: S
       send: (frame, unit) => out.send(frame, unit),
       receive: () => {},
     };
-    out.arrive = (frame, unit) => inner.send(frame, unit);
-    back.arrive = (frame, unit) => wrapped.receive(frame, unit);
-    back.batch = begins => wrapped.batch?.(begins);
+    out.to({ receive: (frame, unit) => inner.send(frame, unit) });
+    back.to(wrapped);
     inner.receive = (frame, unit) => back.send(frame, unit);
     return wrapped;
   };

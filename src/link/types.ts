@@ -10,6 +10,13 @@ export type Frame = Uint8Array;
  */
 export type Unit = number;
 
+/** Where frames that arrive go. */
+export interface FrameSink {
+  receive(frame: Frame, unit: Unit): void;
+  /** Told, where there are several frames at once, before the first (true) and behind the last (false). */
+  batch?(begins: boolean): void;
+}
+
 /** One end of something that carries frames: a cable's end, a TAP device, a wrapper around one of them. */
 export interface Link {
   readonly name: string;
