@@ -1,5 +1,5 @@
 /** What is known of the way to each destination, so that it is found out once and not for every datagram. */
-import { isMulticast, type Ipv4Address } from '../wire/address.ts';
+import { type Ipv4Address, isMulticast } from '../wire/address.ts';
 import type { Route, RoutingTable } from './routes.ts';
 
 export interface Path {

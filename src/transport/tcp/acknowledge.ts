@@ -26,27 +26,26 @@ const SAMPLE: PathSample = {
   minRtt: 0,
 };
 
-export interface AckContext {
-  /** SND.WND was updated from this segment. */
-  windowUpdated: boolean;
-  /** Segments newly reported as marked by the network; 0 for none. */
-  ece: boolean;
-}
-
-/** `segment.ack` lies from SND.UNA to SND.MAX. */
-export function acknowledge(s: Sender, now: Instant, segment: Segment, context: AckContext): void {
+/**
+ * `segment.ack` lies from SND.UNA to SND.MAX. `windowUpdated`: SND.WND was updated from this segment; `ece`: it tells of
+ * a mark of the network's.
+ */
+export function acknowledge(s: Sender, now: Instant, segment: Segment, windowUpdated: boolean, ece: boolean): void {
   const { tcb, queue, recovery } = s;
-  const news = NEWS.begin(tcb.sndNxt);
   const { ack } = segment;
   const priorUna = tcb.sndUna;
+  if (ack === priorUna && queue.isEmpty && segment.sack.length === 0 && recovery.tlpHighSeq === undefined) {
+    return nothingInFlight(s, now);
+  }
+  const news = NEWS.begin(tcb.sndNxt);
   const wasEmpty = queue.isEmpty;
   const priorDelivered = recovery.rate.delivered;
   const priorLost = queue.everLost;
   const priorHighest = tcb.sackOn ? queue.highestSacked(priorUna) : priorUna;
   news.advanced = seqGt(ack, priorUna);
   news.hasData = segment.sequenceLength > 0;
-  news.windowUpdated = context.windowUpdated;
-  news.ece = context.ece;
+  news.windowUpdated = windowUpdated;
+  news.ece = ece;
   if (seqGt(ack, tcb.sndNxt)) s.prober?.accept();
   if (news.advanced) {
     recovery.timeouts = 0;
@@ -74,6 +73,14 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, context: 
   finish(s, now, news, recovery.rate.delivered - priorDelivered, queue.everLost - priorLost);
   if (news.advanced) s.armUserTimeout(now, true);
   sendAfter(s, now, resend);
+}
+
+/** Of one who only receives: each of his segments repeats the acknowledgement. */
+function nothingInFlight(s: Sender, now: Instant): void {
+  const { head } = s.queue;
+  s.lastAckAt = now;
+  if (s.prober !== undefined) s.prober.unanswered = 0;
+  if (head !== undefined) s.useProber().review(now, head);
 }
 
 /** An acknowledgement older than SND.UNA may still carry SACK blocks. */
@@ -159,21 +166,26 @@ function measure(
     sample ??= now - news.firstSacked;
     latest = now - news.lastSacked;
   }
-  // The echo of an earlier transmission would count the time until the acknowledgement that was not lost.
-  const ofLast = s.host.settings.rtoRule === 'windowed' || !s.recovery.echoIsBefore(tcb.timestamp(lastResent));
-  const { lastEcho = 0 } = tcb;
-  if (sample === undefined && news.acked && tcb.timestampsOn && lastEcho !== 0 && ofLast) {
-    const elapsed = seqDiff(tcb.timestamp(now), lastEcho);
-    if (elapsed >= 0) {
-      sample = Math.max(elapsed, 1) * 1e6;
-      latest = sample;
-    }
+  if (sample === undefined && news.acked && tcb.timestampsOn) {
+    sample = sampleOfEcho(s, now, lastResent);
+    latest = sample ?? latest;
   }
   rtt.latest = latest;
   if (sample === undefined) return false;
   rtt.noteMinimum(now, latest ?? sample, s.host.settings.minRttWindow);
   s.sampleRtt(sample);
   return true;
+}
+
+/** By the timestamp that came back; undefined: it says nothing. */
+function sampleOfEcho(s: Sender, now: Instant, lastResent: Instant): number | undefined {
+  const { tcb } = s;
+  const { lastEcho = 0 } = tcb;
+  // The echo of an earlier transmission would count the time until the acknowledgement that was not lost.
+  const ofLast = s.host.settings.rtoRule === 'windowed' || !s.recovery.echoIsBefore(tcb.timestamp(lastResent));
+  if (lastEcho === 0 || !ofLast) return undefined;
+  const elapsed = seqDiff(tcb.timestamp(now), lastEcho);
+  return elapsed >= 0 ? Math.max(elapsed, 1) * 1e6 : undefined;
 }
 
 /** Congestion control, once loss recovery knows where it stands. */

@@ -16,7 +16,7 @@ import { ChallengeLimit } from './challenge-limit.ts';
 import { Deadlines, DUE } from './deadlines.ts';
 import { type Ecn, ecnAsked } from './ecn.ts';
 import { FastOpenSide } from './fast-open-side.ts';
-import { PathProbe } from './path-probe.ts';
+import { PathProbe, resendSmaller } from './path-probe.ts';
 import { Receiver } from './receiver.ts';
 import { RttEstimator } from './rtt.ts';
 import { segmentArrives } from './segment-arrives.ts';
@@ -280,7 +280,7 @@ export class TcpConnection implements SenderHost {
     if (mss >= this.tcb.pathMss) return;
     this.tcb.pathMss = mss;
     this.observer?.decided('path-mtu', `segments of at most ${mss} bytes from now on`);
-    this.sender.pathMtuShrank(now);
+    resendSmaller(this.sender, now);
   }
 
   /** Deals with every deadline that has passed. */

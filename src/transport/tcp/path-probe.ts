@@ -5,6 +5,7 @@
 import type { Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqGe, seqLe } from '../../base/seq32.ts';
 import type { TcpConnection } from './connection.ts';
+import type { Sender } from './sender.ts';
 
 /** Timeouts in a row that make a black hole likely (RFC 4821 §7.7). */
 const SUSPICIOUS = 3;
@@ -106,4 +107,20 @@ export function suspectBlackHole(c: TcpConnection, now: Instant, timeouts: numbe
   if (c.settings.mtuProbing.mode === 'off' || timeouts < SUSPICIOUS) return;
   c.pathProbe ??= new PathProbe(c, now);
   c.pathProbe.backOff();
+}
+
+/** RFC 1191 §6.5: what was too big is sent again at once, in smaller pieces, and not for congestion. */
+export function resendSmaller(s: Sender, now: Instant): void {
+  const { queue, recovery } = s;
+  const { mss } = s.tcb;
+  let any = false;
+  for (const record of [...queue.records]) {
+    if (record.sacked || Math.min(record.mss, record.dataLength) <= mss) continue;
+    if (record.resent) queue.unmarkResent(record);
+    queue.markLost(record);
+    queue.resize(record, mss);
+    any = true;
+  }
+  if (any && recovery.state !== 'loss') recovery.lostForSize();
+  if (any) s.transmitter.resendLost(now);
 }

@@ -4,7 +4,7 @@ import { added } from '../../base/lists.ts';
 import type { SeqRange } from '../../base/ranges.ts';
 import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import { PSH, type Segment } from '../../wire/tcp.ts';
-import { type AckPolicy, AdaptiveDelay, FixedDelay } from './ack-policy.ts';
+import { type AckPolicy, AdaptiveDelay, type Arrival, FixedDelay } from './ack-policy.ts';
 import { type Deadlines, DUE } from './deadlines.ts';
 import { Reassembly } from './reassembly.ts';
 import type { RttEstimator } from './rtt.ts';
@@ -17,7 +17,7 @@ const COPY_BELOW = 256;
 /** Duplicate ACKs that are never held back: what fast retransmit needs (RFC 5681 §3.2). */
 const NEVER_COMPRESSED = 3;
 
-/** Scratch: filled in for every question to the window policy, and read before the next. */
+/** Scratch: filled in for every question to a policy, and read before the next. */
 const STATE: BufferState = {
   now: 0,
   unread: 0,
@@ -28,6 +28,7 @@ const STATE: BufferState = {
   fullSize: 0,
   scale: 0,
 };
+const ARRIVAL: Arrival = { length: 0, pieces: 0, push: false, window: 0, rto: 0, srtt: undefined };
 const NO_CHUNKS: Uint8Array[] = [];
 const NOTHING_HELD = new Reassembly();
 
@@ -158,6 +159,7 @@ export class Receiver {
   /** The data of an acceptable segment (RFC 9293 §3.10.7.4, seventh and eighth). True when something became readable. */
   accept(now: Instant, segment: Segment, hasFin: boolean): boolean {
     const { tcb } = this;
+    if (!hasFin && segment.seq === tcb.rcvNxt && this.takesWhole(segment.length)) return this.acceptNext(now, segment);
     const windowEnd = tcb.rcvAdv;
     const dataEnd = seqAdd(segment.seq, segment.length);
     const start = seqLt(segment.seq, tcb.rcvNxt) ? tcb.rcvNxt : segment.seq;
@@ -192,6 +194,19 @@ export class Receiver {
     return this.unread > before;
   }
 
+  private takesWhole(length: number): boolean {
+    return length > 0 && length <= this.tcb.rcvWnd && !this.hasGap;
+  }
+
+  /** What nearly all data is: the next in order, all of it within the window. */
+  private acceptNext(now: Instant, segment: Segment): boolean {
+    const before = this.unread;
+    this.segmentsWithData += segment.pieces;
+    this.append(segment.payload as Uint8Array);
+    this.dataArrived(now, segment);
+    return this.unread > before;
+  }
+
   private takeFin(): void {
     const { tcb } = this;
     if (this.finAt === undefined || this.finAt !== tcb.rcvNxt || this.finReceived) return;
@@ -212,7 +227,8 @@ export class Receiver {
   private dataArrived(now: Instant, segment: Segment): void {
     this.lastDataAt = now;
     this.measure(now, segment);
-    if (this.window.grew(this.state(now, this.tcb.rcvScale), largestOf(segment))) this.policy.windowGrew();
+    const { window } = this;
+    if (window.grew?.(this.state(now, this.tcb.rcvScale), largestOf(segment))) this.policy.windowGrew();
     this.ackWanted = true;
   }
 
@@ -223,16 +239,16 @@ export class Receiver {
     if (this.policy.fullSize !== before && largest >= before) this.window.measured(largest);
   }
 
-  private arrival(segment: Segment): Parameters<AckPolicy['received']>[1] {
+  private arrival(segment: Segment): Arrival {
     const { srtt, rto } = this.rtt;
-    return {
-      length: largestOf(segment),
-      pieces: segment.pieces,
-      push: segment.has(PSH),
-      window: this.tcb.rcvWnd,
-      rto,
-      srtt,
-    };
+    const arrival = ARRIVAL;
+    arrival.length = largestOf(segment);
+    arrival.pieces = segment.pieces;
+    arrival.push = segment.has(PSH);
+    arrival.window = this.tcb.rcvWnd;
+    arrival.rto = rto;
+    arrival.srtt = srtt;
+    return arrival;
   }
 
   /** Once a segment is dealt with and what could be sent has been: is an acknowledgement due? */
@@ -414,7 +430,7 @@ export class Receiver {
     this.tcb.rcvNxt = seqAdd(this.tcb.rcvNxt, bytes.length);
     this.bytesReceived += bytes.length;
     if (this.discards) return;
-    const small = bytes.length < COPY_BELOW && bytes.buffer.byteLength > 2 * bytes.length && this.chunks.length > 0;
+    const small = this.chunks.length > 0 && bytes.length < COPY_BELOW && bytes.buffer.byteLength > 2 * bytes.length;
     this.chunks = added(this.chunks, small ? bytes.slice() : bytes);
     this.unread += bytes.length;
   }

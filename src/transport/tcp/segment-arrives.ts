@@ -4,18 +4,22 @@
  */
 import { type Instant, seconds } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqInWindow, seqLe, seqLt } from '../../base/seq32.ts';
-import { ACK, CWR, FIN, RST, Segment, SYN } from '../../wire/tcp.ts';
+import { ACK, CWR, FIN, PSH, RST, Segment, SYN } from '../../wire/tcp.ts';
 import { acknowledge, acknowledgeOld } from './acknowledge.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE } from './deadlines.ts';
 import { ecnAnswered, ecnAsked } from './ecn.ts';
 import { mayReceive } from './state.ts';
 import { SLACK } from './transmitter.ts';
+import type { TcpEvent } from './types.ts';
 
 /** RFC 7323 §5.5: a TS.Recent older than 24 days says nothing any more. */
 const TIMESTAMP_AGE = seconds(24 * 86400);
 
+const READABLE: TcpEvent = { type: 'readable' };
+
 export function segmentArrives(c: TcpConnection, now: Instant, segment: Segment): void {
+  if (isExpected(c, segment)) return takeExpected(c, now, segment);
   if (c.state === 'CLOSED' || c.state === 'LISTEN') return;
   if (c.state === 'SYN_SENT') return inSynSent(c, now, segment);
   if (!checkSequence(c, now, segment)) return;
@@ -26,6 +30,29 @@ export function segmentArrives(c: TcpConnection, now: Instant, segment: Segment)
   noteCongestion(c, segment);
   // Sixth, URG: the urgent pointer is not told to the user; the data stays in line (RFC 6093 §6).
   if (!takeText(c, now, segment)) return;
+  checkFin(c, now);
+}
+
+/**
+ * Header prediction (Van Jacobson; RFC 7323 §5.8 (3)): the next segment of an established connection, with nothing about
+ * it that any of the numbered checks would stop at.
+ */
+function isExpected(c: TcpConnection, segment: Segment): boolean {
+  const { tcb } = c;
+  if (tcb.state !== 'ESTABLISHED' || (segment.flags & ~PSH) !== ACK || segment.seq !== tcb.rcvNxt) return false;
+  if (segment.hasTimestamps !== tcb.timestampsOn) return false;
+  if (tcb.timestampsOn && seqLt(segment.tsVal, tcb.tsRecent)) return false;
+  if (seqLt(segment.ack, tcb.sndUna) || seqGt(segment.ack, tcb.sndMax)) return false;
+  return segment.length <= tcb.rcvWnd && c.ecn === undefined && !c.orphaned && !c.readShut;
+}
+
+/** What is left to do then, in the same order. */
+function takeExpected(c: TcpConnection, now: Instant, segment: Segment): void {
+  updateTimestamp(c, now, segment);
+  acknowledge(c.sender, now, segment, updateWindow(c, segment), false);
+  c.softError = undefined;
+  if (segment.length === 0) return;
+  if (c.receiver.accept(now, segment, false)) c.emit(READABLE);
   checkFin(c, now);
 }
 
@@ -60,7 +87,7 @@ function inSynSent(c: TcpConnection, now: Instant, segment: Segment): void {
     c.ecn = ecnAnswered(segment.flags, ecn, segment.ecn);
     c.receiver.offerInitial();
     c.takeWindowOfSyn(segment);
-    acknowledge(c.sender, now, segment, { windowUpdated: true, ece: false });
+    acknowledge(c.sender, now, segment, true, false);
     c.setState('ESTABLISHED', 'SYN+ACK arrives');
     c.established(now);
     c.receiver.ackNow = true;
@@ -281,7 +308,7 @@ function processAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
   }
   const windowUpdated = updateWindow(c, segment);
   const ece = c.ecn?.echoed(segment.flags, segment.has(SYN)) ?? false;
-  acknowledge(c.sender, now, segment, { windowUpdated, ece });
+  acknowledge(c.sender, now, segment, windowUpdated, ece);
   c.softError = undefined;
   return true;
 }
@@ -365,7 +392,7 @@ function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
     }
     return false;
   }
-  if (c.receiver.accept(now, segment, segment.has(FIN))) c.emit({ type: 'readable' });
+  if (c.receiver.accept(now, segment, segment.has(FIN))) c.emit(READABLE);
   return true;
 }
 

@@ -38,7 +38,7 @@ export class SendRecord {
     this.end = end;
     this.flags = flags;
     this.mss = mss;
-    this.recount(mss);
+    if (end !== seq) this.recount(mss);
   }
 
   /** In sequence space: SYN and FIN count. */
@@ -48,12 +48,14 @@ export class SendRecord {
 
   /** Bytes of data. */
   get dataLength(): number {
-    return this.length - (this.flags & SYN ? 1 : 0) - (this.flags & FIN ? 1 : 0);
+    const { length, flags } = this;
+    return (flags & (SYN | FIN)) === 0 ? length : length - (flags & SYN ? 1 : 0) - (flags & FIN ? 1 : 0);
   }
 
   /** As many segments as its data needs at this size. */
   recount(mss: number): void {
     this.mss = mss;
-    this.segments = Math.max(1, Math.ceil(this.dataLength / mss));
+    const { dataLength } = this;
+    this.segments = dataLength <= mss ? 1 : Math.ceil(dataLength / mss);
   }
 }

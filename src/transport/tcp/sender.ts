@@ -211,21 +211,44 @@ export class Sender {
 
   // --- the user
 
-  write(now: Instant, bytes: Uint8Array, options: WriteOptions = {}): number {
+  write(now: Instant, bytes: Uint8Array, options?: WriteOptions): number {
     this.noteIdle(now);
-    this.more = options.more ?? false;
+    if (options === undefined && this.goesAtOnce(bytes.length)) return this.writeAtOnce(now, bytes);
+    this.more = options?.more ?? false;
     const most = this.host.settings.recordOverhead > 0 ? bytes.length : Math.min(bytes.length, this.room);
     let taken = 0;
     while (taken < most && this.hasMemory) {
       taken += this.appendPiece(bytes, taken, most, taken === 0);
       if (taken < most) this.pushMidway(now);
     }
-    if (taken > 0 && options.boundary && this.queue.tail !== undefined) this.queue.tail.boundary = true;
+    if (taken > 0 && options?.boundary && this.queue.tail !== undefined) this.queue.tail.boundary = true;
     this.writerWaits = taken < bytes.length;
     const tail = this.queue.tail;
     if (tail !== undefined && (!this.more || this.hasMuchUnpushed)) this.markPush(tail);
     this.transmitter.push(now, 'nagle');
     return taken;
+  }
+
+  /** Of those who talk in turns nearly every write: all before it is acknowledged, and it is one segment. */
+  private goesAtOnce(length: number): boolean {
+    const { queue, tcb, host } = this;
+    if (!queue.isEmpty || queue.head !== undefined || length === 0 || length > this.capacity) return false;
+    if (tcb.state !== 'ESTABLISHED' && tcb.state !== 'CLOSE_WAIT') return false;
+    if (host.settings.cork || host.pathProbe !== undefined || this.paces) return false;
+    return length <= tcb.sndWnd && length <= this.currentMss;
+  }
+
+  private writeAtOnce(now: Instant, bytes: Uint8Array): number {
+    const end = seqAdd(this.writeSeq, bytes.length);
+    const record = new SendRecord(this.writeSeq, end, PSH, this.currentMss);
+    this.more = false;
+    this.writerWaits = false;
+    this.buffer.append(bytes);
+    this.writeSeq = end;
+    this.pushedSeq = end;
+    this.queue.append(record);
+    this.transmitter.sendAtOnce(now, record);
+    return bytes.length;
   }
 
   /** Where records cost something beside their bytes, one that is begun is filled, and memory looked at for the next. */
@@ -434,24 +457,6 @@ export class Sender {
       this.host.settings.maxPacingRate !== Number.POSITIVE_INFINITY ||
       this.recovery.congestion.pacingRate !== undefined
     );
-  }
-
-  // --- the path
-
-  /** RFC 1191 §6.5: what was too big is sent again at once, in smaller pieces, and not for congestion. */
-  pathMtuShrank(now: Instant): void {
-    const { mss } = this.tcb;
-    const { queue } = this;
-    let any = false;
-    for (const record of [...queue.records]) {
-      if (record.sacked || Math.min(record.mss, record.dataLength) <= mss) continue;
-      if (record.resent) queue.unmarkResent(record);
-      queue.markLost(record);
-      queue.resize(record, mss);
-      any = true;
-    }
-    if (any && this.recovery.state !== 'loss') this.recovery.lostForSize();
-    if (any) this.transmitter.resendLost(now);
   }
 
   /** After a time without sending the window is worth less (RFC 5681 §4.1). */

@@ -65,13 +65,13 @@ export class Transmitter {
   /** True: nothing is in flight and something waits. */
   private transmit(now: Instant, urge: Urge, force: Force): boolean {
     const { s } = this;
-    const { queue, tcb, recovery } = s;
+    const { queue, tcb } = s;
     let sent = 0;
     let windowLimited = false;
     let cwndLimited = false;
     if (force !== 'one') s.noteIdle(now);
-    if (force === 'no') this.probePath(now);
-    const burst = this.burst;
+    if (force === 'no' && s.host.pathProbe !== undefined) this.probePath(now);
+    const burst = queue.head === undefined ? 0 : this.burst;
     for (;;) {
       const { head } = queue;
       if (head === undefined || this.isPaced(now)) break;
@@ -107,16 +107,31 @@ export class Transmitter {
       if (force !== 'no') break;
     }
     if (windowLimited) s.limits.start(now, LIMIT.window);
-    else s.limits.stop(now, LIMIT.window, !queue.isEmpty);
-    cwndLimited ||= queue.pipe >= recovery.window.cwnd;
-    if (sent > 0 || cwndLimited) this.validateWindow(now, cwndLimited);
-    if (queue.head === undefined && queue.pipe < recovery.window.cwnd) recovery.rate.applicationLimited(queue.pipe);
+    this.conclude(now, sent, windowLimited, cwndLimited);
     if (sent > 0) {
-      recovery.sentInReduction(sent);
       if (force !== 'probe') this.scheduleProbe(now, false);
       return false;
     }
     return queue.isEmpty && queue.head !== undefined;
+  }
+
+  /** A record that nothing holds back: the common case of what `push` comes to, by fewer questions. */
+  sendAtOnce(now: Instant, record: SendRecord): void {
+    this.override = false;
+    this.conclude(now, this.sendNew(now, record), false, false);
+    this.scheduleProbe(now, false);
+  }
+
+  /** `sent` segments went out: what that says of the windows and of the user. */
+  private conclude(now: Instant, sent: number, windowLimited: boolean, wasCwndLimited: boolean): void {
+    const { queue, recovery, limits } = this.s;
+    const { cwnd } = recovery.window;
+    const { pipe } = queue;
+    if (!windowLimited) limits.stop(now, LIMIT.window, !queue.isEmpty);
+    const cwndLimited = wasCwndLimited || pipe >= cwnd;
+    if (sent > 0 || cwndLimited) this.validateWindow(now, cwndLimited);
+    if (pipe < cwnd && queue.head === undefined) recovery.rate.applicationLimited(pipe);
+    if (sent > 0) recovery.sentInReduction(sent);
   }
 
   /** RFC 4821 §7.3, §7.4: a larger segment now and then, when there is enough behind it to notice its loss. */
@@ -163,6 +178,7 @@ export class Transmitter {
     const mss = this.s.currentMss;
     const most = Math.floor(RECORD_LIMIT / mss);
     const { min } = this.s.rtt;
+    if (min < 512e3) return most;
     const shift = min === Number.POSITIVE_INFINITY ? 64 : Math.floor(min / 512e3);
     const near = shift < 31 ? RECORD_LIMIT / (1 << shift) : 0;
     const bytes = Math.min(pacingRate(this.s) / 1024 + near, RECORD_LIMIT);

@@ -32,8 +32,8 @@ export interface WindowPolicy {
   readonly isScarce: boolean;
   /** Full segments of the other end have this size. */
   measured(length: number): void;
-  /** Data was received in order. True: the window may be larger now. */
-  grew(state: BufferState, length: number): boolean;
+  /** Data was received in order. True: the window may be larger now. Absent: it never is for that. */
+  grew?(state: BufferState, length: number): boolean;
   /** The user has read `bytes`: the buffer follows what he reads in a round trip. */
   read(now: Instant, bytes: number, rtt: Duration | undefined, unread: number): void;
   established(mss: number, scale: number): void;
@@ -118,10 +118,6 @@ class SpaceWindow implements WindowPolicy {
   }
 
   measured(): void {}
-
-  grew(): boolean {
-    return false;
-  }
 
   /** The buffer doubles while the user reads more than half of it in a round trip. */
   read(now: Instant, bytes: number, rtt: Duration | undefined): void {
