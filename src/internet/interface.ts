@@ -25,7 +25,14 @@ const ALL_HOSTS: Ipv4Address = 0xe000_0001;
 /** What the internet layer does with what an interface receives. */
 export interface InterfaceOwner {
   /** The datagram behind `start`. */
-  ipv4Arrives(from: NetworkInterface, frame: Frame, start: number, linkToMany: boolean, unit: Unit): void;
+  ipv4Arrives(
+    from: NetworkInterface,
+    frame: Frame,
+    start: number,
+    linkToMany: boolean,
+    unit: Unit,
+    given: boolean,
+  ): void;
   batch(begins: boolean): void;
   unresolved(from: NetworkInterface, packet: Packet, target: Ipv4Address): void;
 }
@@ -60,7 +67,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
     this.link = link;
     this.arp = new ArpTable(context, this, arp);
     link.batch = begins => owner.batch(begins);
-    link.receive = (frame, unit) => this.frameArrives(frame, unit ?? 0);
+    link.receive = (frame, unit, given) => this.frameArrives(frame, unit ?? 0, given ?? false);
   }
 
   get mtu(): number {
@@ -105,7 +112,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
   /** `packet` starts with its IP header; `nextHop` is on this link, and `isUnicast` where it is known to be one station. */
   sendIpv4(packet: Packet, nextHop: Ipv4Address, isUnicast = false): void {
     if (!this.up) return this.context.drop('link', 'interface-down');
-    if (this.link.medium === 'ip') this.link.send(packet.view(), packet.unit);
+    if (this.link.medium === 'ip') this.link.send(packet.view(), packet.unit, true);
     else if (isUnicast) this.arp.send(packet, nextHop);
     else if (this.isBroadcast(nextHop)) this.transmit(packet, MAC_BROADCAST);
     else if (isMulticast(nextHop)) this.transmit(packet, multicastMac(nextHop));
@@ -114,7 +121,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
 
   transmit(packet: Packet, to: MacAddress, type: number = ETHERTYPE.ipv4): void {
     prependEthernet(packet, to, this.mac, type);
-    this.link.send(packet.view(), packet.unit);
+    this.link.send(packet.view(), packet.unit, true);
   }
 
   sendArp(message: ArpMessage, to: MacAddress): void {
@@ -136,11 +143,11 @@ export class NetworkInterface implements ArpPort, RarpPort {
     this.link.send(packet.view());
   }
 
-  private frameArrives(frame: Frame, unit: Unit): void {
+  private frameArrives(frame: Frame, unit: Unit, given: boolean): void {
     if (!this.up) return;
     if (this.link.medium === 'ip') {
       if (frame[0] >> 4 === 6 && this.onIpv6 !== undefined) return this.onIpv6(frame, 0, unit);
-      return this.owner.ipv4Arrives(this, frame, 0, false, unit);
+      return this.owner.ipv4Arrives(this, frame, 0, false, unit, given);
     }
     if (frame.length < ethernet.size) return this.context.drop('link', 'frame-truncated');
     const destination = ethernet.f.destination.get(frame, 0);
@@ -148,7 +155,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
     if (destination !== this.mac && Math.floor(destination / 2 ** 40) % 2 === 0) return;
     const type = ethernet.f.type.get(frame, 0);
     if (type === ETHERTYPE.ipv4) {
-      this.owner.ipv4Arrives(this, frame, ethernet.size, destination !== this.mac, unit);
+      this.owner.ipv4Arrives(this, frame, ethernet.size, destination !== this.mac, unit, given);
     } else if (type === ETHERTYPE.ipv6 && this.onIpv6 !== undefined) {
       this.onIpv6(frame, ethernet.size, unit);
     } else if (type === ETHERTYPE.arp || type === ETHERTYPE.rarp) {

@@ -238,7 +238,14 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
 
   // --- up
 
-  ipv4Arrives(from: NetworkInterface, bytes: Frame, start: number, linkToMany: boolean, unit: Unit): void {
+  ipv4Arrives(
+    from: NetworkInterface,
+    bytes: Frame,
+    start: number,
+    linkToMany: boolean,
+    unit: Unit,
+    given: boolean,
+  ): void {
     const fault = checkIpv4(bytes, start, bytes.length);
     if (fault !== undefined) return this.context.drop('ipv4', fault);
     const end = start + ipv4.f.totalLength.get(bytes, start); // what follows is the padding of a short frame
@@ -261,7 +268,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
       }
     }
     if (toMany || this.isLocal(destination)) this.deliver(bytes, start, end, from.name, toMany, unit);
-    else if (this.forwarding) this.forward(from, this.copyOf(bytes, start, end, unit), true);
+    else if (this.forwarding) this.forward(from, this.forwardable(bytes, start, end, unit, given), true);
     else this.context.drop('ipv4', 'not-for-us');
   }
 
@@ -287,7 +294,11 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
       if (whole !== undefined) this.deliver(whole.bytes, whole.start, whole.end, interfaceName, toMany, 0);
       return;
     }
-    if (this.nat !== undefined && !toMany && this.fromOutside(this.copyOf(bytes, start, end, unit), interfaceName))
+    if (
+      this.nat !== undefined &&
+      !toMany &&
+      this.fromOutside(this.forwardable(bytes, start, end, unit, false), interfaceName)
+    )
       return;
     const protocol = ipv4.f.protocol.get(bytes, start);
     const handler = this.handlers.get(protocol);
@@ -320,20 +331,23 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     return true;
   }
 
-  /** Frames are immutable: what is sent on is a copy, with room for the next header. */
-  private copyOf(bytes: Uint8Array, start: number, end: number, unit: Unit): Packet {
+  /** What is sent on, with room for the next header: the frame itself where it is `given`, else a copy. */
+  private forwardable(bytes: Uint8Array, start: number, end: number, unit: Unit, given: boolean): Packet {
     const { ethernet } = EXACT_HEADROOM;
-    // From one Ethernet to another: the frame as it is, whose first header will be written over.
-    const isFrame = start === ethernet && end === bytes.length;
-    const copy = isFrame
-      ? Packet.of(bytes, 0, this.context.slab)
-      : Packet.of(bytes.subarray(start, end), ethernet, this.context.slab);
-    if (isFrame) copy.start = ethernet;
-    copy.unit = unit;
-    return copy;
+    const { slab } = this.context;
+    let packet: Packet;
+    if (start === ethernet && end === bytes.length) {
+      // From one Ethernet to another: the frame as it is, whose first header will be written over.
+      packet = given ? new Packet(bytes) : Packet.of(bytes, 0, slab);
+      packet.start = ethernet;
+    } else {
+      packet = Packet.of(bytes.subarray(start, end), ethernet, slab);
+    }
+    packet.unit = unit;
+    return packet;
   }
 
-  /** RFC 1812 §5.2-5.3. `packet` is a copy that may be changed. */
+  /** RFC 1812 §5.2-5.3. `packet` may be changed. */
   private forward(from: NetworkInterface | undefined, packet: Packet, translate: boolean): void {
     const { bytes, start, end } = packet;
     const destination = ipv4.f.destination.get(bytes, start);

@@ -10,12 +10,14 @@ class Arrival {
   readonly frame: Frame;
   readonly when: Instant;
   readonly unit: Unit;
+  readonly given: boolean;
   next: Arrival | undefined;
 
-  constructor(frame: Frame, when: Instant, unit: Unit) {
+  constructor(frame: Frame, when: Instant, unit: Unit, given: boolean) {
     this.frame = frame;
     this.when = when;
     this.unit = unit;
+    this.given = given;
   }
 }
 
@@ -33,14 +35,14 @@ export class Arrivals {
     this.scheduler = scheduler;
   }
 
-  add(frame: Frame, when: Instant, unit: Unit): void {
+  add(frame: Frame, when: Instant, unit: Unit, given: boolean): void {
     const { last } = this;
     if (last !== undefined && when < last.when) {
       // It overtakes: the cable was changed to a faster one, or what is before it was held back.
-      this.scheduler.at(when, () => this.sink.receive(frame, unit));
+      this.scheduler.at(when, () => this.sink.receive(frame, unit, given));
       return;
     }
-    const added = new Arrival(frame, when, unit);
+    const added = new Arrival(frame, when, unit, given);
     if (last === undefined) this.first = added;
     else last.next = added;
     this.last = added;
@@ -60,10 +62,10 @@ export class Arrivals {
     for (let at = this.first; at !== undefined && at.when <= now; at = at.next) count++;
     if (count > 1) sink.batch?.(true);
     for (let left = count; left > 0; left--) {
-      const { frame, unit } = this.first as Arrival;
+      const { frame, unit, given } = this.first as Arrival;
       this.first = (this.first as Arrival).next;
       if (this.first === undefined) this.last = undefined;
-      sink.receive(frame, unit);
+      sink.receive(frame, unit, given);
     }
     if (count > 1) sink.batch?.(false);
     this.armed = false;

@@ -101,11 +101,11 @@ class CableEnd implements Link {
     return this.outgoing.carriesWhole;
   }
 
-  send(frame: Frame, unit?: Unit): void {
-    this.outgoing.send(frame, unit);
+  send(frame: Frame, unit?: Unit, given?: boolean): void {
+    this.outgoing.send(frame, unit, given);
   }
 
-  receive: (frame: Frame, unit?: Unit) => void = () => {};
+  receive: (frame: Frame, unit?: Unit, given?: boolean) => void = () => {};
   batch: ((begins: boolean) => void) | undefined;
 }
 
@@ -166,13 +166,14 @@ export class Direction {
     return faults === 0 && options.bandwidth === Number.POSITIVE_INFINITY;
   }
 
-  send(frame: Frame, unit: Unit = 0): void {
-    if (unit === 0 || this.carriesWhole) this.sendOne(frame, unit);
-    else for (const piece of cutFrame(frame, this.header, unit)) this.sendOne(piece, 0);
+  send(frame: Frame, unit: Unit = 0, given = false): void {
+    if (unit === 0 || this.carriesWhole) this.sendOne(frame, unit, given);
+    else for (const piece of cutFrame(frame, this.header, unit)) this.sendOne(piece, 0, true);
   }
 
-  private sendOne(frame: Frame, unit: Unit): void {
-    const fate = this.pass(frame, unit);
+  private sendOne(frame: Frame, unit: Unit, given: boolean): void {
+    // The trace keeps every frame as it was.
+    const fate = this.pass(frame, unit, given && this.trace === undefined);
     if (fate === 'delivered') this.delivered++;
     else this.others.set(fate, (this.others.get(fate) ?? 0) + 1);
     if (this.trace !== undefined) {
@@ -182,13 +183,13 @@ export class Direction {
     }
   }
 
-  private pass(frame: Frame, unit: Unit): FrameFate {
+  private pass(frame: Frame, unit: Unit, given: boolean): FrameFate {
     const { options, random } = this;
     if (!this.plugged) return 'unplugged';
     if (unit === 0 && frame.length > options.mtu + this.header) return 'too-long';
     const now = this.scheduler.now();
     if (this.isPlain && this.idleAt <= now) {
-      this.arrivals.add(frame, now + options.delay, unit);
+      this.arrivals.add(frame, now + options.delay, unit, given);
       return 'delivered';
     }
     const waiting = Math.max(0, this.idleAt - now);
@@ -199,16 +200,19 @@ export class Direction {
     if (random.chance(options.loss)) return 'lost';
     const arrival = left + options.delay;
     if (random.chance(options.corrupt)) {
-      this.arrivals.add(flipBit(frame, random), arrival, unit);
+      this.arrivals.add(flipBit(frame, random), arrival, unit, given);
       return 'corrupted';
     }
     if (random.chance(options.reorder)) {
-      this.scheduler.at(arrival + options.reorderDelay, () => this.arrivals.sink.receive(frame, unit));
+      this.scheduler.at(arrival + options.reorderDelay, () => this.arrivals.sink.receive(frame, unit, given));
       return 'reordered';
     }
-    this.arrivals.add(frame, arrival, unit);
-    if (!random.chance(options.duplicate)) return 'delivered';
-    this.arrivals.add(frame, arrival, unit);
+    if (!random.chance(options.duplicate)) {
+      this.arrivals.add(frame, arrival, unit, given);
+      return 'delivered';
+    }
+    this.arrivals.add(frame, arrival, unit, false);
+    this.arrivals.add(frame, arrival, unit, false);
     return 'duplicated';
   }
 }

@@ -14,12 +14,12 @@ export function withFaults(options: Partial<CableOptions>, world: { scheduler: S
       name: inner.name,
       medium: inner.medium,
       mtu: inner.mtu,
-      send: (frame, unit) => out.send(frame, unit),
+      send: (frame, unit, given) => out.send(frame, unit, given),
       receive: () => {},
     };
-    out.to({ receive: (frame, unit) => inner.send(frame, unit) });
+    out.to({ receive: (frame, unit, given) => inner.send(frame, unit, given) });
     back.to(wrapped);
-    inner.receive = (frame, unit) => back.send(frame, unit);
+    inner.receive = (frame, unit, given) => back.send(frame, unit, given);
     return wrapped;
   };
 }

@@ -27,7 +27,7 @@ export class Switch {
 
   attach(port: Link): void {
     this.ports.push(port);
-    port.receive = (frame, unit) => this.frameArrives(port, frame, unit);
+    port.receive = (frame, unit, given) => this.frameArrives(port, frame, unit, given);
   }
 
   /** Which port a station was last seen behind. */
@@ -36,14 +36,14 @@ export class Switch {
     return learned !== undefined && learned.expires > this.scheduler.now() ? learned.port : undefined;
   }
 
-  private frameArrives(port: Link, frame: Frame, unit?: Unit): void {
+  private frameArrives(port: Link, frame: Frame, unit?: Unit, given?: boolean): void {
     if (frame.length < ethernet.size) return;
     this.learn(ethernet.f.source.get(frame, 0), port);
     const destination = ethernet.f.destination.get(frame, 0);
     const known = isGroupMac(destination) ? undefined : this.lookup(destination);
     if (known !== undefined) {
       // A station on the port that the frame came from has it already.
-      if (known !== port) known.send(frame, unit);
+      if (known !== port) known.send(frame, unit, given);
       return;
     }
     for (const other of this.ports) if (other !== port) other.send(frame, unit);

@@ -1,6 +1,9 @@
 /** What the internet layer sees of the link below it. */
 
-/** A frame as it stands on the wire, without preamble and FCS. Immutable once sent: captures keep it. */
+/**
+ * A frame as it stands on the wire, without preamble and FCS. Immutable once sent, as captures and others may keep it;
+ * only one that is `given` belongs to whoever receives it, alone: a router writes the next headers over the last ones.
+ */
 export type Frame = Uint8Array;
 
 /**
@@ -12,7 +15,7 @@ export type Unit = number;
 
 /** Where frames that arrive go. */
 export interface FrameSink {
-  receive(frame: Frame, unit: Unit): void;
+  receive(frame: Frame, unit: Unit, given: boolean): void;
   /** Told, where there are several frames at once, before the first (true) and behind the last (false). */
   batch?(begins: boolean): void;
 }
@@ -26,9 +29,10 @@ export interface Link {
   readonly mtu: number;
   /** It takes frames with a unit as they are, up to 64 KB at once. Others cut them first. Absent: it does not. */
   readonly offloads?: boolean;
-  send(frame: Frame, unit?: Unit): void;
+  /** `given`: nobody here keeps it. */
+  send(frame: Frame, unit?: Unit, given?: boolean): void;
   /** Set by whoever sits at this end. */
-  receive: (frame: Frame, unit?: Unit) => void;
+  receive: (frame: Frame, unit?: Unit, given?: boolean) => void;
   /** Told, by a link that has several frames at once, before the first (true) and behind the last (false). */
   batch?: (begins: boolean) => void;
 }

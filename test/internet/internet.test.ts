@@ -183,7 +183,7 @@ test('fragments in any order and twice; overlapping ones are thrown away', () =>
   a.udp.open()?.send(new Uint8Array(4000), ip('10.0.0.2'), 9);
   run(world, ms(1));
   assert.equal(captured.length, 3);
-  const arrive = (f: Uint8Array): void => b.ip.ipv4Arrives(deliver, f, 14, false, 0);
+  const arrive = (f: Uint8Array): void => b.ip.ipv4Arrives(deliver, f, 14, false, 0, false);
   for (const f of [captured[2], captured[0], captured[0], captured[2], captured[1]]) arrive(f);
   assert.deepEqual(got, [4000]);
   // The same again, with a fragment that lies about its place.
@@ -349,7 +349,7 @@ test('RFC 1122 §3.2.1.3: martians, foreign datagrams and bad headers are counte
     let sum = 0;
     for (let at = 0; at < 20; at += 2) sum += bytes[at] * 256 + bytes[at + 1];
     ipv4.f.headerChecksum.set(bytes, 0, ~((sum & 0xffff) + (sum >>> 16)) & 0xffff);
-    b.ip.ipv4Arrives(own, bytes, 0, false, 0);
+    b.ip.ipv4Arrives(own, bytes, 0, false, 0, false);
   };
   send(bytes => ipv4.f.source.set(bytes, 0, ip('127.0.0.1')));
   send(bytes => ipv4.f.source.set(bytes, 0, ip('224.0.0.1')));

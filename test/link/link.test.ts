@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ms, us } from '../../src/base/instant.ts';
+import { seededRandom } from '../../src/base/random.ts';
+import { Cable, type CableOptions } from '../../src/link/cable.ts';
 import { withFaults } from '../../src/link/faults.ts';
 import { Switch } from '../../src/link/switch.ts';
+import { VirtualClock } from '../../src/sim/clock.ts';
+import { Internet } from '../../src/sim/internet.ts';
 import { prependEthernet } from '../../src/wire/ethernet.ts';
 import { Packet } from '../../src/wire/packet.ts';
 import { TestWorld } from '../lib/world.ts';
@@ -149,4 +153,62 @@ test('faults wrap any link', () => {
   }
   world.clock.runSync(ms(100));
   for (const count of [there, back]) assert.ok(count > 400 && count < 600, `${count}`);
+});
+
+test('a frame stays given only where nobody else has it: not with a trace, not twice, not to several ports', () => {
+  const clock = new VirtualClock();
+  const cable = (name: string, options: Partial<CableOptions> = {}): Cable =>
+    new Cable(name, options, { scheduler: clock, random: seededRandom(name) });
+  const heard = (send: (frame: Uint8Array) => void, ...ends: Cable['b'][]): boolean[] => {
+    const given: boolean[] = [];
+    for (const end of ends) end.receive = (_frame, _unit, isGiven) => void given.push(isGiven ?? false);
+    send(frame(1, 2));
+    clock.runSync(clock.now() + ms(100));
+    return given;
+  };
+  const plain = cable('plain');
+  assert.deepEqual(
+    heard(bytes => plain.a.send(bytes, 0, true), plain.b),
+    [true],
+  );
+  assert.deepEqual(
+    heard(bytes => plain.a.send(bytes), plain.b),
+    [false],
+  );
+  const twice = cable('twice', { duplicate: 1 });
+  assert.deepEqual(
+    heard(bytes => twice.a.send(bytes, 0, true), twice.b),
+    [false, false],
+  );
+  const world = { scheduler: clock, random: seededRandom('traced'), trace: () => {} };
+  const traced = new Cable('traced', {}, world);
+  assert.deepEqual(
+    heard(bytes => traced.a.send(bytes, 0, true), traced.b),
+    [false],
+  );
+  const [in1, out1, out2] = [cable('in'), cable('out1'), cable('out2')];
+  const lan = new Switch('lan', clock);
+  for (const port of [in1.b, out1.a, out2.a]) lan.attach(port);
+  assert.deepEqual(
+    heard(bytes => in1.a.send(bytes, 0, true), out1.b, out2.b),
+    [false, false],
+  );
+});
+
+test('a router sends a frame on in place, and with a trace a copy: the receiver cannot tell', () => {
+  const arrives = (traced: boolean): string => {
+    const heard: Uint8Array[] = [];
+    const net = new Internet(traced ? { seed: 1, trace: () => {} } : { seed: 1 });
+    const [a, r, b] = [net.host('a'), net.router('r'), net.host('b')];
+    net.join(a, '10.0.1.2/24', r, '10.0.1.1/24');
+    net.join(r, '10.0.2.1/24', b, '10.0.2.2/24');
+    net.route();
+    b.network.datagram({ port: 9 }, { message: ({ bytes }) => void heard.push(bytes.slice()), error() {} });
+    const socket = a.network.datagram({}, { message() {}, error() {} });
+    for (let n = 0; n < 3; n++) socket.send(new Uint8Array(1000).fill(n), { address: '10.0.2.2', port: 9 });
+    net.clock.runSync(ms(100));
+    return heard.map(bytes => `${bytes.length} of ${bytes[0]}`).join();
+  };
+  assert.equal(arrives(false), '1000 of 0,1000 of 1,1000 of 2');
+  assert.equal(arrives(true), arrives(false));
 });
