@@ -2,51 +2,50 @@
  * A heap of four children a node, ordered by instant and then by order of insertion. Keys stand in arrays of their own,
  * so that comparing looks nothing up.
  */
-import { NONE, type TimerTable } from './timer-table.ts';
+import type { Instant } from './instant.ts';
+import { NONE } from './timer-table.ts';
 
 export class SmallHeap {
-  private readonly table: TimerTable;
   private rows: number[] = [];
   private keys: number[] = [];
   private orders: number[] = [];
-
-  constructor(table: TimerTable) {
-    this.table = table;
-  }
 
   /** The first, left in place; NONE when there is none. */
   peek(): number {
     return this.rows.length === 0 ? NONE : this.rows[0];
   }
 
-  push(row: number): void {
-    const { table } = this;
+  /** When the first is due, where there is one. */
+  get least(): Instant {
+    return this.keys[0];
+  }
+
+  push(when: Instant, order: number, row: number): void {
     const at = this.rows.length;
     this.rows.push(row);
-    this.keys.push(table.when(row));
-    this.orders.push(table.order(row));
-    this.up(at, row);
+    this.keys.push(when);
+    this.orders.push(order);
+    this.up(at, when, order, row);
   }
 
   pop(): void {
     const { rows, keys, orders } = this;
-    const last = rows.pop();
-    keys.pop();
-    orders.pop();
-    if (last !== undefined && rows.length > 0) this.down(0, last);
+    const row = rows.pop();
+    const when = keys.pop();
+    const order = orders.pop();
+    if (rows.length > 0) this.down(0, when as Instant, order as number, row as number);
   }
 
   filter(keep: (row: number) => boolean): void {
-    this.rows = this.rows.filter(keep);
-    this.keys = this.rows.map(row => this.table.when(row));
-    this.orders = this.rows.map(row => this.table.order(row));
-    for (let at = (this.rows.length - 2) >> 2; at >= 0; at--) this.down(at, this.rows[at]);
+    const { rows, keys, orders } = this;
+    this.rows = [];
+    this.keys = [];
+    this.orders = [];
+    for (let at = 0; at < rows.length; at++) if (keep(rows[at])) this.push(keys[at], orders[at], rows[at]);
   }
 
-  private up(from: number, row: number): void {
+  private up(from: number, when: Instant, order: number, row: number): void {
     const { rows, keys, orders } = this;
-    const when = this.table.when(row);
-    const order = this.table.order(row);
     let at = from;
     while (at > 0) {
       const parent = (at - 1) >> 2;
@@ -63,10 +62,8 @@ export class SmallHeap {
   }
 
   /** `row` belongs at `from` or below. */
-  private down(from: number, row: number): void {
+  private down(from: number, when: Instant, order: number, row: number): void {
     const { rows, keys, orders } = this;
-    const when = this.table.when(row);
-    const order = this.table.order(row);
     const { length } = rows;
     let at = from;
     for (;;) {

@@ -8,8 +8,9 @@
 import { type Instant, NEVER } from './instant.ts';
 import type { Timer } from './scheduler.ts';
 import { SmallHeap } from './small-heap.ts';
+import { TimerChunks } from './timer-chunks.ts';
 import { NONE, TimerTable } from './timer-table.ts';
-import { Wheel } from './wheel.ts';
+import { type Finder, Wheel } from './wheel.ts';
 
 /** Nanoseconds of a slot: 0.26 ms, 1.07 s, 73 minutes. A turn of the last takes 208 days; beyond, slots are shared. */
 const WIDTHS = [2 ** 18, 2 ** 30, 2 ** 42] as const;
@@ -32,37 +33,42 @@ class Handle implements Timer {
   }
 }
 
-export class TimerQueue {
+export class TimerQueue implements Finder {
   /** Timers that wait. */
   size = 0;
   private readonly table = new TimerTable();
-  private readonly near = new SmallHeap(this.table);
-  private readonly wheels = WIDTHS.map(width => new Wheel(this.table, width));
+  private readonly near = new SmallHeap();
+  private readonly wheels: Wheel[];
   /** Everything due before is in the heap; a slot of the first wheel begins here. */
   private horizon: Instant = 0;
   private dead = 0;
 
+  constructor() {
+    const chunks = new TimerChunks();
+    this.wheels = WIDTHS.map(width => new Wheel(chunks, width));
+  }
+
   /** When the first is due; NEVER without one. */
   get earliest(): Instant {
     const first = this.first();
-    return first === NONE ? NEVER : this.table.when(first);
+    return first === NONE ? NEVER : this.near.least;
   }
 
   add(when: Instant, run: () => void): Timer {
     // A timer at 'never' needs no place.
     if (when === NEVER) return new Handle(this, when, NONE, 0);
-    const row = this.table.add(when, run);
+    const row = this.table.add(run);
+    const order = this.table.lastOrder;
     this.size++;
-    if (when < this.horizon) this.near.push(row);
-    else this.place(row);
-    return new Handle(this, when, row, this.table.order(row));
+    this.place(when, order, row);
+    return new Handle(this, when, row, order);
   }
 
   /** What the first timer is to run, and the timer removed. */
   take(): (() => void) | undefined {
     const first = this.first();
     if (first === NONE) return undefined;
-    const run = this.table.run[first];
+    const run = this.table.run(first);
     this.near.pop();
     this.table.release(first);
     this.size--;
@@ -73,8 +79,8 @@ export class TimerQueue {
   cancel(row: number, order: number): void {
     const { table } = this;
     // The row may serve another timer by now.
-    if (table.order(row) !== order || table.run[row] === undefined) return;
-    table.run[row] = undefined;
+    if (table.order(row) !== order || table.isCancelled(row)) return;
+    table.cancel(row);
     this.size--;
     this.dead++;
     if (this.dead > 64 && this.dead > this.size) this.sweep();
@@ -86,7 +92,7 @@ export class TimerQueue {
       if (row === NONE) {
         if (this.size === 0) return NONE;
         this.advance();
-      } else if (this.table.run[row] === undefined) {
+      } else if (this.table.isCancelled(row)) {
         this.near.pop();
         this.drop(row);
       } else {
@@ -100,14 +106,14 @@ export class TimerQueue {
     this.dead--;
   }
 
-  /** Into the lowest wheel in whose turn it is due. */
-  private place(row: number): void {
+  /** Into the heap, or the lowest wheel in whose turn it is due. */
+  place(when: Instant, order: number, row: number): void {
     const { wheels, horizon } = this;
-    const when = this.table.when(row);
+    if (when < horizon) return this.near.push(when, order, row);
     const last = wheels.length - 1;
     let level = 0;
     while (level < last && !wheels[level].reaches(horizon, when)) level++;
-    wheels[level].add(row);
+    wheels[level].add(when, order, row);
   }
 
   /** The heap is empty and something waits: on to the next slot that holds anything. */
@@ -133,23 +139,18 @@ export class TimerQueue {
 
   /** Takes everything out of a slot, to the heap or to wheels below. */
   private open(wheel: Wheel, tick: number): void {
-    const { table } = this;
-    let row = wheel.take(tick);
-    while (row !== NONE) {
-      const next = table.next(row);
-      if (table.run[row] === undefined) this.drop(row);
-      else if (table.when(row) < this.horizon) this.near.push(row);
-      else this.place(row);
-      row = next;
-    }
+    wheel.take(tick, this);
+  }
+
+  /** For the wheels: false for a row that was cancelled, which is dropped. */
+  keep(row: number): boolean {
+    const lives = !this.table.isCancelled(row);
+    if (!lives) this.drop(row);
+    return lives;
   }
 
   private sweep(): void {
-    const keep = (row: number): boolean => {
-      const lives = this.table.run[row] !== undefined;
-      if (!lives) this.drop(row);
-      return lives;
-    };
+    const keep = (row: number): boolean => this.keep(row);
     this.near.filter(keep);
     for (const wheel of this.wheels) wheel.filter(keep);
   }

@@ -1,22 +1,30 @@
 /** One wheel of a timer queue: slots of equal time, each with the timers that are due in it, in no order. */
 import type { Instant } from './instant.ts';
-import { NONE, type TimerTable } from './timer-table.ts';
+import { PER_CHUNK, type TimerChunks } from './timer-chunks.ts';
+import { NONE } from './timer-table.ts';
 
 /** Slots of a turn; the map has a bit for each that holds something. */
 const SLOTS = 4096;
 const WORD = 32;
+/** What is to become of a timer that is found in a slot. */
+export interface Finder {
+  /** False: it was cancelled. Asked of several before the first is placed, so that the processor fetches them at once. */
+  keep(row: number): boolean;
+  place(when: Instant, order: number, row: number): void;
+}
 
 export class Wheel {
   /** Nanoseconds of a slot. */
   readonly width: number;
   count = 0;
-  private readonly table: TimerTable;
-  /** The first row of each. Made for the first timer: most worlds need no wheel of hours. */
-  private slots: Int32Array | undefined;
+  private readonly chunks: TimerChunks;
+  /** The first chunk of each slot, and how many timers are in it: the others are full. Made for the first timer. */
+  private heads: Int32Array | undefined;
+  private readonly fills = new Uint8Array(SLOTS);
   private readonly map = new Int32Array(SLOTS / WORD);
 
-  constructor(table: TimerTable, width: number) {
-    this.table = table;
+  constructor(chunks: TimerChunks, width: number) {
+    this.chunks = chunks;
     this.width = width;
   }
 
@@ -35,28 +43,49 @@ export class Wheel {
     return this.tick(when) - this.tick(from) < SLOTS;
   }
 
-  add(row: number): void {
-    const { table } = this;
-    this.slots ??= new Int32Array(SLOTS).fill(NONE);
-    const slot = this.tick(table.when(row)) % SLOTS;
-    table.setNext(row, this.slots[slot]);
-    this.slots[slot] = row;
+  add(when: Instant, order: number, row: number): void {
+    const { chunks, fills } = this;
+    this.heads ??= new Int32Array(SLOTS).fill(NONE);
+    const { heads } = this;
+    const slot = this.tick(when) % SLOTS;
+    let fill = fills[slot];
+    if (fill === PER_CHUNK || heads[slot] === NONE) {
+      heads[slot] = chunks.take(heads[slot]);
+      fill = 0;
+    }
+    chunks.put(heads[slot], fill, when, order, row);
+    fills[slot] = fill + 1;
     this.map[slot >> 5] |= 1 << (slot & 31);
     this.count++;
   }
 
-  /** All of a slot, which is empty afterwards: the first of a list. */
-  take(tick: number): number {
-    const first = this.slots === undefined ? NONE : this.empty(tick % SLOTS, this.slots);
-    for (let row = first; row !== NONE; row = this.table.next(row)) this.count--;
-    return first;
+  /** Empties a slot. */
+  take(tick: number, finder: Finder): void {
+    const slot = tick % SLOTS;
+    if (this.heads === undefined) return;
+    let chunk = this.heads[slot];
+    let fill = this.fills[slot];
+    this.heads[slot] = NONE;
+    this.map[slot >> 5] &= ~(1 << (slot & 31));
+    while (chunk !== NONE) {
+      const next = this.chunks.next(chunk);
+      this.count -= fill;
+      this.takeChunk(chunk, fill, finder);
+      chunk = next;
+      fill = PER_CHUNK;
+    }
   }
 
-  private empty(slot: number, slots: Int32Array): number {
-    const first = slots[slot];
-    slots[slot] = NONE;
-    this.map[slot >> 5] &= ~(1 << (slot & 31));
-    return first;
+  private takeChunk(chunk: number, fill: number, finder: Finder): void {
+    const { chunks } = this;
+    let live = 0;
+    for (let place = 0; place < fill; place++) if (finder.keep(chunks.row(chunk, place))) live |= 1 << place;
+    for (let place = 0; place < fill; place++) {
+      if (live & (1 << place)) {
+        finder.place(chunks.when(chunk, place), chunks.order(chunk, place), chunks.row(chunk, place));
+      }
+    }
+    chunks.give(chunk);
   }
 
   /** The first slot in [from, end) that holds something, or -1. Both lie in one turn, `end` at its end. */
@@ -72,15 +101,8 @@ export class Wheel {
 
   /** Asks of each whether it stays. */
   filter(keep: (row: number) => boolean): void {
-    if (this.count === 0 || this.slots === undefined) return;
-    for (let slot = 0; slot < SLOTS; slot++) {
-      let row = this.empty(slot, this.slots);
-      while (row !== NONE) {
-        const next = this.table.next(row);
-        this.count--;
-        if (keep(row)) this.add(row);
-        row = next;
-      }
-    }
+    if (this.count === 0) return;
+    const finder = { keep, place: (when: Instant, order: number, row: number) => this.add(when, order, row) };
+    for (let slot = 0; slot < SLOTS; slot++) this.take(slot, finder);
   }
 }
