@@ -112,7 +112,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
   /** `packet` starts with its IP header; `nextHop` is on this link, and `isUnicast` where it is known to be one station. */
   sendIpv4(packet: Packet, nextHop: Ipv4Address, isUnicast = false): void {
     if (!this.up) return this.context.drop('link', 'interface-down');
-    if (this.link.medium === 'ip') this.link.send(packet.view(), packet.unit, true);
+    if (this.link.medium === 'ip') this.hand(packet);
     else if (isUnicast) this.arp.send(packet, nextHop);
     else if (this.isBroadcast(nextHop)) this.transmit(packet, MAC_BROADCAST);
     else if (isMulticast(nextHop)) this.transmit(packet, multicastMac(nextHop));
@@ -121,7 +121,13 @@ export class NetworkInterface implements ArpPort, RarpPort {
 
   transmit(packet: Packet, to: MacAddress, type: number = ETHERTYPE.ipv4): void {
     prependEthernet(packet, to, this.mac, type);
-    this.link.send(packet.view(), packet.unit, true);
+    this.hand(packet);
+  }
+
+  private hand(packet: Packet): void {
+    const { link } = this;
+    if (link.sendPacket !== undefined) link.sendPacket(packet);
+    else link.send(packet.view(), packet.unit, true);
   }
 
   sendArp(message: ArpMessage, to: MacAddress): void {

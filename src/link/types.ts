@@ -1,4 +1,5 @@
 /** What the internet layer sees of the link below it. */
+import type { Packet } from '../wire/packet.ts';
 
 /**
  * A frame as it stands on the wire, without preamble and FCS. Immutable once sent, as captures and others may keep it;
@@ -31,6 +32,8 @@ export interface Link {
   readonly offloads?: boolean;
   /** `given`: nobody here keeps it. */
   send(frame: Frame, unit?: Unit, given?: boolean): void;
+  /** The same for a frame that is given, with the room in front of it: a header of the link's own goes there. */
+  sendPacket?(packet: Packet): void;
   /** Set by whoever sits at this end. */
   receive: (frame: Frame, unit?: Unit, given?: boolean) => void;
   /** Told, by a link that has several frames at once, before the first (true) and behind the last (false). */

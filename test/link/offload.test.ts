@@ -140,7 +140,7 @@ test("virtio-net's header says of a frame what we know of it, and of one from th
   const bytes = new Uint8Array(VNET_HEADER + frame.length);
   bytes.set(frame, VNET_HEADER);
   for (const unit of [0, 1448, 65535]) {
-    writeVnet(bytes, frame, IP, unit);
+    writeVnet(bytes, VNET_HEADER + IP, unit);
     assert.equal(readVnet(bytes, frame), unit);
   }
 });

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import type { Frame, Link, Unit } from '../../link/types.ts';
 import { ethernet } from '../../wire/ethernet.ts';
+import type { Packet } from '../../wire/packet.ts';
 import { cutFrame } from '../../wire/tcp-segmentation.ts';
 import { TapDevice } from './device.ts';
 import { readVnet, VNET_HEADER, writeVnet } from './vnet.ts';
@@ -82,10 +83,20 @@ class DeviceLink implements TapLink {
     else for (const piece of cutFrame(frame, this.ipAt, unit)) this.device.write(piece);
   }
 
+  /** A datagram for a TUN has room in front that an Ethernet header would need; virtio-net's fits there. */
+  sendPacket(packet: Packet): void {
+    if (!this.offloads || this.closed || packet.start < VNET_HEADER) return this.send(packet.view(), packet.unit);
+    const ipAt = this.ipAt + VNET_HEADER;
+    packet.prepend(VNET_HEADER);
+    const bytes = packet.view();
+    writeVnet(bytes, ipAt, packet.unit);
+    this.device.write(bytes);
+  }
+
   private sendBehindHeader(frame: Frame, unit: Unit): void {
     const { outgoing } = this;
-    writeVnet(outgoing, frame, this.ipAt, unit);
     outgoing.set(frame, VNET_HEADER);
+    writeVnet(outgoing.subarray(0, VNET_HEADER + frame.length), this.ipAt + VNET_HEADER, unit);
     this.device.write(outgoing, VNET_HEADER + frame.length);
   }
 

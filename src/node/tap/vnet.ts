@@ -25,21 +25,21 @@ function set16(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 1] = value >>> 8;
 }
 
-/** Writes the header for a frame of this unit into `target`. `ipAt`: where the frame's IP header starts. */
-export function writeVnet(target: Uint8Array, frame: Uint8Array, ipAt: number, unit: Unit): void {
-  target.fill(0, 0, VNET_HEADER);
+/** Writes the header for the frame behind it in `bytes`, which is of this unit. `ipAt`: where its IP header starts. */
+export function writeVnet(bytes: Uint8Array, ipAt: number, unit: Unit): void {
+  bytes.fill(0, 0, VNET_HEADER);
   if (unit === 0) return;
-  const isV6 = frame[ipAt] >> 4 === 6;
-  const tcpAt = ipAt + (isV6 ? ipv6.size : ipv4HeaderLength(frame, ipAt));
-  if (tcpAt + tcp.size > frame.length) return; // no TCP: the kernel will say so
-  const dataAt = tcpAt + tcp.f.dataOffset.get(frame, tcpAt) * 4;
-  target[0] = NEEDS_CHECKSUM;
-  set16(target, 6, tcpAt);
-  set16(target, 8, tcp.f.checksum.offset);
-  if (frame.length - dataAt <= unit) return;
-  target[1] = isV6 ? GSO_TCP6 : GSO_TCP4;
-  set16(target, 2, dataAt);
-  set16(target, 4, unit);
+  const isV6 = bytes[ipAt] >> 4 === 6;
+  const tcpAt = ipAt + (isV6 ? ipv6.size : ipv4HeaderLength(bytes, ipAt));
+  if (tcpAt + tcp.size > bytes.length) return; // no TCP: the kernel will say so
+  const dataAt = tcpAt + tcp.f.dataOffset.get(bytes, tcpAt) * 4;
+  bytes[0] = NEEDS_CHECKSUM;
+  set16(bytes, 6, tcpAt - VNET_HEADER);
+  set16(bytes, 8, tcp.f.checksum.offset);
+  if (bytes.length - dataAt <= unit) return;
+  bytes[1] = isV6 ? GSO_TCP6 : GSO_TCP4;
+  set16(bytes, 2, dataAt - VNET_HEADER);
+  set16(bytes, 4, unit);
 }
 
 /**
