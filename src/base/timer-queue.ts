@@ -132,8 +132,8 @@ export class TimerQueue implements Finder {
     }
     // Slots of the wheels above that begin here.
     for (let above = this.wheels.length - 1; above > 0; above--) {
-      const { width } = this.wheels[above];
-      if (this.horizon % width === 0) this.open(this.wheels[above], this.horizon / width);
+      const tick = this.wheels[above].begins(this.horizon);
+      if (tick >= 0) this.open(this.wheels[above], tick);
     }
   }
 

@@ -6,6 +6,9 @@ import { NONE } from './timer-table.ts';
 /** Slots of a turn; the map has a bit for each that holds something. */
 const SLOTS = 4096;
 const WORD = 32;
+/** Modulo, for numbers beyond 32 bits: `%` of such is a call of its own. */
+const slotOf = (tick: number): number => tick - Math.floor(tick * (1 / SLOTS)) * SLOTS;
+
 /** What is to become of a timer that is found in a slot. */
 export interface Finder {
   /** False: it was cancelled. Asked of several before the first is placed, so that the processor fetches them at once. */
@@ -16,6 +19,7 @@ export interface Finder {
 export class Wheel {
   /** Nanoseconds of a slot. */
   readonly width: number;
+  private readonly perNanosecond: number;
   count = 0;
   private readonly chunks: TimerChunks;
   /** The first chunk of each slot, and how many timers are in it: the others are full. Made for the first timer. */
@@ -26,16 +30,23 @@ export class Wheel {
   constructor(chunks: TimerChunks, width: number) {
     this.chunks = chunks;
     this.width = width;
+    this.perNanosecond = 1 / width;
   }
 
-  /** The number of the slot that holds an instant, counted from the beginning of time. */
+  /** The number of the slot that holds an instant, counted from the beginning of time. Exact: widths are powers of two. */
   tick(when: Instant): number {
-    return Math.floor(when / this.width);
+    return Math.floor(when * this.perNanosecond);
   }
 
   /** The slot with which the turn after that of `when` begins. */
   turnEnd(when: Instant): number {
     return (Math.floor(this.tick(when) / SLOTS) + 1) * SLOTS;
+  }
+
+  /** The slot that begins at an instant; -1 where none does. */
+  begins(at: Instant): number {
+    const tick = this.tick(at);
+    return tick * this.width === at ? tick : -1;
   }
 
   /** Do fewer slots than a turn has lie between? */
@@ -47,7 +58,7 @@ export class Wheel {
     const { chunks, fills } = this;
     this.heads ??= new Int32Array(SLOTS).fill(NONE);
     const { heads } = this;
-    const slot = this.tick(when) % SLOTS;
+    const slot = slotOf(this.tick(when));
     let fill = fills[slot];
     if (fill === PER_CHUNK || heads[slot] === NONE) {
       heads[slot] = chunks.take(heads[slot]);
@@ -61,7 +72,7 @@ export class Wheel {
 
   /** Empties a slot. */
   take(tick: number, finder: Finder): void {
-    const slot = tick % SLOTS;
+    const slot = slotOf(tick);
     if (this.heads === undefined) return;
     let chunk = this.heads[slot];
     let fill = this.fills[slot];
