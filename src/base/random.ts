@@ -15,21 +15,28 @@ export interface Random {
 
 /** sfc32 (Chris Doty-Humphrey's Small Fast Counting generator, 32 bit), seeded by FNV-1a over the labels. */
 class Sfc32 implements Random {
-  private a: number;
-  private b: number;
-  private c: number;
-  private counter = 1;
+  private a = 0;
+  private b = 0;
+  private c = 0;
+  /** 0: not seeded yet. Most streams of a large world are never drawn from. */
+  private counter = 0;
   private readonly path: string;
 
   constructor(path: string) {
     this.path = path;
+  }
+
+  private seed(): void {
+    const { path } = this;
     this.a = fnv1a(path, 0x811c9dc5);
     this.b = fnv1a(path, this.a ^ 0x9e3779b9);
     this.c = fnv1a(path, this.b ^ 0x85ebca6b);
+    this.counter = 1;
     for (let i = 0; i < 12; i++) this.u32();
   }
 
   u32(): number {
+    if (this.counter === 0) this.seed();
     const t = (this.a + this.b + this.counter++) | 0;
     this.a = this.b ^ (this.b >>> 9);
     this.b = (this.c + (this.c << 3)) | 0;

@@ -2,8 +2,30 @@
  * SipHash-2-4 (Aumasson, Bernstein 2012) in 32-bit halves: the keyed function F of initial sequence numbers
  * (RFC 6528 §3), of timestamp offsets (RFC 7323 §5.4) and of SYN cookies.
  */
+import type { Random } from './random.ts';
+
 export interface SipKey {
   readonly words: Uint32Array; // four words: k0 low, k0 high, k1 low, k1 high
+}
+
+/** A key from a stream of its own, drawn when it is first used. */
+export class DrawnKey implements SipKey {
+  private readonly random: Random;
+  private readonly label: string;
+  private drawn: Uint32Array | undefined;
+
+  constructor(random: Random, label: string) {
+    this.random = random;
+    this.label = label;
+  }
+
+  get words(): Uint32Array {
+    if (this.drawn === undefined) {
+      const stream = this.random.fork(this.label);
+      this.drawn = Uint32Array.of(stream.u32(), stream.u32(), stream.u32(), stream.u32());
+    }
+    return this.drawn;
+  }
 }
 
 /** Two 32-bit halves of the 64-bit result. */
@@ -12,20 +34,21 @@ export interface SipResult {
   high: number;
 }
 
+/** v0..v3 as (low, high) pairs: written and read within one call. */
+const SCRATCH = new Int32Array(8);
+
 /** Hashes a message of 32-bit words. */
 export function sipHash(key: SipKey, message: readonly number[]): SipResult {
   const k = key.words;
-  // v0..v3 as (low, high) pairs.
-  const v = new Int32Array([
-    0x70736575 ^ k[0],
-    0x736f6d65 ^ k[1],
-    0x6e646f6d ^ k[2],
-    0x646f7261 ^ k[3],
-    0x6e657261 ^ k[0],
-    0x6c796765 ^ k[1],
-    0x79746573 ^ k[2],
-    0x74656462 ^ k[3],
-  ]);
+  const v = SCRATCH;
+  v[0] = 0x70736575 ^ k[0];
+  v[1] = 0x736f6d65 ^ k[1];
+  v[2] = 0x6e646f6d ^ k[2];
+  v[3] = 0x646f7261 ^ k[3];
+  v[4] = 0x6e657261 ^ k[0];
+  v[5] = 0x6c796765 ^ k[1];
+  v[6] = 0x79746573 ^ k[2];
+  v[7] = 0x74656462 ^ k[3];
   const { length } = message;
   for (let i = 0; i + 1 < length; i += 2) block(v, message[i], message[i + 1]);
   // The last block holds the length in bytes in its top byte.

@@ -20,27 +20,37 @@ export class RoutingTable {
   /** Another one whenever something has changed. */
   version = 0;
   private list: Route[] = [];
+  /** Sorted and indexed since the last change: that waits for the first question, as routes are added in crowds. */
+  private inOrder = true;
   /** The longest prefixes first: a look-up costs one step for each length that there is, not for each route. */
   private levels: Level[] = [];
 
   get routes(): readonly Route[] {
+    this.settle();
     return this.list;
   }
 
   add(route: Omit<Route, 'metric'> & { metric?: number }): void {
     this.list.push({ metric: 0, ...route });
-    // Array.prototype.sort is stable.
-    this.list.sort((a, b) => b.prefix.length - a.prefix.length || a.metric - b.metric);
-    this.index();
+    this.changed();
   }
 
   remove(prefix: Prefix): void {
-    this.list = this.list.filter(r => formatPrefix(r.prefix) !== formatPrefix(prefix));
-    this.index();
+    const { address, length } = prefix;
+    this.list = this.list.filter(r => r.prefix.length !== length || r.prefix.address !== address);
+    this.changed();
   }
 
-  private index(): void {
+  private changed(): void {
     this.version++;
+    this.inOrder = false;
+  }
+
+  private settle(): void {
+    if (this.inOrder) return;
+    this.inOrder = true;
+    // Array.prototype.sort is stable.
+    this.list.sort((a, b) => b.prefix.length - a.prefix.length || a.metric - b.metric);
     this.levels = [];
     for (const route of this.list) {
       const { address, length } = route.prefix;
@@ -55,6 +65,7 @@ export class RoutingTable {
   }
 
   lookup(destination: Ipv4Address): Route | undefined {
+    this.settle();
     for (const { length, routes } of this.levels) {
       const route = routes.get(networkOf(destination, length));
       if (route !== undefined) return route;
@@ -64,7 +75,7 @@ export class RoutingTable {
 
   /** One line a route, as `ip route` has them. */
   toString(): string {
-    return this.list
+    return this.routes
       .map(route => {
         const to = route.prefix.length === 0 ? 'default' : formatPrefix(route.prefix);
         return `${to}${route.via === undefined ? '' : ` via ${formatIpv4(route.via)}`} dev ${route.interface.name}`;

@@ -1,7 +1,7 @@
 /** TCP Fast Open (RFC 7413): cookies by which a server knows an address again, and what a client remembers of servers. */
 import type { Instant } from '../../base/instant.ts';
 import type { Random } from '../../base/random.ts';
-import { type SipKey, sipHash } from '../../base/siphash.ts';
+import { DrawnKey, type SipKey, sipHash } from '../../base/siphash.ts';
 import { addressBytes, type IpAddress } from '../../wire/ip-address.ts';
 
 /** Bytes (§4.1.1: from 4 to 16, and even). */
@@ -12,8 +12,7 @@ export class FastOpenCookies {
   private keys: SipKey[];
 
   constructor(random: Random) {
-    const stream = random.fork('fast open key');
-    this.keys = [{ words: Uint32Array.from({ length: 4 }, () => stream.u32()) }];
+    this.keys = [new DrawnKey(random, 'fast open key')];
   }
 
   /** Four words each. */

@@ -1,7 +1,7 @@
 /** Initial sequence numbers (RFC 6528) and timestamp offsets (RFC 7323 §5.4): unpredictable from outside, never going back. */
 import type { Instant } from '../../base/instant.ts';
 import type { Random } from '../../base/random.ts';
-import { type SipKey, sipHash } from '../../base/siphash.ts';
+import { DrawnKey, type SipKey, sipHash } from '../../base/siphash.ts';
 import { addressWords, type IpAddress } from '../../wire/ip-address.ts';
 
 export interface FourTuple {
@@ -16,12 +16,8 @@ export class SequenceNumbers {
   private readonly timestampKey: SipKey;
 
   constructor(random: Random) {
-    const key = (label: string): SipKey => {
-      const stream = random.fork(label);
-      return { words: Uint32Array.from({ length: 4 }, () => stream.u32()) };
-    };
-    this.isnKey = key('isn key');
-    this.timestampKey = key('timestamp key');
+    this.isnKey = new DrawnKey(random, 'isn key');
+    this.timestampKey = new DrawnKey(random, 'timestamp key');
   }
 
   /** RFC 6528 §3: ISN = M + F(localip, localport, remoteip, remoteport, secretkey), M ticking every 4 microseconds. */

@@ -6,7 +6,7 @@
 import { type Instant, seconds } from '../../base/instant.ts';
 import type { Random } from '../../base/random.ts';
 import { seqAdd } from '../../base/seq32.ts';
-import { type SipKey, sipHash } from '../../base/siphash.ts';
+import { DrawnKey, type SipKey, sipHash } from '../../base/siphash.ts';
 import { addressWords } from '../../wire/ip-address.ts';
 import { Segment, SYN } from '../../wire/tcp.ts';
 import type { FourTuple } from './isn.ts';
@@ -23,8 +23,7 @@ export class SynCookies {
   private readonly key: SipKey;
 
   constructor(random: Random) {
-    const stream = random.fork('syn cookie key');
-    this.key = { words: Uint32Array.from({ length: 4 }, () => stream.u32()) };
+    this.key = new DrawnKey(random, 'syn cookie key');
   }
 
   /** The initial sequence number with which to answer `syn`. */
