@@ -184,6 +184,8 @@ export class TcpEndpoint implements TcpObserver {
       const event = this.connection.nextEvent();
       if (event === undefined) break;
       this.onEvent(event);
+      // The last: what stays for TIME_WAIT does not hold on to the user's part.
+      if (event.type === 'closed') this.onEvent = IGNORE;
     }
     this.running = false;
     this.arm();
