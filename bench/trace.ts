@@ -18,7 +18,7 @@ async function load(newRecorder?: () => Recorder): Promise<number> {
       const browser = world.browser();
       await world.clock.until(browser.load('http://www.example.test/'));
       browser.close();
-      await world.clock.run(() => world.laptop.tcp.connections().length === 0, world.clock.now() + minutes(30));
+      await world.clock.run(() => world.laptop.tcp.size === 0, world.clock.now() + minutes(30));
       if (recorder !== undefined && recorder.events.length === 0) throw new Error('nothing was recorded');
     }
   });

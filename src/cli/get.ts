@@ -102,7 +102,7 @@ async function load(world: BuiltinInternet, url: string, recorder: Recorder, cac
   }
   browser.close();
   const { clock, laptop } = world;
-  await clock.run(() => laptop.tcp.connections().length === 0, clock.now() + minutes(30));
+  await clock.run(() => laptop.tcp.size === 0, clock.now() + minutes(30));
   progress.stop();
   const options = { client: laptop.name, hosts: world.hosts.size, endedAt: clock.now() };
   const journey = tellJourney(recorder, failure === undefined ? options : { ...options, error: failure });

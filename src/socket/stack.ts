@@ -195,6 +195,7 @@ class StackSocket implements ByteSocket {
       case 'error':
         return this.destroyed ? undefined : this.fail(event.code, event.why);
       case 'closed':
+        this.endpoint.forget();
         return this.handler.closed();
     }
   }

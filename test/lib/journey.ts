@@ -21,7 +21,7 @@ export async function loadJourney(url: string, options: BuiltinOptions = {}): Pr
   const page = await world.clock.until(browser.load(url));
   browser.close();
   const { clock, laptop, hosts } = world;
-  await clock.run(() => laptop.tcp.connections().length === 0, clock.now() + minutes(60));
+  await clock.run(() => laptop.tcp.size === 0, clock.now() + minutes(60));
   const journey = tellJourney(recorder, { client: laptop.name, hosts: hosts.size, endedAt: clock.now() });
   return { world, recorder, page, journey };
 }

@@ -17,6 +17,7 @@ import { tcpOptionsLength } from '../../wire/tcp-options.ts';
 import { TcpConnection } from './connection.ts';
 import { type TcpInfo, tcpInfo } from './info.ts';
 import type { FourTuple } from './isn.ts';
+import { mayRest } from './resting.ts';
 import type { WriteOptions } from './sender.ts';
 import type { State } from './state.ts';
 import type { TcpEvent, TcpObserver, TcpSettings } from './types.ts';
@@ -26,6 +27,16 @@ export const headersTo = (address: IpAddress): number => (isIpv6(address) ? 60 :
 
 const NO_PACKET = new Packet(new Uint8Array(0));
 const IGNORE = (): void => {};
+/** Nobody will ever listen again. */
+const NOBODY = (): void => {};
+
+/** What a layer does for its endpoints. */
+export interface EndpointOwner {
+  /** It is in CLOSED, and may be forgotten. */
+  gone(endpoint: TcpEndpoint): void;
+  /** It is in TIME_WAIT, and all that can still happen is that a segment comes for it. */
+  rests(endpoint: TcpEndpoint): void;
+}
 
 /** What segments are sent with: one object serves all connections of a host. */
 export const newDatagram = (): OutgoingDatagram => ({
@@ -55,8 +66,7 @@ export class TcpEndpoint implements TcpObserver {
   onEvent: (event: TcpEvent) => void = IGNORE;
   /** SND.UNA has moved to here. */
   onAcknowledged: (una: number) => void = IGNORE;
-  /** The layer's: the connection is in CLOSED and may be forgotten. */
-  onGone: (endpoint: TcpEndpoint) => void = IGNORE;
+  private readonly owner: EndpointOwner;
   private readonly addressesSum: number;
   private readonly headroom: number;
   private readonly datagram: OutgoingDatagram;
@@ -68,9 +78,10 @@ export class TcpEndpoint implements TcpObserver {
   private gone = false;
   private waits = false;
 
-  constructor(context: Context, ip: InternetLayer, options: EndpointOptions) {
+  constructor(context: Context, ip: InternetLayer, owner: EndpointOwner, options: EndpointOptions) {
     this.context = context;
     this.ip = ip;
+    this.owner = owner;
     this.localAddress = options.localAddress;
     this.localPort = options.localPort;
     this.remoteAddress = options.remoteAddress;
@@ -184,16 +195,20 @@ export class TcpEndpoint implements TcpObserver {
       const event = this.connection.nextEvent();
       if (event === undefined) break;
       this.onEvent(event);
-      // The last: what stays for TIME_WAIT does not hold on to the user's part.
-      if (event.type === 'closed') this.onEvent = IGNORE;
     }
     this.running = false;
-    this.arm();
-    if (this.state === 'CLOSED' && !this.gone) {
-      this.gone = true;
-      this.timer?.cancel();
-      this.onGone(this);
-    }
+    if (this.gone) return;
+    const rests = this.onEvent === NOBODY && mayRest(this.connection);
+    if (!rests && this.state !== 'CLOSED') return this.arm();
+    this.gone = true;
+    this.timer?.cancel();
+    if (rests) this.owner.rests(this);
+    else this.owner.gone(this);
+  }
+
+  /** Nobody looks at it any more: what is left of it is the network's affair. Told behind the last event. */
+  forget(): void {
+    this.onEvent = NOBODY;
   }
 
   /** A deadline that moved later leaves the old timer, which looks again when it fires. */

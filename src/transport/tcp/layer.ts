@@ -11,10 +11,12 @@ import { PROTOCOL } from '../../wire/ipv4.ts';
 import { HEADROOM, Packet } from '../../wire/packet.ts';
 import { ACK, RST, readTcp, Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
 import { tcpOptionsLength } from '../../wire/tcp-options.ts';
-import { headersTo, newDatagram, sendSegment, TcpEndpoint, traceSegment } from './endpoint.ts';
+import { ConnectionTable } from './connection-table.ts';
+import { type EndpointOwner, headersTo, newDatagram, sendSegment, TcpEndpoint, traceSegment } from './endpoint.ts';
 import { FastOpenCache, FastOpenCookies } from './fast-open.ts';
 import { type FourTuple, SequenceNumbers } from './isn.ts';
 import { type ListenerHost, type ListenOptions, TcpListener } from './listener.ts';
+import { Resting } from './resting.ts';
 import type { State } from './state.ts';
 import { SynCookies } from './syn-cookies.ts';
 import type { KeepAlive, TcpErrorCode, TcpSettings } from './types.ts';
@@ -30,7 +32,7 @@ export interface ConnectOptions {
 
 export type ConnectFailure = 'no-route' | 'no-port' | 'in-use';
 
-export class TcpLayer implements ProtocolHandler, ListenerHost {
+export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   /** What connections begin with; a change holds for those to come. */
   settings: TcpSettings;
   private readonly context: Context;
@@ -43,12 +45,11 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
   keepAliveDefaults: KeepAlive = { idle: seconds(7200), interval: seconds(75), count: 9 };
   readonly fastOpenCookies: FastOpenCookies;
   readonly fastOpenCache = new FastOpenCache();
-  /** By both ports; the few that share them are told apart by their addresses. */
-  private readonly endpoints = new Map<number, TcpEndpoint[]>();
+  private readonly endpoints = new ConnectionTable<TcpEndpoint>();
+  private readonly resting = new ConnectionTable<Resting>();
   private readonly listeners = new Map<number, TcpListener[]>();
   private spare: Segment | undefined;
   private readonly datagram = newDatagram();
-  private readonly gone = (endpoint: TcpEndpoint): void => this.remove(endpoint);
   private inBatch = false;
   /** Connections that have taken segments of the batch and will go on behind it. */
   private readonly waiting: TcpEndpoint[] = [];
@@ -65,7 +66,13 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
 
   /** Every connection, TIME_WAIT included. */
   connections(): TcpEndpoint[] {
-    return [...this.endpoints.values()].flat();
+    for (const resting of this.resting.all()) this.wake(resting);
+    return this.endpoints.all();
+  }
+
+  /** How many of them there are. */
+  get size(): number {
+    return this.endpoints.size + this.resting.size;
   }
 
   connect(options: ConnectOptions): TcpEndpoint | ConnectFailure {
@@ -73,10 +80,10 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     const localAddress = options.localAddress ?? this.ip.sourceFor(remoteAddress);
     if (localAddress === undefined) return 'no-route';
     const isFree = (localPort: number): boolean =>
-      !this.listeners.has(localPort) && this.find(localAddress, localPort, remoteAddress, remotePort) === undefined;
+      !this.listeners.has(localPort) && !this.has(localAddress, localPort, remoteAddress, remotePort);
     const localPort = options.localPort ?? pickPort(this.context.random, DYNAMIC_PORTS, isFree);
     if (localPort === undefined) return 'no-port';
-    if (this.find(localAddress, localPort, remoteAddress, remotePort) !== undefined) return 'in-use';
+    if (this.has(localAddress, localPort, remoteAddress, remotePort)) return 'in-use';
     return this.add({ localAddress, localPort, remoteAddress, remotePort }, this.settingsWith(options.settings));
   }
 
@@ -324,7 +331,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
 
   private add(ends: FourTuple, settings: TcpSettings, iss?: number): TcpEndpoint {
     // Each by name: a spread here costs a tenth of opening a connection.
-    const endpoint = new TcpEndpoint(this.context, this.ip, {
+    const endpoint = new TcpEndpoint(this.context, this.ip, this, {
       localAddress: ends.localAddress,
       localPort: ends.localPort,
       remoteAddress: ends.remoteAddress,
@@ -334,11 +341,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
       tsOffset: this.numbers.timestampOffset(ends),
       datagram: this.datagram,
     });
-    const key = keyOf(ends.localPort, ends.remotePort);
-    const there = this.endpoints.get(key);
-    if (there === undefined) this.endpoints.set(key, [endpoint]);
-    else there.push(endpoint);
-    endpoint.onGone = this.gone;
+    this.endpoints.add(endpoint);
     return endpoint;
   }
 
@@ -347,23 +350,51 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     return own === undefined ? this.settings : { ...this.settings, ...own };
   }
 
-  private remove(endpoint: TcpEndpoint): void {
-    const key = keyOf(endpoint.localPort, endpoint.remotePort);
-    const left = (this.endpoints.get(key) ?? []).filter(other => other !== endpoint);
-    if (left.length > 0) this.endpoints.set(key, left);
-    else this.endpoints.delete(key);
+  private has(localAddress: IpAddress, localPort: number, remoteAddress: IpAddress, remotePort: number): boolean {
+    const here = (table: ConnectionTable<FourTuple>): boolean =>
+      table.find(localAddress, localPort, remoteAddress, remotePort) !== undefined;
+    return here(this.endpoints) || here(this.resting);
   }
 
+  /** For a segment that has come: one that rests is woken. */
   private find(
     localAddress: IpAddress,
     localPort: number,
     remoteAddress: IpAddress,
     remotePort: number,
   ): TcpEndpoint | undefined {
-    const there = this.endpoints.get(keyOf(localPort, remotePort));
-    if (there === undefined) return undefined;
-    for (const e of there) if (e.remoteAddress === remoteAddress && e.localAddress === localAddress) return e;
-    return undefined;
+    const there = this.endpoints.find(localAddress, localPort, remoteAddress, remotePort);
+    if (there !== undefined || this.resting.size === 0) return there;
+    const resting = this.resting.find(localAddress, localPort, remoteAddress, remotePort);
+    if (resting === undefined) return undefined;
+    const woken = this.wake(resting);
+    woken.forget();
+    return woken;
+  }
+
+  gone(endpoint: TcpEndpoint): void {
+    this.endpoints.remove(endpoint);
+  }
+
+  rests(endpoint: TcpEndpoint): void {
+    const resting = new Resting(endpoint);
+    this.endpoints.remove(endpoint);
+    this.resting.add(resting);
+    resting.timer = this.context.scheduler.at(resting.until, () => this.rested(resting));
+  }
+
+  /** The 2 MSL are over: nobody needs to be told, or else the connection itself says so. */
+  private rested(resting: Resting): void {
+    if (this.context.trace === undefined) this.resting.remove(resting);
+    else this.wake(resting).run();
+  }
+
+  private wake(resting: Resting): TcpEndpoint {
+    this.resting.remove(resting);
+    resting.timer?.cancel();
+    const endpoint = this.add(resting, resting.settings, resting.tcb.iss);
+    resting.resume(endpoint.connection);
+    return endpoint;
   }
 
   private listenerFor(address: IpAddress, port: number): TcpListener | undefined {
@@ -371,6 +402,3 @@ export class TcpLayer implements ProtocolHandler, ListenerHost {
     return there?.find(l => l.address === address) ?? there?.find(l => l.address === undefined);
   }
 }
-
-/** Within 32 bits: a map is quickest with such keys. */
-const keyOf = (localPort: number, remotePort: number): number => (localPort << 16) | remotePort;

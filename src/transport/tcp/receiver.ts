@@ -110,6 +110,13 @@ export class Receiver {
     this.duplicatesAt = tcb.rcvNxt;
   }
 
+  /** The other end's FIN was the last, and is acknowledged. */
+  resumeBehindFin(): void {
+    this.finReceived = true;
+    this.acknowledgedTo = this.tcb.rcvNxt;
+    this.duplicatesAt = this.tcb.rcvNxt;
+  }
+
   established(mss: number, fullSize: number): void {
     this.window.established(mss, this.tcb.rcvScale);
     if (this.policy instanceof AdaptiveDelay) this.policy.fullSize = fullSize;

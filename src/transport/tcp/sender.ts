@@ -169,6 +169,14 @@ export class Sender {
     this.tcb.iss = iss;
   }
 
+  /** Everything is sent and acknowledged, the FIN too. */
+  resumeBehindFin(): void {
+    const { iss, sndNxt } = this.tcb;
+    this.start(sndNxt);
+    this.tcb.iss = iss;
+    this.finRequested = true;
+  }
+
   private start(seq: Seq): void {
     const { tcb } = this;
     tcb.iss = seq;
