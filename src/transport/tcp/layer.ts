@@ -386,7 +386,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   /** The 2 MSL are over: nobody needs to be told, or else the connection itself says so. */
   private rested(resting: Resting): void {
     if (this.context.trace === undefined) this.resting.remove(resting);
-    else this.wake(resting).run();
+    else this.wake(resting);
   }
 
   private wake(resting: Resting): TcpEndpoint {
@@ -394,6 +394,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     resting.timer?.cancel();
     const endpoint = this.add(resting, resting.settings, resting.tcb.iss);
     resting.resume(endpoint.connection);
+    endpoint.run();
     return endpoint;
   }
 
