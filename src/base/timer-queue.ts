@@ -118,7 +118,8 @@ export class TimerQueue implements Finder {
 
   /** The heap is empty and something waits: on to the next slot that holds anything. */
   private advance(): void {
-    const level = this.wheels.findIndex(wheel => wheel.count > 0);
+    let level = 0;
+    while (this.wheels[level].count === 0) level++;
     const wheel = this.wheels[level];
     // Behind the end of its turn, a slot of the wheel above may come first.
     const from = level === 0 ? wheel.tick(this.horizon) : wheel.tick(this.horizon) + 1;

@@ -32,8 +32,6 @@ export class Deadlines {
   /** Where the bit of a purpose is set in `bits`, its deadline. */
   private when = NONE;
   private bits = 0;
-  private least: Instant = NEVER;
-  private stale = false;
 
   get(purpose: Purpose): Instant {
     return this.isSet(purpose) ? this.when[purpose] : NEVER;
@@ -48,7 +46,6 @@ export class Deadlines {
     if (this.when === NONE) this.when = new Array<Instant>(COUNT).fill(NEVER);
     this.when[purpose] = Math.ceil(when);
     this.bits |= 1 << purpose;
-    this.stale = true;
   }
 
   /** Sets the one transmission timer, for this purpose. */
@@ -59,30 +56,23 @@ export class Deadlines {
 
   clearTransmit(): void {
     this.bits &= ~TRANSMIT;
-    this.stale = true;
   }
 
   clear(purpose: Purpose): void {
     this.bits &= ~(1 << purpose);
-    this.stale = true;
   }
 
   clearAll(): void {
     this.bits = 0;
-    this.stale = true;
   }
 
   get earliest(): Instant {
-    if (this.stale) {
-      let least = NEVER;
-      for (let left = this.bits; left !== 0; left &= left - 1) {
-        const when = this.when[31 - Math.clz32(left & -left)];
-        if (when < least) least = when;
-      }
-      this.least = least;
-      this.stale = false;
+    let least = NEVER;
+    for (let left = this.bits; left !== 0; left &= left - 1) {
+      const when = this.when[31 - Math.clz32(left & -left)];
+      if (when < least) least = when;
     }
-    return this.least;
+    return least;
   }
 
   /** A purpose whose time has come, its deadline cleared. Where none is set, the room for them is given back. */

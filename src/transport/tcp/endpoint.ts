@@ -73,7 +73,6 @@ export class TcpEndpoint implements TcpObserver {
   private readonly context: Context;
   private readonly ip: InternetLayer;
   private timer: Timer | undefined;
-  private timerAt: Instant = NEVER;
   private running = false;
   private gone = false;
   private waits = false;
@@ -214,15 +213,13 @@ export class TcpEndpoint implements TcpObserver {
   /** A deadline that moved later leaves the old timer, which looks again when it fires. */
   private arm(): void {
     const { deadline } = this.connection;
-    if (deadline >= this.timerAt) return;
+    if (deadline >= (this.timer?.when ?? NEVER)) return;
     this.timer?.cancel();
-    this.timerAt = deadline;
     this.timer = this.context.scheduler.at(deadline, () => this.timerFires());
   }
 
   private timerFires(): void {
     this.timer = undefined;
-    this.timerAt = NEVER;
     // Also when nothing is due any more: a connection that rests gives back what it needs for its deadlines.
     const { deadline } = this.connection;
     if (deadline <= this.now || deadline === NEVER) this.connection.timeout(this.now);
