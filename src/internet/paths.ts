@@ -20,6 +20,9 @@ export class Paths {
   private readonly isLocal: (address: Ipv4Address) => boolean;
   private readonly known = new Map<Ipv4Address, Path>();
   private version = -1;
+  /** The one that was asked for last, as most are asked for several times in a row. */
+  private last: Path | undefined;
+  private lastDestination: Ipv4Address = -1;
 
   constructor(routes: RoutingTable, isLocal: (address: Ipv4Address) => boolean) {
     this.routes = routes;
@@ -30,13 +33,17 @@ export class Paths {
   to(destination: Ipv4Address): Path {
     if (this.version !== this.routes.version || this.known.size > MOST) {
       this.known.clear();
+      this.last = undefined;
       this.version = this.routes.version;
     }
+    if (this.last !== undefined && destination === this.lastDestination) return this.last;
     let path = this.known.get(destination);
     if (path === undefined) {
       path = this.find(destination);
       this.known.set(destination, path);
     }
+    this.last = path;
+    this.lastDestination = destination;
     return path;
   }
 

@@ -52,6 +52,10 @@ export class Transmitter {
   push(now: Instant, urge: Urge): void {
     const { s } = this;
     if (s.tcb.state === 'CLOSED' || s.awaitsHandshake) return;
+    if (s.queue.head === undefined) {
+      s.noteIdle(now);
+      return this.conclude(now, 0, false, false);
+    }
     if (this.transmit(now, urge, 'no') && !s.host.deadlines.isSet(DUE.persist)) {
       if (s.queue.isEmpty && !s.host.deadlines.isSet(DUE.retransmit)) s.useProber().arm(now);
     }
