@@ -3,12 +3,14 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { adjustChecksum, finishChecksum, internetChecksum, sumWords } from '../../src/base/checksum.ts';
 import { formatDuration, ms, NEVER, ns, seconds, us } from '../../src/base/instant.ts';
+import { LazyTimer } from '../../src/base/lazy-timer.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { SeqRanges } from '../../src/base/ranges.ts';
 import type { Timer } from '../../src/base/scheduler.ts';
 import { seqAdd, seqDiff, seqInWindow, seqLe, seqLt } from '../../src/base/seq32.ts';
 import { sipHash } from '../../src/base/siphash.ts';
 import { TimerQueue } from '../../src/base/timer-queue.ts';
+import { VirtualClock } from '../../src/sim/clock.ts';
 
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
 
@@ -161,4 +163,29 @@ test('a checksum by SIMD is the plain one, wherever it begins and however long i
   }
   assert.equal(finishChecksum(sumWords(new Uint8Array(1000), 0, 1000)), 0xffff, 'nothing but zeros');
   assert.equal(finishChecksum(sumWords(new Uint8Array(1000).fill(255), 0, 1000)), 0, 'minus zero');
+});
+
+test('a lazy timer that is put off or stopped leaves the one that was set, which looks again when it fires', () => {
+  const clock = new VirtualClock();
+  const fired: number[] = [];
+  const timer = new LazyTimer(clock, () => void fired.push(clock.now()));
+  timer.set(100);
+  timer.set(300); // put off
+  assert.equal(clock.pending, 1);
+  clock.runSync(200);
+  assert.deepEqual(fired, []);
+  timer.set(250); // sooner
+  clock.runSync(1000);
+  assert.deepEqual(fired, [250]);
+  assert.equal(timer.isSet, false);
+  timer.set(1100);
+  timer.stop();
+  assert.equal(timer.isSet, false);
+  clock.runSync(1200);
+  assert.deepEqual(fired, [250]);
+  timer.set(1300);
+  timer.cancel();
+  assert.equal(clock.pending, 0);
+  clock.runSync(2000);
+  assert.deepEqual(fired, [250]);
 });

@@ -11,7 +11,7 @@ import { parseRange } from '../../src/application/http1/range.ts';
 import type { RequestHandler, ServerResponse } from '../../src/application/http1/server.ts';
 import { safePath, staticFiles } from '../../src/application/http1/static.ts';
 import { concat, fromLatin1 } from '../../src/base/bytes.ts';
-import { seconds } from '../../src/base/instant.ts';
+import { ms, seconds } from '../../src/base/instant.ts';
 import { zlibCodings } from '../../src/node/zlib.ts';
 import { memoryFiles } from '../../src/sim/files.ts';
 import { HttpWorld } from '../lib/http.ts';
@@ -375,4 +375,34 @@ test('header fields: order, repetition, lists', () => {
     ],
   );
   assert.ok(concat([new Uint8Array(1)]).length === 1);
+});
+
+test('a head and what is there of its body go in one segment; a body that is still awaited does not hold the head back', async () => {
+  const late = new Uint8Array(10).fill(120);
+  const world: HttpWorld = new HttpWorld(request => {
+    if (request.path === '/at-once') return { status: 200, body: 'hello' };
+    let given = false;
+    const next = (): Promise<Uint8Array | undefined> =>
+      new Promise(resolve => {
+        world.clock.at(world.clock.now() + ms(50), () => {
+          world.clock.touched();
+          resolve(given ? undefined : late);
+          given = true;
+        });
+      });
+    return { status: 200, body: { length: undefined, next } };
+  });
+  const segments = async (path: string): Promise<number[]> => {
+    const before = world.recorder.events.length;
+    const load = world.client.request({ url: `http://h${path}` }).then(response => response.bytes());
+    await world.clock.until(load);
+    const sent = world.recorder.events.slice(before).filter(e => e.kind === 'segment' && e.host === 'b');
+    return sent.flatMap(e => (e.kind === 'segment' && e.direction === 'out' && e.length > 0 ? [e.length] : []));
+  };
+  const [whole, ...more] = await segments('/at-once');
+  assert.ok(whole > 50, 'the head is longer than that');
+  assert.deepEqual(more, []);
+  // The head, a chunk with its size in front and its CRLF behind, and the last chunk.
+  const [, ...chunks] = await segments('/late');
+  assert.deepEqual(chunks, ['a\r\n'.length + 10 + 2, '0\r\n\r\n'.length]);
 });
