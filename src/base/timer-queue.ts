@@ -58,7 +58,7 @@ export class TimerQueue implements Finder {
     // A timer at 'never' needs no place.
     if (when === NEVER) return new Handle(this, when, NONE, 0);
     const row = this.table.add(run);
-    const order = this.table.lastOrder;
+    const order = this.table.order(row);
     this.size++;
     this.place(when, order, row);
     return new Handle(this, when, row, order);

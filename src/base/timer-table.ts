@@ -26,16 +26,11 @@ export class TimerTable {
     return this.entries[2 * row] === undefined;
   }
 
-  /** The order of the row that it has from now on is the last given. */
   add(run: Run): number {
     const row = this.free.pop() ?? this.entries.length >> 1;
     this.entries[2 * row] = run;
     this.entries[2 * row + 1] = this.nextOrder++;
     return row;
-  }
-
-  get lastOrder(): number {
-    return this.nextOrder - 1;
   }
 
   cancel(row: number): void {

@@ -183,10 +183,9 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
       this.loopBack(packet);
       return undefined;
     }
-    const bound = datagram.interfaceName !== undefined;
-    const route = path.isUnicast && !bound ? path.route : this.routeTo(destination, datagram.interfaceName);
+    const isUnicast = path.isUnicast && datagram.interfaceName === undefined;
+    const route = isUnicast ? path.route : this.routeTo(destination, datagram.interfaceName);
     if (route === undefined) return { reason: 'no-route' };
-    const isUnicast = path.isUnicast && !bound;
     const isBroadcast = !isUnicast && route.interface.isBroadcast(destination);
     if (isBroadcast && !datagram.broadcast) return { reason: 'broadcast-not-allowed' };
     const mtu = this.pathMtu.get(destination, route.interface.mtu);

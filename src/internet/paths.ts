@@ -6,8 +6,6 @@ export interface Path {
   /** To ourselves. */
   isLocal: boolean;
   route: Route | undefined;
-  /** The router, or the destination itself. */
-  nextHop: Ipv4Address;
   /** To one station: neither a group's address nor that of all stations of a network. */
   isUnicast: boolean;
 }
@@ -49,9 +47,9 @@ export class Paths {
 
   private find(destination: Ipv4Address): Path {
     const route = this.routes.lookup(destination);
-    const nextHop = route?.via ?? destination;
     const toMany = (address: Ipv4Address): boolean =>
       isMulticast(address) || address === 0xffff_ffff || (route?.interface.isBroadcast(address) ?? false);
-    return { isLocal: this.isLocal(destination), route, nextHop, isUnicast: !toMany(destination) && !toMany(nextHop) };
+    const isUnicast = !toMany(destination) && !toMany(route?.via ?? destination);
+    return { isLocal: this.isLocal(destination), route, isUnicast };
   }
 }

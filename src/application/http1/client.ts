@@ -221,7 +221,7 @@ export class HttpClient {
         },
         failed: (error, unanswered) => {
           timer?.cancel();
-          this.pool.release(url.origin, connection);
+          release();
           if (received !== undefined) this.note('failed', number, url, connection, () => ({ error: error.message }));
           reject(unanswered ? new ClosedUnanswered(error) : error);
         },

@@ -31,14 +31,6 @@ export class Headers implements Iterable<readonly [string, string]> {
     return values;
   }
 
-  /** Of a name. */
-  count(name: string): number {
-    const key = name.toLowerCase();
-    let count = 0;
-    for (const other of this.keys) if (other === key) count++;
-    return count;
-  }
-
   has(name: string): boolean {
     return this.keys.includes(name.toLowerCase());
   }

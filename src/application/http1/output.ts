@@ -90,7 +90,8 @@ export class Output {
       }
       if (left !== undefined) left -= bytes.length;
       if (!chunked) this.write(bytes);
-      else if (bytes.length > 0) this.write(concat([fromLatin1(`${bytes.length.toString(16)}\r\n`), bytes, CRLF]));
+      else if (bytes.length > 0)
+        this.write(concat([fromLatin1(`${bytes.length.toString(16)}\r\n`), bytes, CRLF], this.slab));
       return true;
     };
     const pull = (): void => {

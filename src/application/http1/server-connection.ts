@@ -369,10 +369,11 @@ function isLast(version: string, headers: Headers): boolean {
 
 /** RFC 9112 §3.2: exactly one Host field, and a target in one of the four forms. */
 function locate(head: RequestHead, headers: Headers): { path: string; query: string; host: string } {
-  const field = headers.get('Host') ?? '';
-  if (headers.count('Host') !== 1 && (field !== '' || head.version === '1.1')) {
-    throw new HttpError('remote', `${headers.has('Host') ? 'more than one' : 'no'} Host field`);
+  const hosts = headers.all('Host');
+  if (hosts.length > 1 || (hosts.length === 0 && head.version === '1.1')) {
+    throw new HttpError('remote', `${hosts.length === 0 ? 'no' : 'more than one'} Host field`);
   }
+  const field = hosts[0] ?? '';
   if (!/^[^\s/?#@\\]*$/.test(field)) throw new HttpError('remote', 'the Host field is no host');
   const bare = (authority: string): string => {
     const name = authority.includes(':') ? authority.replace(/:\d*$/, '') : authority;

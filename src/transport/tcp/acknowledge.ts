@@ -34,11 +34,14 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, windowUpd
   const { tcb, queue, recovery } = s;
   const { ack } = segment;
   const priorUna = tcb.sndUna;
-  if (ack === priorUna && queue.isEmpty && segment.sack.length === 0 && recovery.tlpHighSeq === undefined) {
-    return nothingInFlight(s, now);
+  const wasEmpty = queue.isEmpty;
+  if (s.prober !== undefined) s.prober.unanswered = 0;
+  s.lastAckAt = now;
+  // Of one who only receives: each of his segments repeats the acknowledgement.
+  if (wasEmpty && ack === priorUna && segment.sack.length === 0 && recovery.tlpHighSeq === undefined) {
+    return reviewWindow(s, now);
   }
   const news = NEWS.begin(tcb.sndNxt);
-  const wasEmpty = queue.isEmpty;
   const priorDelivered = recovery.rate.delivered;
   const priorLost = queue.everLost;
   const priorHighest = tcb.sackOn ? queue.highestSacked(priorUna) : priorUna;
@@ -53,11 +56,9 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, windowUpd
   }
   if (tcb.sackOn && segment.sack.length > 0) takeSackBlocks(recovery, now, news, segment.sack, ack, priorUna);
   if (news.sackDelivered > 0) recovery.countDelivered(news.sackDelivered, news.ece);
-  if (s.prober !== undefined) s.prober.unanswered = 0;
-  s.lastAckAt = now;
   if (wasEmpty) {
     if (news.duplicateReported) recovery.judge(now, news, priorUna, 0);
-    if (queue.head !== undefined) s.useProber().review(now, queue.head);
+    reviewWindow(s, now);
     if (recovery.tlpHighSeq !== undefined) recovery.judgeProbe(ack, news);
     return;
   }
@@ -75,11 +76,9 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, windowUpd
   sendAfter(s, now, resend);
 }
 
-/** Of one who only receives: each of his segments repeats the acknowledgement. */
-function nothingInFlight(s: Sender, now: Instant): void {
+/** Nothing is in flight: may what waits be sent now? */
+function reviewWindow(s: Sender, now: Instant): void {
   const { head } = s.queue;
-  s.lastAckAt = now;
-  if (s.prober !== undefined) s.prober.unanswered = 0;
   if (head !== undefined) s.useProber().review(now, head);
 }
 

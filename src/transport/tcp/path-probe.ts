@@ -36,11 +36,6 @@ export class PathProbe {
     if (this.enabled && settings.windowRule !== 'linux') this.apply();
   }
 
-  /** What is being tried. */
-  get probing(): number {
-    return this.probe?.size ?? 0;
-  }
-
   private apply(): void {
     const { tcb } = this.c;
     tcb.pathMss = Math.min(this.low, this.high);

@@ -75,7 +75,7 @@ export class Transmitter {
     let cwndLimited = false;
     if (force !== 'one') s.noteIdle(now);
     if (force === 'no' && s.host.pathProbe !== undefined) this.probePath(now);
-    const burst = queue.head === undefined ? 0 : this.burst;
+    const { burst } = this;
     for (;;) {
       const { head } = queue;
       if (head === undefined || this.isPaced(now)) break;
