@@ -1,0 +1,110 @@
+/**
+ * The same exchange with the kernel of this machine and with a host of ours: random scripts are played to the kernel in
+ * real time, many side by side, and what it did is then what ours must do: segments, windows, times, answers of calls,
+ * poll and TCP_INFO.
+ *
+ *   ip netns add kernel
+ *   ip netns exec kernel npx tsx test/packetdrill/differential.ts [--scripts=200] [--seed=1] [--theme=NAME] [--keep=DIR]
+ *     [--set=SYSCTL=VALUE]...
+ *
+ * Each script that ours does not follow is written to DIR, with the place where the two part. Needs root and TUN.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { optionsOf } from '../../src/packetdrill/options-of-script.ts';
+import { parseScript } from '../../src/packetdrill/parse.ts';
+import { runScript } from '../../src/packetdrill/run.ts';
+import { KernelDevice } from './kernel/device.ts';
+import { Generator, THEMES } from './kernel/generate.ts';
+import { Recording } from './kernel/recording.ts';
+
+const SIDE_BY_SIDE = 40;
+const MOST_STEPS = 25;
+/** Microseconds: a timer of more than 64 jiffies is late by up to 8 of them, which are 32 ms at HZ=250. */
+const TOLERANCE = 36_000;
+const FIELDS = ['state', 'ca_state', 'snd_cwnd', 'snd_ssthresh', 'unacked', 'sacked', 'lost', 'retrans', 'reordering'];
+const MORE_FIELDS = ['retransmits', 'backoff', 'probes', 'total_retrans', 'notsent_bytes', 'delivered', 'bytes_acked'];
+
+const { values } = parseArgs({
+  options: {
+    scripts: { type: 'string', default: '200' },
+    seed: { type: 'string', default: '1' },
+    theme: { type: 'string' },
+    keep: { type: 'string', default: '/tmp/differential' },
+    set: { type: 'string', multiple: true, default: [] },
+  },
+});
+
+const device = new KernelDevice();
+for (const setting of values.set) device.sysctl(setting);
+const prologue = `\`../common/defaults.sh\`\n${values.set.map(setting => `\`sysctl -q ${setting.replace(/=(.*)/, '="$1"')}\`\n`).join('')}`;
+const themes = values.theme === undefined ? THEMES : THEMES.filter(theme => theme.name === values.theme);
+
+async function record(number: number): Promise<string> {
+  const recording = new Recording(device, { fields: [...FIELDS, ...MORE_FIELDS], polls: true, windows: true });
+  const theme = themes[number % themes.length];
+  const generator = new Generator(`${values.seed} ${number}`, theme, recording);
+  const play = async (line: string): Promise<void> => recording.play(parseScript(`${line.replace(/= \?$/, '= 0').replace('[?]', '[0]')}\n`).events[0], line);
+  for (const line of generator.opening()) await play(line);
+  for (let step = 0; step < MOST_STEPS; step++) {
+    const line = generator.next();
+    if (line === undefined) break;
+    await play(line);
+  }
+  return prologue + (await recording.end());
+}
+
+/** Of an assertion that failed, the fields that are not as asserted. */
+function differingFields(message: string): string {
+  const [, wanted, found] = /^assertion failed: assert (.*), \(tcpi_[^)]*\): \((.*)\)$/.exec(message) ?? [];
+  if (wanted === undefined) return message;
+  const got = found.split(', ');
+  return wanted
+    .split(' and ')
+    .flatMap((term, i) => (term.endsWith(` == ${got[i]}`) ? [] : [`${term}, not ${got[i]}`]))
+    .join('; ');
+}
+
+interface Parting {
+  number: number;
+  line: string;
+  message: string;
+}
+
+function replay(number: number, text: string): Parting | undefined {
+  const verdict = runScript(parseScript(text), optionsOf(parseScript(text), { profile: 'linux', toleranceUsecs: TOLERANCE }, text), { read: () => undefined });
+  if (verdict.status === 'pass') return undefined;
+  const { line = 0, expected = '', got = '' } = verdict;
+  const message = differingFields(verdict.message ?? '');
+  return { number, line: `${line}: ${text.split('\n')[line - 1]}`, message: `${message} | expected ${expected} | got ${got}` };
+}
+
+const total = Number(values.scripts);
+const partings: Parting[] = [];
+let next = 0;
+async function worker(): Promise<void> {
+  while (next < total) {
+    const number = next++;
+    const text = await record(number);
+    let parting: Parting | undefined;
+    try {
+      parting = replay(number, text);
+    } catch (error) {
+      parting = { number, line: '', message: `thrown: ${(error as Error).stack}` };
+    }
+    if (parting === undefined) continue;
+    partings.push(parting);
+    mkdirSync(values.keep, { recursive: true });
+    const theme = themes[number % themes.length].name;
+    writeFileSync(join(values.keep, `${theme}-${values.seed}-${number}.pkt`), `${text}// ${parting.line}\n// ${parting.message}\n`);
+  }
+}
+
+await device.serve(Promise.all(Array.from({ length: Math.min(SIDE_BY_SIDE, total) }, worker)));
+device.close();
+for (const { number, line, message } of partings.sort((a, b) => a.number - b.number)) {
+  const shown = line.replace(/(assert) .*/, '$1');
+  process.stdout.write(`${themes[number % themes.length].name} ${number}  ${shown.slice(0, 150)}\n    ${message.slice(0, 300)}\n`);
+}
+process.stdout.write(`${total - partings.length} of ${total} exchanges are the same\n`);
