@@ -424,8 +424,9 @@ function complainInq(c: Calls, socket: StreamSocket, control: Expression | undef
 function ioctl(c: Calls, socket: StreamSocket, args: Expression[]): Attempt<CallOutcome> {
   const request = c.number(args[1]);
   let value: number;
+  const asksQueue = [SYMBOLS.SIOCINQ, SYMBOLS.SIOCOUTQ, SYMBOLS.SIOCOUTQNSD].includes(request);
+  if (asksQueue && socket.listener !== undefined) return answer(failed('EINVAL'));
   if (request === SYMBOLS.SIOCINQ) {
-    if (socket.listener !== undefined) return answer(failed('EINVAL'));
     value = socket.endpoint?.connection.receiver.readable ?? 0;
   } else if (request === SYMBOLS.SIOCOUTQ) value = socket.outQueue.unacknowledged;
   else if (request === SYMBOLS.SIOCOUTQNSD) value = socket.outQueue.unsent;

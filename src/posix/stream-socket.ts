@@ -87,6 +87,7 @@ export class StreamSocket implements Waitable {
 
   private attach(endpoint: TcpEndpoint): void {
     this.endpoint = endpoint;
+    endpoint.connection.tellsErrorsAtOnce = true;
     endpoint.onEvent = event => this.heard(event);
     endpoint.onAcknowledged = una => this.errors.acknowledged(una);
   }

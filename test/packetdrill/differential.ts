@@ -20,7 +20,7 @@ import { Generator, THEMES } from './kernel/generate.ts';
 import { Recording } from './kernel/recording.ts';
 
 const SIDE_BY_SIDE = 40;
-const MOST_STEPS = 25;
+const MOST_STEPS = Number(process.env.STEPS ?? 25);
 /** Microseconds: a timer of more than 64 jiffies is late by up to 8 of them, which are 32 ms at HZ=250. */
 const TOLERANCE = 36_000;
 const FIELDS = ['state', 'ca_state', 'snd_cwnd', 'snd_ssthresh', 'unacked', 'sacked', 'lost', 'retrans', 'reordering'];

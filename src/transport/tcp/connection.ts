@@ -65,6 +65,8 @@ export class TcpConnection implements SenderHost {
   orphaned = false;
   /** The user will not read any more, and may still write. */
   readShut = false;
+  /** A user who keeps errors by himself, as a POSIX socket does, and reads what came before them all the same. */
+  tellsErrorsAtOnce = false;
   /** An ICMP error that does not end the connection, but says why it may time out (RFC 9293 §3.9.2.2). */
   softError: { code: TcpErrorCode; why: string } | undefined;
   keepAlivesUnanswered = 0;
@@ -335,7 +337,7 @@ export class TcpConnection implements SenderHost {
   nextEvent(): TcpEvent | undefined {
     const first = this.events.peek();
     const unread = this.receiver.readable > 0;
-    if (first !== undefined && !(unread && first.type === 'error')) return this.events.shift();
+    if (first !== undefined && !(unread && first.type === 'error' && !this.tellsErrorsAtOnce)) return this.events.shift();
     if (first !== undefined || !this.closeDue || unread) return undefined;
     this.closeDue = false;
     return { type: 'closed' };
@@ -375,7 +377,7 @@ export class TcpConnection implements SenderHost {
   private resetSegment(now: Instant): Segment {
     const segment = this.build(now, RST | ACK, this.acceptableSeq);
     segment.flags = RST | ACK;
-    segment.sack = [];
+    if (this.settings.segmentRule !== 'linux') segment.sack = [];
     return segment;
   }
 

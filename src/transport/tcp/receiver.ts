@@ -138,7 +138,8 @@ export class Receiver {
     const { tcb } = this;
     const wanted = this.window.offer(this.state(0, scale));
     if (this.window.isScarce) this.policy.stopBeingQuick();
-    const most = 65535 << scale;
+    // Linux keeps to what it means, also where the field cannot say it.
+    const most = this.settings.windowRule === 'linux' ? wanted : 65535 << scale;
     if (wanted > tcb.rcvWnd) tcb.rcvAdv = seqAdd(tcb.rcvNxt, Math.min(wanted, most));
     const unit = 1 << scale;
     if (this.settings.windowRule === 'linux' && wanted < tcb.rcvWnd) {
@@ -184,6 +185,7 @@ export class Receiver {
     }
     const before = this.unread;
     const nextBefore = tcb.rcvNxt;
+    const heldBefore = this.outOfOrder;
     if (seqLt(start, end) && segment.payload !== undefined) {
       const from = seqDiff(start, segment.seq);
       const length = seqDiff(end, start);
@@ -196,7 +198,7 @@ export class Receiver {
       this.policy.beQuick(16);
     }
     if (tcb.rcvNxt !== nextBefore) this.dataArrived(now, segment);
-    else if (segment.length > 0) this.measure(now, segment);
+    else if (segment.length > 0) this.heldBack(now, segment, this.outOfOrder !== heldBefore);
     this.takeFin();
     return this.unread > before;
   }
@@ -220,6 +222,8 @@ export class Receiver {
     if (this.reassembly.forgetBefore(seqAdd(tcb.rcvNxt, 1))) this.ackNow = true; // it had come early: a gap is filled
     this.finReceived = true;
     this.finAt = undefined;
+    // Nothing can come behind it: what claims to is forgotten, on Linux once the FIN of a closing end is answered.
+    if (tcb.state === 'ESTABLISHED' || this.settings.segmentRule !== 'linux') this.reassembly = NOTHING_HELD;
     tcb.rcvNxt = seqAdd(tcb.rcvNxt, 1);
     if (seqLt(tcb.rcvAdv, tcb.rcvNxt)) tcb.rcvAdv = tcb.rcvNxt;
     // Linux lets the answer to a FIN ride on what the user may still send.
@@ -234,9 +238,18 @@ export class Receiver {
   private dataArrived(now: Instant, segment: Segment): void {
     this.lastDataAt = now;
     this.measure(now, segment);
-    const { window } = this;
-    if (window.grew?.(this.state(now, this.tcb.rcvScale), largestOf(segment))) this.policy.windowGrew();
+    this.growWindow(largestOf(segment));
     this.ackWanted = true;
+  }
+
+  /** It brought nothing that can be read. Without SACK the window stays: the acknowledgement is to be a duplicate. */
+  private heldBack(now: Instant, segment: Segment, held: boolean): void {
+    this.measure(now, segment);
+    if (held && this.tcb.sackOn) this.growWindow(largestOf(segment));
+  }
+
+  private growWindow(length: number): void {
+    if (this.window.grew?.(this.state(0, this.tcb.rcvScale), length)) this.policy.windowGrew();
   }
 
   private measure(now: Instant, segment: Segment): void {
@@ -376,6 +389,7 @@ export class Receiver {
     this.ackWanted = false;
     this.acknowledgedTo = this.tcb.rcvNxt;
     this.compressed = 0;
+    if (this.finReceived) this.reassembly = NOTHING_HELD;
     this.policy.acknowledged(1);
     this.deadlines.clear(DUE.delayedAck);
     this.deadlines.clear(DUE.compressedAck);
@@ -404,6 +418,15 @@ export class Receiver {
     if (this.tcb.sackOn && this.settings.duplicateSack && seqLt(start, end)) this.duplicate = { start, end };
   }
 
+  /** More of what came twice: the first of a segment is told, and what adjoins it. */
+  private noteMoreDuplicate(start: Seq, end: Seq): void {
+    const { duplicate } = this;
+    if (duplicate === undefined) return this.noteDuplicate(start, end);
+    if (seqGt(start, duplicate.end) || seqGt(duplicate.start, end)) return;
+    if (seqLt(start, duplicate.start)) duplicate.start = start;
+    if (seqGt(end, duplicate.end)) duplicate.end = end;
+  }
+
   private ownReassembly(): Reassembly {
     if (this.reassembly === NOTHING_HELD) this.reassembly = new Reassembly();
     return this.reassembly;
@@ -422,7 +445,7 @@ export class Receiver {
     }
     // What the segment covers of data that had come before its turn came twice (RFC 2883 §4.1).
     const twice = reassembly.overlap(start, seqAdd(start, bytes.length));
-    if (twice !== undefined) this.noteDuplicate(twice.start, twice.end);
+    if (twice !== undefined) this.noteMoreDuplicate(twice.start, twice.end);
     this.append(bytes);
     for (;;) {
       const piece = reassembly.take(tcb.rcvNxt);

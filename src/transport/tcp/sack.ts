@@ -18,8 +18,11 @@ export function takeSackBlocks(
   const { queue, tcb } = r;
   const duplicate = isDuplicateReport(r, news, blocks, ack, priorUna);
   if (seqDiff(priorUna, ack) > tcb.maxSndWnd || queue.out === 0) return;
-  for (const [index, block] of blocks.entries()) {
-    const isDuplicate = duplicate && index === 0;
+  const [first] = blocks;
+  // In order of sequence: what one of them has marked is no sign of reordering for another.
+  const sorted = blocks.length > 1 ? [...blocks].sort((a, b) => seqDiff(a.start, b.start)) : blocks;
+  for (const block of sorted) {
+    const isDuplicate = duplicate && block === first;
     if (!isValid(r, block, isDuplicate) || seqLe(block.end, priorUna)) continue;
     for (let at = queue.indexOf(block.start); at < queue.records.length; at++) {
       const record = queue.records[at];

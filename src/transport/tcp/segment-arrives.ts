@@ -130,7 +130,7 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
   if (c.state === 'CLOSED') return false;
   if (segment.has(FIN) && c.state === 'TIME_WAIT') restartTimeWait(c, now);
   if (c.settings.segmentRule === 'linux' && segment.has(RST) && isLateReset(c, segment)) {
-    c.fail('ECONNRESET', 'a RST arrived');
+    resetArrives(c);
     return false;
   }
   noteOld(c, segment);
@@ -141,8 +141,10 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
 /** Data that had come before is reported (RFC 2883 §4.1). */
 function noteOld(c: TcpConnection, segment: Segment): void {
   const { rcvNxt } = c.tcb;
-  if (segment.length === 0 || !seqLt(segment.seq, rcvNxt)) return;
-  const end = seqAdd(segment.seq, segment.length);
+  // A FIN by itself is no data; Linux reports it all the same.
+  const length = c.settings.segmentRule === 'linux' ? segment.sequenceLength : segment.length;
+  if (length === 0 || !seqLt(segment.seq, rcvNxt)) return;
+  const end = seqAdd(segment.seq, length);
   c.receiver.noteDuplicate(segment.seq, seqGt(end, rcvNxt) ? rcvNxt : end);
   c.receiver.policy.beQuick(16);
 }
@@ -177,8 +179,8 @@ function acknowledgeUnacceptable(c: TcpConnection, now: Instant, segment: Segmen
   if (segment.has(RST)) return;
   // What carries data or a FIN is an honest retransmission; the rest is limited like a challenge.
   const honest = segment.sequenceLength > 0 && !segment.has(SYN);
-  if (!honest) c.challengeAck(now, 'a segment outside the window');
-  else if (segment.length > 0 || c.challenges.allowByInterval(now)) c.receiver.ackNow = true;
+  if (honest) c.receiver.ackNow = true;
+  else c.challengeAck(now, 'a segment outside the window');
 }
 
 function failsPaws(c: TcpConnection, now: Instant, segment: Segment): boolean {
@@ -220,25 +222,32 @@ function checkReset(c: TcpConnection, now: Instant, segment: Segment): boolean {
     c.challengeAck(now, 'a RST inside the window that is not at RCV.NXT');
     return false;
   }
+  resetArrives(c);
+  return false;
+}
+
+/** What an acceptable RST does in each state. */
+function resetArrives(c: TcpConnection): void {
   switch (c.state) {
     case 'SYN_RCVD':
       if (c.passive) c.finish('RST arrives');
       else c.fail('ECONNREFUSED', 'a RST answered the SYN');
-      return false;
+      return;
     case 'CLOSING':
     case 'LAST_ACK':
-      c.finish('RST arrives');
-      return false;
+      // "enter the CLOSED state, delete the TCB": the user has closed. On Linux one who only shut down is told.
+      if (c.settings.segmentRule === 'linux') c.fail('ECONNRESET', 'a RST arrived');
+      else c.finish('RST arrives');
+      return;
     case 'TIME_WAIT':
       // RFC 1337: a RST must not end TIME_WAIT early.
       if (!c.settings.protectsTimeWait) c.finish('RST arrives');
-      return false;
+      return;
     case 'CLOSE_WAIT':
       c.fail('EPIPE', 'a RST arrived');
-      return false;
+      return;
     default:
       c.fail('ECONNRESET', 'a RST arrived');
-      return false;
   }
 }
 
@@ -293,11 +302,14 @@ function processAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
     c.challengeAck(now, 'an ACK of something not yet sent');
     return false;
   }
-  if (seqDiff(tcb.sndUna, segment.ack) > tcb.maxSndWnd) {
+  const isLinux = c.settings.segmentRule === 'linux';
+  // Linux looks at timestamps when it is sure of the segment, or when header prediction lets it pass.
+  if (!isLinux || isPredicted(c, segment)) updateTimestamp(c, now, segment);
+  if (seqDiff(tcb.sndUna, segment.ack) > oldestAck(c)) {
     c.challengeAck(now, 'an ACK from too long ago');
     return false;
   }
-  updateTimestamp(c, now, segment);
+  if (isLinux && !seqLt(segment.ack, tcb.sndUna)) updateTimestamp(c, now, segment);
   if (segment.has(CWR) && c.ecn !== undefined && !c.ecn.isAccurate) {
     c.ecn.reduced();
     if (segment.length > 0) c.receiver.ackNow = true;
@@ -311,6 +323,19 @@ function processAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
   acknowledge(c.sender, now, segment, windowUpdated, ece);
   c.softError = undefined;
   return true;
+}
+
+/** How far behind SND.UNA an ACK may lie; Linux knows that nothing before the first byte was ever sent. */
+function oldestAck(c: TcpConnection): number {
+  const { maxSndWnd } = c.tcb;
+  return c.settings.segmentRule === 'linux' ? Math.min(maxSndWnd, c.sender.acknowledgedBytes) : maxSndWnd;
+}
+
+/** The next in order, a pure acknowledgement with the window known already. */
+function isPredicted(c: TcpConnection, segment: Segment): boolean {
+  const { tcb } = c;
+  const plain = (segment.flags & ~PSH) === ACK && segment.seq === tcb.rcvNxt && !c.receiver.hasGap;
+  return plain && segment.window << tcb.sndScale === tcb.sndWnd;
 }
 
 /**
@@ -370,6 +395,11 @@ function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (!mayReceive(state)) {
     // "This should not occur since a FIN has been received from the remote side. Ignore the segment text."
     if (state === 'TIME_WAIT' && segment.has(FIN)) restartTimeWait(c, now);
+    // Linux takes it for the retransmission that it is.
+    else if (c.settings.segmentRule === 'linux' && segment.sequenceLength > 0 && seqLt(segment.seq, c.tcb.rcvNxt)) {
+      noteOld(c, segment);
+      c.receiver.ackNow = true;
+    }
     return false;
   }
   if (segment.has(SYN) && c.settings.segmentRule === 'linux') {

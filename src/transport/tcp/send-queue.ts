@@ -229,24 +229,27 @@ export class SendQueue {
   // --- acknowledgement
 
   /**
-   * The first record as far as `una` covers whole segments of it, taken out of flight; undefined when that is nothing.
-   * A part of a segment stays as it is until the rest is covered (it may be sent again in between).
+   * The first record as far as `una` covers it, taken out of flight; undefined when that is no whole segment. A single
+   * segment of which a part is covered stays as it is until the rest is (it may be sent again in between).
    */
   takeAcknowledged(una: Seq): SendRecord | undefined {
     const first = this.flight[0];
     if (first === undefined) return undefined;
     if (seqGt(first.end, una)) {
-      const covered = seqDiff(una, first.seq);
-      const whole = Math.floor(covered / first.mss);
-      if (first.segments === 1 || whole < 1) return undefined;
-      this.split(first, whole * first.mss, first.mss);
+      if (first.segments === 1 || !seqGt(una, first.seq)) return undefined;
+      const before = first.segments;
+      this.split(first, seqDiff(una, first.seq), first.mss);
+      // What is left needs so many segments; the others are those that are acknowledged.
+      const covered = before - (this.flight[1] as SendRecord).segments;
+      this.adjust(first, covered - first.segments);
+      first.segments = covered;
     }
     if (this.flight.length === 1) this.flight = NO_RECORDS;
     else this.flight.shift();
     this.out -= first.segments;
     this.uncount(first, first.segments);
     this.untime(first);
-    return first;
+    return first.segments === 0 && !(first.flags & SYN) ? undefined : first;
   }
 
   /** The end of the highest SACKed record, or `otherwise`. */

@@ -54,7 +54,7 @@ export class Sender {
   /** Segments to be handed down, in order. */
   readonly outbox = new Fifo<Segment>();
   finRequested = false;
-  /** A write with MSG_MORE was the last. */
+  /** A write with MSG_MORE is under way. */
   more = false;
   /** A write was not taken whole. */
   writerWaits = false;
@@ -234,6 +234,8 @@ export class Sender {
     const tail = this.queue.tail;
     if (tail !== undefined && (!this.more || this.hasMuchUnpushed)) this.markPush(tail);
     this.transmitter.push(now, 'nagle');
+    // It holds for this call: whatever lets a partial segment go later may.
+    this.more = false;
     return taken;
   }
 
@@ -249,7 +251,6 @@ export class Sender {
   private writeAtOnce(now: Instant, bytes: Uint8Array): number {
     const end = seqAdd(this.writeSeq, bytes.length);
     const record = new SendRecord(this.writeSeq, end, PSH, this.currentMss);
-    this.more = false;
     this.writerWaits = false;
     this.buffer.append(bytes);
     this.writeSeq = end;
@@ -331,7 +332,6 @@ export class Sender {
   close(now: Instant): void {
     if (this.finRequested) return;
     this.finRequested = true;
-    this.more = false;
     const tail = this.queue.tail;
     if (tail !== undefined && !(tail.flags & SYN)) {
       tail.flags |= FIN;
@@ -389,10 +389,10 @@ export class Sender {
     if (wanted > this.capacity) this.capacity = Math.min(wanted, sendBufferMax);
   }
 
-  /** May the writer be told that there is room? */
+  /** May the writer be told that there is room? Only where it is worth while: half of it is free. */
   get isWritable(): boolean {
     const used = this.memoryUsed;
-    return this.capacity - used >= used >> 1 && this.unsent < this.host.settings.notSentLowWater;
+    return this.capacity - used >= used >> 1 && 2 * this.unsent < this.host.settings.notSentLowWater;
   }
 
   // --- timers

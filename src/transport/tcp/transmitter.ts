@@ -409,9 +409,10 @@ export class Transmitter {
     if (sent) {
       recovery.tlpHighSeq = tcb.sndNxt;
       s.host.observer?.decided('tail-loss-probe', 'the last acknowledgements are overdue');
-      s.host.deadlines.clearTransmit();
+      s.rearmRetransmit(now);
+    } else if (!queue.isEmpty) {
+      s.host.deadlines.setTransmit(DUE.retransmit, Math.max(s.retransmitDue(now), now + 1));
     }
-    if (!queue.isEmpty) s.rearmRetransmit(now);
   }
 
   private probe(now: Instant): boolean {
@@ -427,8 +428,9 @@ export class Transmitter {
     }
     let last = queue.last;
     if (last === undefined) return false;
-    if (last.segments > 1) {
-      queue.split(last, (last.segments - 1) * last.mss, last.mss);
+    const before = (last.segments - 1) * mss;
+    if (last.segments > 1 && last.dataLength > before) {
+      queue.split(last, before, mss);
       last = queue.last as SendRecord;
     }
     if (!this.retransmit(now, last, 1)) return false;

@@ -228,11 +228,13 @@ class MemoryWindow implements WindowPolicy {
   }
 
   grew(state: BufferState, length: number): boolean {
-    const room = Math.min(this.clamp, this.free(state)) - this.threshold;
+    // From what was promised on: the SYN's window, and what it was rounded up to.
+    const from = Math.max(this.threshold, state.lastOffered);
+    const room = Math.min(this.clamp, this.free(state)) - from;
     if (room <= 0 || length < 128) return false;
     const cost = this.space(costOf(length));
     const by = cost <= length ? 2 * this.mss : this.slowly(cost, length, state.fullSize);
-    if (by > 0) this.threshold += Math.min(room, Math.max(by, 2 * length));
+    if (by > 0) this.threshold = from + Math.min(room, Math.max(by, 2 * length));
     return by > 0;
   }
 
