@@ -3,6 +3,7 @@ import { ms, seconds } from '../base/instant.ts';
 import { type Failed, failed, type Result } from '../posix/results.ts';
 import type { StreamSocket } from '../posix/stream-socket.ts';
 import { CONGESTION_CONTROLS } from '../transport/tcp/profiles.ts';
+import type { Urge } from '../transport/tcp/transmitter.ts';
 import type { TcpSettings } from '../transport/tcp/types.ts';
 import { ERRNO } from './symbols.ts';
 import { Unsupported } from './values.ts';
@@ -50,8 +51,8 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
     Object.assign(socket.settings, settings);
     if (endpoint !== undefined) Object.assign(endpoint.connection.settings, settings);
   };
-  const push = (): void => {
-    endpoint?.connection.sender.transmitter.push(now, 'push');
+  const push = (urge: Urge): void => {
+    endpoint?.connection.sender.transmitter.push(now, urge);
     endpoint?.run();
   };
   switch (name) {
@@ -94,12 +95,13 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
       return 0;
     case 'TCP_NODELAY':
       change({ noDelay: n !== 0 });
-      if (n !== 0) push();
+      if (n !== 0) push('push');
       return 0;
     case 'TCP_CORK':
     case 'TCP_NOPUSH':
       change({ cork: n !== 0 });
-      if (n === 0) push();
+      // On Linux Nagle's algorithm goes on from there.
+      if (n === 0) push(world.profile === 'linux' && !socket.settings.noDelay ? 'nagle' : 'push');
       return 0;
     case 'TCP_MAXSEG':
       if (n !== 0 && (n < 88 || n > 32767)) return failed('EINVAL');

@@ -315,7 +315,7 @@ export class StreamSocket implements Waitable {
       return 0;
     }
     const { endpoint } = this;
-    if (endpoint === undefined || endpoint.state === 'CLOSED') return failed('ENOTCONN');
+    if (endpoint === undefined || this.isGone) return failed('ENOTCONN');
     if (how !== 'write') {
       this.readShut = true;
       endpoint.connection.readShut = true;

@@ -131,7 +131,7 @@ function removeAcknowledged(s: Sender, now: Instant, news: AckNews, priorHighest
       removeRenoSacks(recovery, segments, news.ece);
       if (news.resentAcked) news.originalArrived = false;
     } else if (lowest !== undefined && seqLt(lowest, priorHighest) && priorSacked > 0) {
-      recovery.noteFilledHole(lowest, priorHighest);
+      recovery.noteFilledHole(lowest, queue.highestSacked(tcb.sndUna));
     }
   } else if (measured && news.firstSacked !== undefined && queue.first !== undefined) {
     // What was SACKed was sent after the head was: the head must not wait longer for it.

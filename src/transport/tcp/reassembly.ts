@@ -4,9 +4,11 @@ import type { SeqRange } from '../../base/ranges.ts';
 import { SeqRanges } from '../../base/ranges.ts';
 import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 
-interface Piece {
+export interface Piece {
   seq: Seq;
   bytes: Uint8Array;
+  /** What the segment that brought it takes of memory, where that is counted; with the first of its pieces. */
+  cost: number;
 }
 
 /** RFC 2018 §3: at most three blocks fit beside timestamps, four without. */
@@ -21,6 +23,8 @@ export class Reassembly {
   /** Starts of ranges by when they last grew, the latest first: RFC 2018 §4's order of blocks. */
   private recent: Seq[] = [];
   private total = 0;
+  /** Memory that the pieces take. */
+  cost = 0;
 
   get isEmpty(): boolean {
     return this.pieces.length === 0;
@@ -54,12 +58,15 @@ export class Reassembly {
   }
 
   /** False when it was not kept. */
-  add(seq: Seq, bytes: Uint8Array): boolean {
+  add(seq: Seq, bytes: Uint8Array, cost = 0): boolean {
     if (this.pieces.length >= MAX_PIECES) return false;
     const end = seqAdd(seq, bytes.length);
+    let left = cost;
     for (const hole of this.holesIn(seq, end)) {
       const from = seqDiff(hole.start, seq);
-      this.insert({ seq: hole.start, bytes: bytes.subarray(from, from + seqDiff(hole.end, hole.start)) });
+      const part = bytes.subarray(from, from + seqDiff(hole.end, hole.start));
+      this.insert({ seq: hole.start, bytes: part, cost: left });
+      left = 0;
     }
     this.hold(seq, end);
     return true;
@@ -87,17 +94,19 @@ export class Reassembly {
     if (this.recent.length > MAX_BLOCKS) this.recent.length = MAX_BLOCKS;
   }
 
-  /** The next piece once everything before it has come, or undefined. */
-  take(rcvNxt: Seq): Uint8Array | undefined {
+  /** The next piece once everything before it has come, or undefined; what had come otherwise is cut off. */
+  take(rcvNxt: Seq): Piece | undefined {
     const first = this.pieces[0];
     if (first === undefined || seqGt(first.seq, rcvNxt)) return undefined;
     this.pieces.shift();
     this.total -= first.bytes.length;
+    this.cost -= first.cost;
     const skip = seqDiff(rcvNxt, first.seq);
     const end = seqAdd(first.seq, first.bytes.length);
     this.held.dropBefore(end);
     this.recent = this.recent.filter(start => seqGe(start, end) || this.held.ranges.some(r => r.start === start));
-    return skip >= first.bytes.length ? EMPTY : first.bytes.subarray(skip);
+    if (skip > 0) first.bytes = first.bytes.subarray(Math.min(skip, first.bytes.length));
+    return first;
   }
 
   /** SACK blocks, the one that changed last first. */
@@ -132,7 +141,6 @@ export class Reassembly {
     while (at > 0 && seqGt(this.pieces[at - 1].seq, piece.seq)) at--;
     this.pieces.splice(at, 0, piece);
     this.total += piece.bytes.length;
+    this.cost += piece.cost;
   }
 }
-
-const EMPTY = new Uint8Array(0);

@@ -2,7 +2,7 @@
 import type { Instant } from '../../base/instant.ts';
 import { added } from '../../base/lists.ts';
 import type { SeqRange } from '../../base/ranges.ts';
-import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
+import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax } from '../../base/seq32.ts';
 import { PSH, type Segment } from '../../wire/tcp.ts';
 import { type AckPolicy, AdaptiveDelay, type Arrival, FixedDelay } from './ack-policy.ts';
 import { type Deadlines, DUE } from './deadlines.ts';
@@ -21,8 +21,7 @@ const NEVER_COMPRESSED = 3;
 const STATE: BufferState = {
   now: 0,
   unread: 0,
-  held: 0,
-  segments: 0,
+  memory: 0,
   offered: 0,
   lastOffered: 0,
   fullSize: 0,
@@ -30,6 +29,7 @@ const STATE: BufferState = {
 };
 const ARRIVAL: Arrival = { length: 0, pieces: 0, push: false, window: 0, rto: 0, srtt: undefined };
 const NO_CHUNKS: Uint8Array[] = [];
+const NO_COSTS: number[] = [];
 const NOTHING_HELD = new Reassembly();
 
 export class Receiver {
@@ -52,6 +52,9 @@ export class Receiver {
   /** One for all connections that hold nothing: nothing is ever put into it. */
   private reassembly = NOTHING_HELD;
   private chunks = NO_CHUNKS;
+  /** What each of them takes of memory, and all of them, where that is counted. */
+  private costs = NO_COSTS;
+  private memory = 0;
   private unread = 0;
   /** Where a FIN that came early stands. */
   private finAt: Seq | undefined;
@@ -155,8 +158,7 @@ export class Receiver {
     const buffer = STATE;
     buffer.now = now;
     buffer.unread = this.unread;
-    buffer.held = reassembly.bytes;
-    buffer.segments = this.chunks.length + reassembly.count;
+    buffer.memory = this.memory + reassembly.cost;
     buffer.offered = this.tcb.rcvWnd;
     buffer.lastOffered = seqDiff(this.tcb.rcvAdv, this.acknowledgedTo);
     buffer.fullSize = this.policy.fullSize;
@@ -168,11 +170,12 @@ export class Receiver {
   accept(now: Instant, segment: Segment, hasFin: boolean): boolean {
     const { tcb } = this;
     if (!hasFin && segment.seq === tcb.rcvNxt && this.takesWhole(segment.length)) return this.acceptNext(now, segment);
-    const windowEnd = tcb.rcvAdv;
+    // Linux takes the whole of what it takes at all.
+    const windowEnd = this.settings.segmentRule === 'linux' ? seqMax(tcb.rcvAdv, segment.end) : tcb.rcvAdv;
     const dataEnd = seqAdd(segment.seq, segment.length);
     const start = seqLt(segment.seq, tcb.rcvNxt) ? tcb.rcvNxt : segment.seq;
     const end = seqGt(dataEnd, windowEnd) ? windowEnd : dataEnd;
-    if (hasFin && seqLe(dataEnd, windowEnd)) {
+    if (hasFin && seqLe(dataEnd, windowEnd) && seqGe(dataEnd, tcb.rcvNxt)) {
       this.finAt = dataEnd;
       // It has a place in the sequence, and a SACK block may tell of it.
       if (seqGt(dataEnd, tcb.rcvNxt) && segment.length === 0) this.ownReassembly().mark(dataEnd);
@@ -180,8 +183,7 @@ export class Receiver {
     }
     if (segment.length > 0) {
       this.segmentsWithData += segment.pieces;
-      if (seqLt(segment.seq, tcb.rcvNxt))
-        this.reportDuplicate(segment.seq, seqLe(dataEnd, tcb.rcvNxt) ? dataEnd : tcb.rcvNxt);
+      if (seqLt(segment.seq, tcb.rcvNxt)) this.reportDuplicate(segment.seq, dataEnd);
     }
     const before = this.unread;
     const nextBefore = tcb.rcvNxt;
@@ -191,15 +193,17 @@ export class Receiver {
       const length = seqDiff(end, start);
       const { payload } = segment;
       const bytes = length === payload.length ? payload : payload.subarray(from, from + length);
-      if (start === tcb.rcvNxt && this.reassembly.isEmpty) this.append(bytes);
-      else this.holdOrAppend(start, bytes);
+      const cost = this.window.cost?.(segment.length) ?? 0;
+      if (start === tcb.rcvNxt && this.reassembly.isEmpty) this.append(bytes, cost);
+      else this.holdOrAppend(start, bytes, cost);
     } else if (segment.length > 0) {
       this.ackNow = true;
       this.policy.beQuick(16);
     }
     if (tcb.rcvNxt !== nextBefore) this.dataArrived(now, segment);
     else if (segment.length > 0) this.heldBack(now, segment, this.outOfOrder !== heldBefore);
-    this.takeFin();
+    if (seqLt(tcb.rcvAdv, tcb.rcvNxt)) tcb.rcvAdv = tcb.rcvNxt;
+    this.takeFin(hasFin);
     return this.unread > before;
   }
 
@@ -211,28 +215,35 @@ export class Receiver {
   private acceptNext(now: Instant, segment: Segment): boolean {
     const before = this.unread;
     this.segmentsWithData += segment.pieces;
-    this.append(segment.payload as Uint8Array);
+    this.append(segment.payload as Uint8Array, this.window.cost?.(segment.length) ?? 0);
     this.dataArrived(now, segment);
     return this.unread > before;
   }
 
-  private takeFin(): void {
+  /** `withThis`: the FIN may have come just now, not before its turn. */
+  private takeFin(withThis: boolean): void {
     const { tcb } = this;
     if (this.finAt === undefined || this.finAt !== tcb.rcvNxt || this.finReceived) return;
     if (this.reassembly.forgetBefore(seqAdd(tcb.rcvNxt, 1))) this.ackNow = true; // it had come early: a gap is filled
     this.finReceived = true;
     this.finAt = undefined;
     // Nothing can come behind it: what claims to is forgotten, on Linux once the FIN of a closing end is answered.
-    if (tcb.state === 'ESTABLISHED' || this.settings.segmentRule !== 'linux') this.reassembly = NOTHING_HELD;
+    if (tcb.state === 'ESTABLISHED' || this.settings.segmentRule !== 'linux') this.forgetHeld();
     tcb.rcvNxt = seqAdd(tcb.rcvNxt, 1);
     if (seqLt(tcb.rcvAdv, tcb.rcvNxt)) tcb.rcvAdv = tcb.rcvNxt;
     // Linux lets the answer to a FIN ride on what the user may still send.
     if (this.policy instanceof AdaptiveDelay && tcb.state === 'ESTABLISHED') {
+      this.ackNow = !withThis;
       this.ackWanted = true;
       this.policy.becomeInteractive();
     } else {
       this.ackNow = true;
     }
+  }
+
+  private forgetHeld(): void {
+    this.reassembly = NOTHING_HELD;
+    this.duplicate = undefined;
   }
 
   private dataArrived(now: Instant, segment: Segment): void {
@@ -256,7 +267,7 @@ export class Receiver {
     const before = this.policy.fullSize;
     this.policy.received(now, this.arrival(segment));
     const largest = largestOf(segment);
-    if (this.policy.fullSize !== before && largest >= before) this.window.measured(largest);
+    if (this.policy.fullSize !== before && largest >= before) this.window.measured(largest, seqDiff(this.tcb.rcvAdv, this.acknowledgedTo));
   }
 
   private arrival(segment: Segment): Arrival {
@@ -320,6 +331,7 @@ export class Receiver {
   }
 
   private dropFirst(): void {
+    if (this.costs.length > 0) this.memory -= this.costs.shift() ?? 0;
     if (this.chunks.length === 1) this.chunks = NO_CHUNKS;
     else this.chunks.shift();
   }
@@ -389,7 +401,7 @@ export class Receiver {
     this.ackWanted = false;
     this.acknowledgedTo = this.tcb.rcvNxt;
     this.compressed = 0;
-    if (this.finReceived) this.reassembly = NOTHING_HELD;
+    if (this.finReceived) this.forgetHeld();
     this.policy.acknowledged(1);
     this.deadlines.clear(DUE.delayedAck);
     this.deadlines.clear(DUE.compressedAck);
@@ -408,8 +420,13 @@ export class Receiver {
     this.ackWanted = true;
   }
 
+  /** A segment from `start` to `end` brings something again. */
   private reportDuplicate(start: Seq, end: Seq): void {
-    this.noteDuplicate(start, end);
+    const { rcvNxt } = this.tcb;
+    const whole = seqLe(end, rcvNxt);
+    this.noteDuplicate(start, whole ? end : rcvNxt);
+    // Where it brings something new too, Linux acknowledges it as data.
+    if (!whole && this.settings.segmentRule === 'linux') return;
     this.ackNow = true;
     this.policy.beQuick(16);
   }
@@ -432,13 +449,13 @@ export class Receiver {
     return this.reassembly;
   }
 
-  private holdOrAppend(start: Seq, bytes: Uint8Array): void {
+  private holdOrAppend(start: Seq, bytes: Uint8Array, cost: number): void {
     const { tcb, reassembly } = this;
     if (seqGt(start, tcb.rcvNxt)) {
       const known = reassembly.overlap(start, seqAdd(start, bytes.length));
       if (known !== undefined) this.noteDuplicate(known.start, known.end);
       this.outOfOrder++;
-      this.ownReassembly().add(start, bytes);
+      this.ownReassembly().add(start, bytes, cost);
       this.ackWanted = true;
       if (!tcb.sackOn) this.ackNow = true;
       return;
@@ -446,22 +463,26 @@ export class Receiver {
     // What the segment covers of data that had come before its turn came twice (RFC 2883 §4.1).
     const twice = reassembly.overlap(start, seqAdd(start, bytes.length));
     if (twice !== undefined) this.noteMoreDuplicate(twice.start, twice.end);
-    this.append(bytes);
+    this.append(bytes, cost);
     for (;;) {
       const piece = reassembly.take(tcb.rcvNxt);
       if (piece === undefined) break;
-      if (piece.length > 0) this.append(piece);
+      if (piece.bytes.length > 0) this.append(piece.bytes, piece.cost);
     }
     // A segment that fills a gap is acknowledged at once (RFC 5681 §4.2).
     this.ackNow = true;
   }
 
-  private append(bytes: Uint8Array): void {
+  private append(bytes: Uint8Array, cost: number): void {
     this.tcb.rcvNxt = seqAdd(this.tcb.rcvNxt, bytes.length);
     this.bytesReceived += bytes.length;
     if (this.discards) return;
     const small = this.chunks.length > 0 && bytes.length < COPY_BELOW && bytes.buffer.byteLength > 2 * bytes.length;
     this.chunks = added(this.chunks, small ? bytes.slice() : bytes);
+    if (cost > 0) {
+      this.costs = added(this.costs, cost);
+      this.memory += cost;
+    }
     this.unread += bytes.length;
   }
 

@@ -449,7 +449,7 @@ export class Recovery {
 
   /** RFC 2018 §8: a receiver that has thrown SACKed data away is treated as if the timer had expired. */
   private reneging(now: Instant, news: AckNews): boolean {
-    if (!news.reneging || !this.tcb.sackOn) return false;
+    if (!news.reneging || !news.advanced || !this.tcb.sackOn) return false;
     const { srtt = 0 } = this.rtt;
     this.host.deadlines.setTransmit(DUE.retransmit, now + Math.max(srtt / 2, 10e6));
     news.rearm = false;

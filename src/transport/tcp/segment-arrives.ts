@@ -22,6 +22,8 @@ export function segmentArrives(c: TcpConnection, now: Instant, segment: Segment)
   if (isExpected(c, segment)) return takeExpected(c, now, segment);
   if (c.state === 'CLOSED' || c.state === 'LISTEN') return;
   if (c.state === 'SYN_SENT') return inSynSent(c, now, segment);
+  // The fifth check drops it anyway; Linux does before it answers what is unacceptable.
+  if (c.settings.segmentRule === 'linux' && !segment.has(ACK | RST | SYN)) return;
   if (!checkSequence(c, now, segment)) return;
   if (!checkReset(c, now, segment)) return;
   // Third, security and compartment: RFC 9293 appendix A.1, ignored.
@@ -111,7 +113,7 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
   }
   if (failsPaws(c, now, segment)) {
     c.observer?.decided('paws', 'an old timestamp: a duplicate from the past');
-    noteOld(c, segment);
+    if (!segment.has(SYN)) noteOld(c, segment);
     acknowledgeUnacceptable(c, now, segment);
     return false;
   }
@@ -133,7 +135,7 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
     resetArrives(c);
     return false;
   }
-  noteOld(c, segment);
+  if (!segment.has(SYN)) noteOld(c, segment);
   acknowledgeUnacceptable(c, now, segment);
   return false;
 }
@@ -154,8 +156,11 @@ function isAcceptable(c: TcpConnection, segment: Segment): boolean {
   const { rcvNxt, rcvWnd, lastAckSent } = c.tcb;
   const length = segment.sequenceLength;
   if (c.settings.segmentRule === 'linux') {
-    // Anything that touches what lies between the last acknowledgement and the window's edge.
-    return !seqLt(segment.end, lastAckSent) && !seqGt(segment.seq, seqAdd(rcvNxt, rcvWnd));
+    // Anything that touches what lies between the last acknowledgement and the window's edge; what goes beyond the
+    // edge only while nothing waits to be read.
+    const edge = seqAdd(rcvNxt, rcvWnd);
+    if (seqLt(segment.end, lastAckSent) || seqGt(segment.seq, edge)) return false;
+    return !seqGt(segment.end, edge) || c.receiver.readable === 0;
   }
   if (length === 0) return rcvWnd === 0 ? segment.seq === rcvNxt : seqInWindow(segment.seq, rcvNxt, rcvWnd);
   if (rcvWnd === 0) return false;
@@ -335,7 +340,7 @@ function oldestAck(c: TcpConnection): number {
 function isPredicted(c: TcpConnection, segment: Segment): boolean {
   const { tcb } = c;
   const plain = (segment.flags & ~PSH) === ACK && segment.seq === tcb.rcvNxt && !c.receiver.hasGap;
-  return plain && segment.window << tcb.sndScale === tcb.sndWnd;
+  return plain && tcb.state === 'ESTABLISHED' && segment.window << tcb.sndScale === tcb.sndWnd;
 }
 
 /**
@@ -420,6 +425,11 @@ function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
     } else {
       c.abort(now, 'data arrives after the user has closed');
     }
+    return false;
+  }
+  if (c.settings.segmentRule === 'linux' && seqLe(segment.end, c.tcb.rcvNxt)) {
+    noteOld(c, segment);
+    c.receiver.ackNow = true;
     return false;
   }
   if (c.receiver.accept(now, segment, segment.has(FIN))) c.emit(READABLE);

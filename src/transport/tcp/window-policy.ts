@@ -5,11 +5,10 @@ import type { TcpSettings } from './types.ts';
 
 export interface BufferState {
   now: Instant;
-  /** Bytes that wait for the user, and bytes held out of order. */
+  /** Bytes that wait for the user. */
   unread: number;
-  held: number;
-  /** Segments that these came in. */
-  segments: number;
+  /** Memory that these and what is held out of order take, where the policy says what a segment costs. */
+  memory: number;
   /** RCV.WND as promised, now and when the last acknowledgement went out. */
   offered: number;
   lastOffered: number;
@@ -30,10 +29,12 @@ export interface WindowPolicy {
   setMss(mss: number): void;
   /** Less than half of the buffer was free when a window was last reckoned. */
   readonly isScarce: boolean;
-  /** Full segments of the other end have this size. */
-  measured(length: number): void;
+  /** Full segments of the other end have this size; `lastOffered` is the window that it knows. */
+  measured(length: number, lastOffered: number): void;
   /** Data was received in order. True: the window may be larger now. Absent: it never is for that. */
   grew?(state: BufferState, length: number): boolean;
+  /** What a segment with so many bytes of data takes of memory. Absent: nothing but its bytes counts. */
+  cost?(length: number): number;
   /** The user has read `bytes`: the buffer follows what he reads in a round trip. */
   read(now: Instant, bytes: number, rtt: Duration | undefined, unread: number): void;
   established(mss: number, scale: number): void;
@@ -197,15 +198,27 @@ class MemoryWindow implements WindowPolicy {
   }
 
   /** How much of its memory such a segment fills is how much of the buffer may be offered. */
-  measured(length: number): void {
+  measured(length: number, lastOffered: number): void {
+    const before = this.ratio;
     this.ratio = Math.max(1, Math.floor((length * 256) / costOf(length))) / 256;
-    this.clamp = this.space(this.capacity);
+    if (this.ratio === before) return;
+    this.setClamp(this.space(this.capacity), lastOffered);
     this.roundSpace = Math.min(this.roundSpace, this.clamp);
   }
 
-  private free({ unread, held, segments, fullSize }: BufferState): number {
-    const overhead = costOf(fullSize) - fullSize;
-    return this.space(this.capacity - unread - held - segments * overhead);
+  /** What was promised is kept to, as far as there is room for it. */
+  private setClamp(clamp: number, lastOffered: number): void {
+    if (clamp < this.clamp) this.threshold = Math.min(this.threshold, clamp);
+    else if (clamp > this.clamp) this.threshold = Math.max(this.threshold, Math.min(lastOffered, clamp));
+    this.clamp = clamp;
+  }
+
+  cost(length: number): number {
+    return costOf(length);
+  }
+
+  private free({ memory }: BufferState): number {
+    return this.space(this.capacity - memory);
   }
 
   offer(state: BufferState): number {
@@ -228,13 +241,11 @@ class MemoryWindow implements WindowPolicy {
   }
 
   grew(state: BufferState, length: number): boolean {
-    // From what was promised on: the SYN's window, and what it was rounded up to.
-    const from = Math.max(this.threshold, state.lastOffered);
-    const room = Math.min(this.clamp, this.free(state)) - from;
+    const room = Math.min(this.clamp, this.free(state)) - this.threshold;
     if (room <= 0 || length < 128) return false;
     const cost = this.space(costOf(length));
     const by = cost <= length ? 2 * this.mss : this.slowly(cost, length, state.fullSize);
-    if (by > 0) this.threshold = from + Math.min(room, Math.max(by, 2 * length));
+    if (by > 0) this.threshold += Math.min(room, Math.max(by, 2 * length));
     return by > 0;
   }
 
