@@ -15,6 +15,8 @@ export interface Given {
   strictSegments?: boolean;
   seed?: number;
   initScripts?: string[];
+  /** Ticks a second of the kernel that a script was recorded from. */
+  hz?: number;
 }
 
 /** Flags whose meaning makes no difference here. */
@@ -80,6 +82,7 @@ export function optionsOf(script: Script, given: Given, text: string): RunOption
     strictSegments: all.strictSegments ?? false,
     seed: all.seed ?? 1,
     initScripts: all.initScripts ?? [],
+    hz: all.hz,
   };
 }
 

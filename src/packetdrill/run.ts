@@ -40,6 +40,8 @@ export interface RunOptions {
   strictSegments: boolean;
   seed: number;
   initScripts: readonly string[];
+  /** Ticks a second: the fewer, the later are short timers. */
+  hz?: number;
 }
 
 export interface Verdict {
@@ -140,6 +142,8 @@ class Run {
       remoteIp: options.remoteIp ?? DEFAULT_IPS[family].remote,
       seed: options.seed,
     });
+    // Two ticks at least, rounded up to the next.
+    if (options.hz !== undefined) this.world.change({ timerSlack: 3e9 / options.hz });
     this.calls = new Calls(this.world, this.values);
     this.shell = new Shell(this.world, files);
     this.start = this.world.now;

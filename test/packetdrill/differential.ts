@@ -73,7 +73,7 @@ interface Parting {
 }
 
 function replay(number: number, text: string): Parting | undefined {
-  const verdict = runScript(parseScript(text), optionsOf(parseScript(text), { profile: 'linux', toleranceUsecs: TOLERANCE }, text), { read: () => undefined });
+  const verdict = runScript(parseScript(text), optionsOf(parseScript(text), { profile: 'linux', toleranceUsecs: TOLERANCE, hz: 250 }, text), { read: () => undefined });
   if (verdict.status === 'pass') return undefined;
   const { line = 0, expected = '', got = '' } = verdict;
   const message = differingFields(verdict.message ?? '');

@@ -2,8 +2,8 @@
 import { type Duration, type Instant, ms } from '../../base/instant.ts';
 
 export interface AckPolicy {
-  /** In-order data has come. `unacknowledged`: bytes since the last acknowledgement. */
-  received(now: Instant, arrival: Arrival): void;
+  /** Data has come, in its turn or before it. */
+  received(now: Instant, arrival: Arrival, inOrder: boolean): void;
   /** When an acknowledgement is due; `now`: at once. */
   due(now: Instant, received: Received): Instant;
   /** An acknowledgement goes out. */
@@ -115,10 +115,11 @@ export class AdaptiveDelay implements AckPolicy {
     return this.answers >= 1;
   }
 
-  received(now: Instant, arrival: Arrival): void {
+  received(now: Instant, arrival: Arrival, inOrder: boolean): void {
     this.srtt = arrival.srtt;
     this.window = arrival.window;
     this.measure(arrival);
+    if (!inOrder) return;
     if (this.ato === 0) {
       this.raiseQuick(MAX_QUICK);
       this.ato = LEAST;

@@ -74,6 +74,7 @@ export const RFC_PROFILE: TcpSettings = {
   maxRto: seconds(60),
   rtoRule: 'rfc6298',
   rtoSlop: 0,
+  timerSlack: ms(4),
   msl: seconds(120),
   synRetries: 7,
   synAckRetries: 7,
@@ -101,7 +102,7 @@ export const LINUX_PROFILE: TcpSettings = {
   sendBufferMax: 4 << 20,
   receiveBuffer: 131_072,
   receiveBufferMax: 6 << 20,
-  recordOverhead: 768,
+  recordOverhead: 832,
   windowRule: 'linux',
   windowClamp: 65535 * 2 ** 14,
 

@@ -55,6 +55,8 @@ export class Receiver {
   /** What each of them takes of memory, and all of them, where that is counted. */
   private costs = NO_COSTS;
   private memory = 0;
+  /** Room behind the last chunk. */
+  private spare = 0;
   private unread = 0;
   /** Where a FIN that came early stands. */
   private finAt: Seq | undefined;
@@ -248,14 +250,14 @@ export class Receiver {
 
   private dataArrived(now: Instant, segment: Segment): void {
     this.lastDataAt = now;
-    this.measure(now, segment);
+    this.measure(now, segment, true);
     this.growWindow(largestOf(segment));
     this.ackWanted = true;
   }
 
   /** It brought nothing that can be read. Without SACK the window stays: the acknowledgement is to be a duplicate. */
   private heldBack(now: Instant, segment: Segment, held: boolean): void {
-    this.measure(now, segment);
+    this.measure(now, segment, false);
     if (held && this.tcb.sackOn) this.growWindow(largestOf(segment));
   }
 
@@ -263,9 +265,9 @@ export class Receiver {
     if (this.window.grew?.(this.state(0, this.tcb.rcvScale), length)) this.policy.windowGrew();
   }
 
-  private measure(now: Instant, segment: Segment): void {
+  private measure(now: Instant, segment: Segment, inOrder: boolean): void {
     const before = this.policy.fullSize;
-    this.policy.received(now, this.arrival(segment));
+    this.policy.received(now, this.arrival(segment), inOrder);
     const largest = largestOf(segment);
     if (this.policy.fullSize !== before && largest >= before) this.window.measured(largest, seqDiff(this.tcb.rcvAdv, this.acknowledgedTo));
   }
@@ -479,11 +481,16 @@ export class Receiver {
     if (this.discards) return;
     const small = this.chunks.length > 0 && bytes.length < COPY_BELOW && bytes.buffer.byteLength > 2 * bytes.length;
     this.chunks = added(this.chunks, small ? bytes.slice() : bytes);
-    if (cost > 0) {
-      this.costs = added(this.costs, cost);
-      this.memory += cost;
-    }
+    if (cost > 0) this.charge(bytes.length, cost);
     this.unread += bytes.length;
+  }
+
+  private charge(length: number, cost: number): void {
+    const fits = this.costs.length > 0 && length <= this.spare;
+    const charged = fits ? 0 : cost;
+    this.spare = fits ? this.spare - length : (this.window.spare?.(length) ?? 0);
+    this.costs = added(this.costs, charged);
+    this.memory += charged;
   }
 
   /** For tests. */

@@ -4,7 +4,7 @@
  * RACK-TLP (RFC 8985), proportional rate reduction (RFC 6937), F-RTO (RFC 5682) and the undoing of reductions that
  * turn out to have been unnecessary (Eifel, RFC 3522; D-SACK, RFC 3708).
  */
-import type { Duration, Instant } from '../../base/instant.ts';
+import type { Instant } from '../../base/instant.ts';
 import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import type { AckNews } from './ack-news.ts';
 import { type CongestionControl, NO_SSTHRESH, type Window } from './congestion/types.ts';
@@ -19,9 +19,6 @@ import type { SendQueue } from './send-queue.ts';
 import type { Tcb } from './tcb.ts';
 import type { TcpObserver, TcpSettings } from './types.ts';
 import { tryUndoDuplicate, tryUndoLoss, tryUndoPartial, tryUndoRecovery } from './undo.ts';
-
-/** RFC 8985 §6.2 step 5: what a timer adds, so that it never fires just before an acknowledgement in time. */
-const TIMER_SLACK: Duration = 4e6;
 
 export type CongestionState = 'open' | 'disorder' | 'cwr' | 'recovery' | 'loss';
 
@@ -232,7 +229,7 @@ export class Recovery {
     if (!this.rack.advanced) return false;
     this.rack.advanced = false;
     const wait = this.rack.detect(now, this.queue, this.reorderingWindow);
-    if (wait > 0) this.host.deadlines.setTransmit(DUE.reordering, now + Math.min(wait + TIMER_SLACK, this.rtt.rto));
+    if (wait > 0) this.host.deadlines.setTransmit(DUE.reordering, now + Math.min(wait + this.host.settings.timerSlack, this.rtt.rto));
     return wait > 0;
   }
 

@@ -10,7 +10,6 @@ import type { TcpConnection } from './connection.ts';
 import { DUE } from './deadlines.ts';
 import { ecnAnswered, ecnAsked } from './ecn.ts';
 import { mayReceive } from './state.ts';
-import { SLACK } from './transmitter.ts';
 import type { TcpEvent } from './types.ts';
 
 /** RFC 7323 §5.5: a TS.Recent older than 24 days says nothing any more. */
@@ -69,7 +68,7 @@ function inSynSent(c: TcpConnection, now: Instant, segment: Segment): void {
       c.send(bareReset(segment.ack));
       // Perhaps the other end's state is gone now: the SYN is worth another try at once.
       if (c.settings.segmentRule === 'linux' && c.sender.recovery.timeouts === 0) {
-        c.deadlines.setTransmit(DUE.retransmit, now + SLACK);
+        c.deadlines.setTransmit(DUE.retransmit, now + c.settings.timerSlack);
       }
     }
     return;
@@ -401,10 +400,7 @@ function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
     // "This should not occur since a FIN has been received from the remote side. Ignore the segment text."
     if (state === 'TIME_WAIT' && segment.has(FIN)) restartTimeWait(c, now);
     // Linux takes it for the retransmission that it is.
-    else if (c.settings.segmentRule === 'linux' && segment.sequenceLength > 0 && seqLt(segment.seq, c.tcb.rcvNxt)) {
-      noteOld(c, segment);
-      c.receiver.ackNow = true;
-    }
+    else if (c.settings.segmentRule === 'linux' && segment.sequenceLength > 0) takeBehindFin(c, now, segment);
     return false;
   }
   if (segment.has(SYN) && c.settings.segmentRule === 'linux') {
@@ -434,6 +430,19 @@ function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
   }
   if (c.receiver.accept(now, segment, segment.has(FIN))) c.emit(READABLE);
   return true;
+}
+
+/** Linux: what claims to be behind the other end's FIN is an error, what is before it the retransmission that it is. */
+function takeBehindFin(c: TcpConnection, now: Instant, segment: Segment): void {
+  if (c.state === 'TIME_WAIT') return restartTimeWait(c, now);
+  const { rcvNxt } = c.tcb;
+  if (!seqLt(segment.seq, rcvNxt)) return;
+  if (seqGt(seqAdd(segment.seq, segment.length), rcvNxt)) {
+    c.send(bareReset(segment.ack));
+    return resetArrives(c);
+  }
+  noteOld(c, segment);
+  c.receiver.ackNow = true;
 }
 
 /** Eighth: the FIN, once everything before it is here. */

@@ -2,7 +2,7 @@
  * What may be sent now, and sending it: new data within both windows (RFC 9293 §3.8.6, RFC 5681), Nagle's algorithm and
  * silly window avoidance, retransmissions within what recovery allows, tail loss probes (RFC 8985 §7).
  */
-import type { Duration, Instant } from '../../base/instant.ts';
+import type { Instant } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import { ACK, CWR, ECE, FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
 import { DUE } from './deadlines.ts';
@@ -14,8 +14,6 @@ import { TIMESTAMPS_LENGTH } from './tcb.ts';
 
 /** Longer than any wait: the largest a record may become, an IP datagram without headers. */
 export const RECORD_LIMIT = 65535 - 320;
-/** RFC 8985 §7.2: timers of real systems are late by this, and a probe that comes too soon costs more. */
-export const SLACK: Duration = 4e6;
 /** Segments of window below which a lost probe would cost too much. */
 const LEAST_TO_PROBE = 11;
 const NEVER_YET = Number.NEGATIVE_INFINITY;
@@ -393,7 +391,7 @@ export class Transmitter {
     let timeout = settings.initialRto;
     if (rtt.srtt !== undefined) {
       // "PTO = 2 * SRTT", and with one segment in flight the delay of its acknowledgement.
-      timeout = 2 * rtt.srtt + (queue.out === 1 ? settings.probeSlack : SLACK);
+      timeout = 2 * rtt.srtt + (queue.out === 1 ? settings.probeSlack : settings.timerSlack);
     }
     const untilRto = fresh ? rtt.rto : s.retransmitDue(now) - now;
     if (untilRto > 0) timeout = Math.min(timeout, untilRto);

@@ -121,6 +121,8 @@ export interface TcpSettings {
   rtoRule: RtoRule;
   /** Added to every timeout that was measured. */
   rtoSlop: Duration;
+  /** What timers that are shorter than a round trip are late by on a real system (RFC 8985 §6.2 step 5, §7.2). */
+  timerSlack: Duration;
   /** RFC 9293 §3.4.2: 2 minutes. */
   msl: Duration;
   /** RFC 9293 §3.8.3: R2 for a SYN is at least 3 minutes; seven doublings of 1 s, kept under maxRto, make 183 s. */

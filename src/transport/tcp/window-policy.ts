@@ -35,6 +35,8 @@ export interface WindowPolicy {
   grew?(state: BufferState, length: number): boolean;
   /** What a segment with so many bytes of data takes of memory. Absent: nothing but its bytes counts. */
   cost?(length: number): number;
+  /** Bytes that its buffer has room for behind its own: what follows is copied there and takes nothing more. */
+  spare?(length: number): number;
   /** The user has read `bytes`: the buffer follows what he reads in a round trip. */
   read(now: Instant, bytes: number, rtt: Duration | undefined, unread: number): void;
   established(mss: number, scale: number): void;
@@ -135,8 +137,13 @@ class SpaceWindow implements WindowPolicy {
 
 /** The share of memory that is data, before a segment has shown it. */
 const RATIO = 1 / 2;
-/** What a segment takes of memory: its buffer is a power of two, and there is what describes it. */
-const costOf = (length: number): number => powerOfTwoFrom(length + 424) + 256;
+/** What a segment takes of memory: its buffer is a power of two, small ones are all alike, and there is what describes it. */
+const HEADERS = 424;
+const SMALL = 152;
+const SMALL_COST = 832;
+const costOf = (length: number): number => (length <= SMALL ? SMALL_COST : powerOfTwoFrom(Math.max(length + HEADERS, 1024)) + 256);
+/** What of its buffer is left for data that follows. */
+const spareOf = (length: number): number => (length <= SMALL ? SMALL : powerOfTwoFrom(Math.max(length + HEADERS, 1024)) - HEADERS) - length;
 const INITIAL_SEGMENTS = 10;
 
 /** Linux: memory is what is limited, and the window opens as the segments show how well they use it. */
@@ -215,6 +222,10 @@ class MemoryWindow implements WindowPolicy {
 
   cost(length: number): number {
     return costOf(length);
+  }
+
+  spare(length: number): number {
+    return spareOf(length);
   }
 
   private free({ memory }: BufferState): number {
