@@ -37,8 +37,9 @@ export interface Arrival {
   /** Bytes of data, of the largest where several came in one. */
   length: number;
   pieces: number;
-  /** Options of the header included, as the sender's MSS reckons. */
   push: boolean;
+  /** PSH or FIN: it may be shorter than a full segment. */
+  ends: boolean;
   /** Bytes that may still come within the window, in full-sized segments of which quick acknowledgement is measured. */
   window: number;
   rto: Duration;
@@ -133,7 +134,7 @@ export class AdaptiveDelay implements AckPolicy {
   }
 
   /** The other end's MSS as its segments show it. */
-  private measure({ length, push }: Arrival): void {
+  private measure({ length, push, ends }: Arrival): void {
     const odd = this.lastOdd;
     this.lastOdd = 0;
     if (length >= this.fullSize) {
@@ -141,7 +142,7 @@ export class AdaptiveDelay implements AckPolicy {
       if (push) this.pushed = Math.max(this.pushed, 1);
       return;
     }
-    if (length >= 536 || (length >= 88 && !push)) {
+    if (length >= 536 || (length >= 88 && !ends)) {
       this.lastOdd = length;
       if (length === odd) {
         this.fullSize = length;

@@ -3,7 +3,7 @@ import type { Instant } from '../../base/instant.ts';
 import { added } from '../../base/lists.ts';
 import type { SeqRange } from '../../base/ranges.ts';
 import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax } from '../../base/seq32.ts';
-import { PSH, type Segment } from '../../wire/tcp.ts';
+import { FIN, PSH, type Segment } from '../../wire/tcp.ts';
 import { type AckPolicy, AdaptiveDelay, type Arrival, FixedDelay } from './ack-policy.ts';
 import { type Deadlines, DUE } from './deadlines.ts';
 import { Reassembly } from './reassembly.ts';
@@ -27,7 +27,7 @@ const STATE: BufferState = {
   fullSize: 0,
   scale: 0,
 };
-const ARRIVAL: Arrival = { length: 0, pieces: 0, push: false, window: 0, rto: 0, srtt: undefined };
+const ARRIVAL: Arrival = { length: 0, pieces: 0, push: false, ends: false, window: 0, rto: 0, srtt: undefined };
 const NO_CHUNKS: Uint8Array[] = [];
 const NO_COSTS: number[] = [];
 const NOTHING_HELD = new Reassembly();
@@ -278,6 +278,7 @@ export class Receiver {
     arrival.length = largestOf(segment);
     arrival.pieces = segment.pieces;
     arrival.push = segment.has(PSH);
+    arrival.ends = segment.has(PSH | FIN);
     arrival.window = this.tcb.rcvWnd;
     arrival.rto = rto;
     arrival.srtt = srtt;
