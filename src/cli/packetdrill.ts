@@ -1,7 +1,7 @@
 /** `netarium packetdrill`: scripts in packetdrill's language, run against a host of ours in virtual time. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { type Given, optionsOf } from '../packetdrill/options-of-script.ts';
+import { type Given, optionsOf, suiteDefines, versionOf } from '../packetdrill/options-of-script.ts';
 import { parseScript } from '../packetdrill/parse.ts';
 import { runScript, type Verdict } from '../packetdrill/run.ts';
 import { ScriptError } from '../packetdrill/script.ts';
@@ -15,6 +15,7 @@ export const PACKETDRILL_HELP = `netarium packetdrill FILE|DIR... [flags]   run 
   --profile P         whose TCP: linux, freebsd, rfc (default: as the script says)
   --tolerance_usecs N default 4000, or an eighth of the time between two events
   --mtu N             of the link (default 1500; 1520 for IPv6 and Linux)
+  --mss N             longer inbound segments are several, coalesced on receipt
   --local_ip A        --remote_ip A
   --strict_segments   a line is one segment, never several
   -D NAME=VALUE       a name that scripts use
@@ -31,6 +32,7 @@ const FLAGS: Record<string, Flag> = {
   profile: { type: 'string' },
   tolerance_usecs: { type: 'string' },
   mtu: { type: 'string' },
+  mss: { type: 'string' },
   local_ip: { type: 'string' },
   remote_ip: { type: 'string' },
   gateway_ip: { type: 'string' },
@@ -109,6 +111,7 @@ function givenBy(parsed: Parsed): Given {
     profile: profile as ProfileName | undefined,
     toleranceUsecs: number('tolerance_usecs', 1e9),
     mtu: number('mtu', 65535),
+    mss: number('mss', 65535),
     localIp: parsed.text('local_ip'),
     remoteIp: parsed.text('remote_ip'),
     strictSegments: parsed.is('strict_segments') || undefined,
@@ -129,9 +132,9 @@ function definesOf(parsed: Parsed): Map<string, string> {
 
 function runFile(file: string, parsed: Parsed, ipVersion: IpVersion | undefined): Reported {
   const text = readFileSync(file, 'utf8');
-  const shown = ipVersion ?? 'ipv4';
+  const shown = ipVersion ?? versionOf(text);
   try {
-    const script = parseScript(text, definesOf(parsed));
+    const script = parseScript(text, new Map([...suiteDefines(shown), ...definesOf(parsed)]));
     const options = optionsOf(script, { ...givenBy(parsed), ipVersion }, text);
     const folder = dirname(resolve(file));
     const read = (path: string): string | undefined => {

@@ -1,15 +1,17 @@
 /** The system calls of a script, done to the host under test; what comes back is compared by the caller. */
 
+import type { Duration } from '../base/instant.ts';
 import { DatagramFile } from '../posix/datagram-socket.ts';
+import type { Notice } from '../posix/error-queue.ts';
 import { Epoll } from '../posix/events.ts';
 import { Pipe, PlainFile } from '../posix/pipe.ts';
 import { type Attempt, type Failed, failed, isFailed, type Result } from '../posix/results.ts';
 import { StreamStack } from '../posix/stack.ts';
-import { StreamSocket } from '../posix/stream-socket.ts';
+import { type SendFlags, StreamSocket } from '../posix/stream-socket.ts';
 import { type IpAddress, mappedIpv4, parseIp } from '../wire/ip-address.ts';
-import { getOption, type OptionValue, setOption } from './options.ts';
+import { getOption, type OptionValue, setOption, stampsOf } from './options.ts';
 import type { Expression, SystemCall } from './script.ts';
-import { SYMBOLS } from './symbols.ts';
+import { ERRNO, SYMBOLS } from './symbols.ts';
 import { infoFields } from './tcp-info-fields.ts';
 import { field, Unsupported, type Values } from './values.ts';
 import { epollControl, epollWait, poll } from './wait-calls.ts';
@@ -25,6 +27,8 @@ export interface CallOutcome {
 }
 
 const DEFAULT_PORT = 8080;
+/** As for all times of a script. */
+const STAMP_TOLERANCE: Duration = 4e6;
 
 export class Calls {
   readonly stack: StreamStack;
@@ -170,10 +174,10 @@ const send = (
   length: number,
   flags: number,
   to: Expression | undefined,
-  buffers?: readonly number[],
+  { buffers, stamps }: Pick<SendFlags, 'buffers' | 'stamps'> = {},
 ): Attempt<CallOutcome> => {
   const fastOpenTo = flags & SYMBOLS.MSG_FASTOPEN ? resolved(c.address(to, 'remote')) : undefined;
-  return mapped(socket.send(bytesOf(length), { ...sendFlags(flags), fastOpenTo, buffers }), result => ({ result }));
+  return mapped(socket.send(bytesOf(length), { ...sendFlags(flags), fastOpenTo, buffers, stamps }), result => ({ result }));
 };
 
 function resolved(to: {
@@ -199,6 +203,15 @@ function vectorSizes(c: Calls, vector: Expression | undefined): number[] {
   if (vector.kind === 'list') return vector.items.flatMap(item => vectorSizes(c, item));
   if (vector.kind === 'struct') return [c.number(vector.fields[vector.fields.length - 1]?.value)];
   throw new Unsupported('this kind of vector is not known here');
+}
+
+/** A control message may ask for the timestamps of this write alone. */
+function stampsAsked(c: Calls, control: Expression | undefined): SendFlags['stamps'] {
+  for (const message of control?.kind === 'list' ? control.items : []) {
+    const type = field(message, 'cmsg_type');
+    if (type?.kind === 'symbol' && type.name === 'SO_TIMESTAMPING') return stampsOf(c.number(field(message, 'cmsg_data')));
+  }
+  return undefined;
 }
 
 const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0);
@@ -269,7 +282,8 @@ const HANDLERS: Record<string, Handler> = {
   },
   sendmsg: withStream((c, socket, args) => {
     const buffers = vectorSizes(c, field(args[1], 'msg_iov'));
-    return send(c, socket, sum(buffers), c.number(args[2]), field(args[1], 'msg_name'), buffers);
+    const stamps = stampsAsked(c, field(args[1], 'msg_control'));
+    return send(c, socket, sum(buffers), c.number(args[2]), field(args[1], 'msg_name'), { buffers, stamps });
   }),
   open: (c, _args, call) => () => ({ result: c.open(new PlainFile(), call) }),
   pipe: (c, args) => {
@@ -342,6 +356,7 @@ function accept(c: Calls, socket: StreamSocket, flags: number, call: SystemCall)
     const made = new StreamSocket(c.stack);
     made.adopt(endpoint);
     made.zeroCopy = socket.zeroCopy;
+    made.stamps = socket.stamps;
     made.reportsInq = socket.reportsInq;
     made.lingerSeconds = socket.lingerSeconds;
     made.receiveLowWater = socket.receiveLowWater;
@@ -386,8 +401,7 @@ function receiveMessage(
     return () => {
       const notice = socket.errors.take();
       if (notice === undefined) return { result: -1, errno: 'EAGAIN' };
-      const complaint = complainNotice(c, wanted, notice);
-      return { result: 0, complaint };
+      return { result: 0, complaint: complainNotice(c, wanted, notice) };
     };
   }
   const length = vectorLength(c, field(message, 'msg_iov'));
@@ -397,19 +411,50 @@ function receiveMessage(
   });
 }
 
-function complainNotice(
-  c: Calls,
-  control: Expression | undefined,
-  notice: { first: number; last: number },
-): string | undefined {
-  const data = field(control?.kind === 'list' ? control.items[0] : undefined, 'cmsg_data');
-  if (data === undefined) return undefined;
-  const expected = { ee_errno: 0, ee_origin: 5, ee_type: 0, ee_code: 1, ee_info: notice.first, ee_data: notice.last };
+/** What of the control messages that a script expects is not what a notice would fill in. */
+function complainNotice(c: Calls, control: Expression | undefined, notice: Notice): string | undefined {
+  if (control?.kind !== 'list') return undefined;
+  const told = notice.kind === 'timestamp' ? 2 : 1;
+  if (control.items.length !== told) return `there are ${told} control messages`;
+  for (const message of control.items) {
+    const data = field(message, 'cmsg_data');
+    const type = field(message, 'cmsg_type');
+    const isTime = type?.kind === 'symbol' && type.name.startsWith('SCM_TIMESTAMPING');
+    const reason = isTime ? complainTime(c, data, notice) : complainError(c, data, notice);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+const STAMP_NUMBERS = { sent: 0, scheduled: 1, acknowledged: 2 } as const;
+
+/** struct sock_extended_err. */
+function complainError(c: Calls, data: Expression | undefined, notice: Notice): string | undefined {
+  const expected =
+    notice.kind === 'zero-copy'
+      ? { ee_errno: 0, ee_origin: 5, ee_type: 0, ee_code: 1, ee_info: notice.first, ee_data: notice.last }
+      : {
+          ee_errno: ERRNO.ENOMSG,
+          ee_origin: 4,
+          ee_type: 0,
+          ee_code: 0,
+          ee_info: STAMP_NUMBERS[notice.point],
+          ee_data: notice.id,
+        };
   for (const [name, value] of Object.entries(expected)) {
     const wanted = field(data, name);
     if (wanted !== undefined && wanted.kind !== 'any' && c.number(wanted) !== value) return `${name} is ${value}`;
   }
   return undefined;
+}
+
+/** struct scm_timestamping, since the script began. */
+function complainTime(c: Calls, data: Expression | undefined, notice: Notice): string | undefined {
+  if (notice.kind !== 'timestamp') return 'there is no timestamp';
+  const seconds = c.number(field(data, 'scm_sec'));
+  const wanted = seconds * 1e9 + c.number(field(data, 'scm_nsec'));
+  const got = notice.at - c.world_().startedAt;
+  return Math.abs(got - wanted) <= STAMP_TOLERANCE ? undefined : `the timestamp is ${got / 1e9} s`;
 }
 
 /** TCP_INQ: how much is left behind what was read; one when that is the end of the stream. */

@@ -9,6 +9,7 @@ export interface Given {
   ipVersion?: IpVersion;
   profile?: ProfileName;
   mtu?: number;
+  mss?: number;
   localIp?: string;
   remoteIp?: string;
   toleranceUsecs?: number;
@@ -43,6 +44,27 @@ const IGNORED = new Set([
 ]);
 const VERSIONS: readonly string[] = ['ipv4', 'ipv6', 'ipv4-mapped-ipv6'];
 
+/**
+ * The names that Google's suite defines on its command line for each version of IP: where control messages come from,
+ * and the Fast Open cookies of its addresses with its key and with a key of zeros. `-D` wins.
+ */
+export function suiteDefines(version: IpVersion): Map<string, string> {
+  const family = version === 'ipv4' ? 'IP' : 'IPV6';
+  const wire = version === 'ipv6' ? 'ipv6' : 'ipv4';
+  return new Map([
+    ['CMSG_LEVEL_IP', `SOL_${family}`],
+    ['CMSG_TYPE_RECVERR', `${family}_RECVERR`],
+    ['TFO_COOKIE', { ipv4: '3021b9d889017eeb', ipv6: 'c1d1e9742a47a9bc' }[wire]],
+    ['TFO_COOKIE_ZERO', { ipv4: 'b7c12350a90dc8f5', ipv6: '82af1a8f9a205c34' }[wire]],
+  ]);
+}
+
+/** The version of IP that a script itself asks for. */
+export const versionOf = (text: string): IpVersion => {
+  const found = /^--ip_version=(\S+)/m.exec(text)?.[1] ?? 'ipv4';
+  return VERSIONS.includes(found) ? (found as IpVersion) : 'ipv4';
+};
+
 /** Throws ScriptError. */
 export function optionsOf(script: Script, given: Given, text: string): RunOptions {
   const own: Given = {};
@@ -57,6 +79,9 @@ export function optionsOf(script: Script, given: Given, text: string): RunOption
         break;
       case 'tolerance_usecs':
         own.toleranceUsecs = Number(value);
+        break;
+      case 'mss':
+        own.mss = Number(value);
         break;
       case 'local_ip':
         own.localIp = value;
@@ -76,6 +101,7 @@ export function optionsOf(script: Script, given: Given, text: string): RunOption
     ipVersion: all.ipVersion ?? 'ipv4',
     profile: all.profile ?? profileOf(text),
     mtu: all.mtu,
+    mss: all.mss,
     localIp: all.localIp,
     remoteIp: all.remoteIp,
     tolerance: all.toleranceUsecs === undefined ? DEFAULT_TOLERANCE : us(all.toleranceUsecs),

@@ -1,11 +1,13 @@
 /** Socket options by name: settings of the connection, or of those that a listener makes. */
 import { ms, seconds } from '../base/instant.ts';
+import type { StampedPoint } from '../posix/error-queue.ts';
 import { type Failed, failed, type Result } from '../posix/results.ts';
 import type { StreamSocket } from '../posix/stream-socket.ts';
+import { FastOpenCookies } from '../transport/tcp/fast-open.ts';
 import { CONGESTION_CONTROLS } from '../transport/tcp/profiles.ts';
 import type { Urge } from '../transport/tcp/transmitter.ts';
 import type { TcpSettings } from '../transport/tcp/types.ts';
-import { ERRNO } from './symbols.ts';
+import { ERRNO, SYMBOLS } from './symbols.ts';
 import { Unsupported } from './values.ts';
 import type { World } from './world.ts';
 
@@ -15,6 +17,7 @@ export type OptionValue = number | string | { [field: string]: OptionValue };
 const MOST_BUFFER = 212_992 * 64;
 const LEAST_SEND_BUFFER = 4608;
 const LEAST_RECEIVE_BUFFER = 2304;
+const FAST_OPEN_KEY = 16;
 
 /** Remembered for getsockopt; what they change is not TCP's. */
 const INERT = new Set([
@@ -31,8 +34,6 @@ const INERT = new Set([
   'IP_RECVERR',
   'IPV6_RECVERR',
   'IPV6_V6ONLY',
-  'TCP_DEFER_ACCEPT',
-  'TCP_LINGER2',
   'TCP_LOG_ID',
   'TCP_FUNCTION_BLK',
   'TCP_FASTOPEN_CONNECT',
@@ -40,7 +41,6 @@ const INERT = new Set([
   'TCP_NOOPT',
   'TCP_SAVE_SYN',
   'TCP_THIN_LINEAR_TIMEOUTS',
-  'TCP_WINDOW_CLAMP',
 ]);
 
 export function setOption(world: World, socket: StreamSocket, name: string, value: OptionValue): Result<number> {
@@ -128,6 +128,33 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
       socket.flags.set(name, n);
       if (socket.listener !== undefined) socket.listener.fastOpenBacklog = n;
       return 0;
+    case 'TCP_FASTOPEN_KEY':
+      return setFastOpenKey(socket, value);
+    case 'TCP_DEFER_ACCEPT':
+      socket.flags.set(name, retriesToSeconds(secondsToRetries(n)));
+      change({ deferAccept: secondsToRetries(n) });
+      return 0;
+    case 'TCP_LINGER2':
+      socket.flags.set(name, n);
+      change({ finWait2: seconds(Math.max(0, Math.min(n, 120))) });
+      return 0;
+    case 'TCP_WINDOW_CLAMP':
+      if (n === 0 && endpoint !== undefined) return failed('EINVAL');
+      socket.flags.set(name, n);
+      change({ windowClamp: n === 0 ? Number.POSITIVE_INFINITY : Math.max(n, LEAST_RECEIVE_BUFFER / 2) });
+      if (endpoint !== undefined) {
+        const { receiver } = endpoint.connection;
+        receiver.window.setMost(Math.max(n, LEAST_RECEIVE_BUFFER / 2), receiver.lastOffered);
+      }
+      return 0;
+    case 'TCP_RTO_MAX_MS':
+      if (n < 1000 || n > 120_000) return failed('EINVAL');
+      change({ maxRto: ms(n) });
+      return 0;
+    case 'TCP_RTO_MIN_US':
+      if (n < 1 || n > 1_000_000) return failed('EINVAL');
+      change({ minRto: n * 1000 });
+      return 0;
     case 'TCP_INQ':
       if (n < 0 || n > 1) return failed('EINVAL');
       socket.reportsInq = n === 1;
@@ -136,6 +163,9 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
       if (n < 0 || n > 1) return failed('EINVAL');
       socket.zeroCopy = n === 1;
       return 0;
+    case 'SO_TIMESTAMPING':
+    case 'SO_TIMESTAMPING_NEW':
+      return setStamps(socket, name, n);
     case 'SO_MAX_PACING_RATE':
       change({ maxPacingRate: n >= 0xffffffff ? Number.POSITIVE_INFINITY : n });
       return 0;
@@ -159,6 +189,64 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
       if (typeof value === 'object') socket.remembered.set(name, value);
       return 0;
   }
+}
+
+/** One key of 16 bytes, or two: the first makes cookies, the second is still known. */
+function setFastOpenKey(socket: StreamSocket, value: OptionValue): Result<number> {
+  const bytes = Uint8Array.from(String(value), letter => letter.charCodeAt(0));
+  if (bytes.length !== FAST_OPEN_KEY && bytes.length !== 2 * FAST_OPEN_KEY) return failed('EINVAL');
+  const view = new DataView(bytes.buffer);
+  const words = Array.from({ length: bytes.length / 4 }, (_, i) => view.getUint32(4 * i, true));
+  const keys = [words.slice(0, 4), words.slice(4)].filter(key => key.length > 0).map(key => Uint32Array.from(key));
+  socket.fastOpenKey = String(value);
+  socket.fastOpenCookies = FastOpenCookies.withKeys(keys);
+  if (socket.listener !== undefined) socket.listener.fastOpenCookies = socket.fastOpenCookies;
+  return 0;
+}
+
+/** Linux keeps such times as the number of repeated SYN+ACKs that they take: after 1, 3, 7 ... seconds. */
+function secondsToRetries(wanted: number): number {
+  if (wanted <= 0) return 0;
+  let retries = 1;
+  let timeout = 1;
+  for (let period = 1; wanted > period && retries < 255; period += timeout) {
+    retries++;
+    timeout = Math.min(2 * timeout, 120);
+  }
+  return retries;
+}
+
+function retriesToSeconds(retries: number): number {
+  let period = 0;
+  let timeout = 1;
+  for (let left = retries; left > 0; left--) {
+    period += timeout;
+    timeout = Math.min(2 * timeout, 120);
+  }
+  return period;
+}
+
+/** Bytes are counted from what is acknowledged, or from what is written. */
+function setStamps(socket: StreamSocket, name: string, n: number): Result<number> {
+  const counts = (n & SYMBOLS.SOF_TIMESTAMPING_OPT_ID) !== 0;
+  const connection = socket.endpoint?.connection;
+  if (counts && (connection === undefined || connection.state === 'CLOSED')) return failed('EINVAL');
+  if (counts && socket.stampBase === undefined && connection !== undefined) {
+    const fromWrite = (n & SYMBOLS.SOF_TIMESTAMPING_OPT_ID_TCP) !== 0;
+    socket.stampBase = fromWrite ? connection.sender.writeSeq : connection.tcb.sndUna;
+  } else if (!counts) socket.stampBase = undefined;
+  socket.stamps = stampsOf(n);
+  socket.flags.set(name, n);
+  return 0;
+}
+
+/** What of a write SOF_TIMESTAMPING flags ask to be told of. */
+export function stampsOf(n: number): ReadonlySet<StampedPoint> {
+  const points = new Set<StampedPoint>();
+  if (n & SYMBOLS.SOF_TIMESTAMPING_TX_SCHED) points.add('scheduled');
+  if (n & SYMBOLS.SOF_TIMESTAMPING_TX_SOFTWARE) points.add('sent');
+  if (n & SYMBOLS.SOF_TIMESTAMPING_TX_ACK) points.add('acknowledged');
+  return points;
 }
 
 function keepAliveOf(socket: StreamSocket): Partial<NonNullable<TcpSettings['keepAlive']>> {
@@ -232,6 +320,17 @@ export function getOption(world: World, socket: StreamSocket, name: string): Opt
       return endpoint?.connection.sender.recovery.congestion.name ?? settings.congestionControl().name;
     case 'TCP_FASTOPEN':
       return socket.flags.get(name) ?? 0;
+    case 'TCP_FASTOPEN_KEY':
+      return socket.fastOpenKey;
+    case 'TCP_DEFER_ACCEPT':
+    case 'TCP_WINDOW_CLAMP':
+      return socket.flags.get(name) ?? 0;
+    case 'TCP_LINGER2':
+      return socket.flags.get(name) ?? settings.finWait2 / 1e9;
+    case 'TCP_RTO_MAX_MS':
+      return settings.maxRto / 1e6;
+    case 'TCP_RTO_MIN_US':
+      return settings.minRto / 1e3;
     case 'TCP_INQ':
       return socket.reportsInq ? 1 : 0;
     case 'SO_ZEROCOPY':

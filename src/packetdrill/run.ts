@@ -34,6 +34,8 @@ export interface RunOptions {
   ipVersion: IpVersion;
   profile: ProfileName;
   mtu?: number;
+  /** An inbound line with more data than this stands for several segments that were coalesced on receipt. */
+  mss?: number;
   localIp?: string;
   remoteIp?: string;
   tolerance: Duration;
@@ -314,7 +316,9 @@ class Run {
     const ack = segment.ack === undefined ? 0 : flow.liveSeq(segment.ack);
     const built = buildSegment(segment, ends, flow.remoteSeq(segment), ack, options);
     if (segment.flags & SYN) flow.heardSyn = true;
-    link.receive(wrap(built, { source: remote, destination: local }, PROTOCOL.tcp, packet.ip));
+    const { mss = 0 } = this.options;
+    const unit = mss > 0 && segment.length > mss ? mss : 0;
+    link.receive(wrap(built, { source: remote, destination: local }, PROTOCOL.tcp, packet.ip), unit);
     this.findEndpoint();
   }
 

@@ -2,7 +2,7 @@
 import type { Instant } from '../base/instant.ts';
 import { seededRandom } from '../base/random.ts';
 import { Host } from '../host/host.ts';
-import type { Frame, Link } from '../link/types.ts';
+import type { Frame, Link, Unit } from '../link/types.ts';
 import { VirtualClock } from '../sim/clock.ts';
 import type { ProfileName } from '../transport/tcp/profiles.ts';
 import type { TcpSettings } from '../transport/tcp/types.ts';
@@ -25,7 +25,7 @@ class Tun implements Link {
   readonly name = 'tun0';
   readonly medium = 'ip';
   mtu: number;
-  receive: (frame: Frame) => void = () => {};
+  receive: (frame: Frame, unit?: Unit) => void = () => {};
   readonly sent: Sighting[] = [];
   private readonly now: () => Instant;
 
@@ -47,6 +47,8 @@ export class World {
   readonly local: IpAddress;
   readonly remote: IpAddress;
   readonly profile: ProfileName;
+  /** When the script begins. */
+  readonly startedAt: Instant;
 
   constructor(options: WorldOptions) {
     const { profile, mtu, seed } = options;
@@ -57,6 +59,7 @@ export class World {
     this.remote = addressOf('--remote_ip', options.remoteIp);
     // Timestamps and initial sequence numbers of a host that has just been switched on would be suspiciously small.
     this.clock.runSync(1e9);
+    this.startedAt = this.now;
     if (isIpv6(this.local)) {
       const own = this.host.attach(this.link);
       this.host.enableIpv6(own, `${this.local}/64`);

@@ -1,11 +1,13 @@
 /** A TCP socket as a process sees it (POSIX, with the answers that Linux gives where POSIX leaves a choice). */
 
 import { concat } from '../base/bytes.ts';
+import type { Seq } from '../base/seq32.ts';
 import type { TcpEndpoint } from '../transport/tcp/endpoint.ts';
+import type { FastOpenCookies } from '../transport/tcp/fast-open.ts';
 import type { TcpListener } from '../transport/tcp/listener.ts';
 import type { TcpEvent, TcpSettings } from '../transport/tcp/types.ts';
 import type { IpAddress } from '../wire/ip-address.ts';
-import { ErrorQueue } from './error-queue.ts';
+import { ErrorQueue, type StampedPoint } from './error-queue.ts';
 import { ANYTHING, POLL, type Waitable } from './events.ts';
 import { type Attempt, type Errno, type Failed, failed, type Result } from './results.ts';
 import type { StreamStack } from './stack.ts';
@@ -19,6 +21,8 @@ export interface SendFlags {
   buffers?: readonly number[];
   /** Connect to here with the data on the SYN. */
   fastOpenTo?: { address: IpAddress; port: number };
+  /** Instead of what the socket asks to be told of. */
+  stamps?: ReadonlySet<StampedPoint>;
 }
 
 export interface ReceiveFlags {
@@ -43,6 +47,8 @@ function endsOfPinned(length: number, buffers: readonly number[] = []): number[]
   return [...ends, length];
 }
 
+const NO_STAMPS: ReadonlySet<StampedPoint> = new Set();
+
 /** A field of an option's value. */
 export type OptionField = number | string | { [field: string]: OptionField };
 
@@ -56,8 +62,14 @@ export class StreamSocket implements Waitable {
   listener: TcpListener | undefined;
   readonly errors = new ErrorQueue(() => this.wake(POLL.err));
   zeroCopy = false;
+  /** SO_TIMESTAMPING: what of each write is told of, and the byte that is number zero; undefined: bytes have no numbers. */
+  stamps: ReadonlySet<StampedPoint> = NO_STAMPS;
+  stampBase: Seq | undefined;
   receiveLowWater = 1;
   reportsInq = false;
+  /** TCP_FASTOPEN_KEY as it was given, and the cookies that it makes; undefined: the host's. */
+  fastOpenKey = '';
+  fastOpenCookies: FastOpenCookies | undefined;
   /** Set, but not acted on: SO_REUSEADDR and the like, for getsockopt. */
   readonly flags = new Map<string, number>();
   /** The like with several fields. */
@@ -89,7 +101,8 @@ export class StreamSocket implements Waitable {
     this.endpoint = endpoint;
     endpoint.connection.tellsErrorsAtOnce = true;
     endpoint.onEvent = event => this.heard(event);
-    endpoint.onAcknowledged = una => this.errors.acknowledged(una);
+    endpoint.onAcknowledged = una => this.errors.acknowledged(endpoint.now, una);
+    endpoint.onSent = nxt => this.errors.sent(endpoint.now, nxt);
   }
 
   private heard(event: TcpEvent): void {
@@ -142,6 +155,7 @@ export class StreamSocket implements Waitable {
     const listener = this.stack.listen(this, backlog);
     if (listener === undefined) return failed('EADDRINUSE');
     this.listener = listener;
+    listener.fastOpenCookies = this.fastOpenCookies;
     listener.onQueued = () => this.wake(POLL.in | POLL.rdNorm);
     return 0;
   }
@@ -257,8 +271,19 @@ export class StreamSocket implements Waitable {
       if (total < end) break;
     }
     if (pinned && total === bytes.length) this.errors.zeroCopySent(endpoint.connection.sender.writeSeq);
+    const stamps = flags.stamps ?? this.stamps;
+    if (stamps.size > 0 && total > done) this.stampWrite(endpoint, stamps);
     if (total > done || waits) return total;
     return failed('EAGAIN');
+  }
+
+  /** Asked for the last byte of what was just written. */
+  private stampWrite(endpoint: TcpEndpoint, stamps: ReadonlySet<StampedPoint>): void {
+    const { sender, tcb } = endpoint.connection;
+    const { writeSeq } = sender;
+    const id = this.stampBase === undefined ? 0 : (writeSeq - 1 - this.stampBase) >>> 0;
+    this.errors.stamp(writeSeq, id, stamps, sender.queue.tail?.seq ?? writeSeq);
+    this.errors.sent(endpoint.now, tcb.sndNxt);
   }
 
   private sendFailure(done: number): Result<number> | undefined {

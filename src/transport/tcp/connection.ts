@@ -59,6 +59,8 @@ export class TcpConnection implements SenderHost {
   observer: TcpObserver | undefined;
   readonly localMss: number;
   readonly largeSegments: boolean;
+  /** The ACK of our SYN+ACK has come without data, and was put off (TCP_DEFER_ACCEPT). */
+  ackDeferred = false;
   /** Opened passively: a RST in SYN_RCVD is then no error of the user's (RFC 9293 §3.10.7.4, second). */
   passive = false;
   /** The user has gone: data that still arrives is answered with a RST (RFC 9293 §3.6.1). */
@@ -363,6 +365,10 @@ export class TcpConnection implements SenderHost {
 
   get accurateEcn(): boolean {
     return this.ecn?.isAccurate ?? false;
+  }
+
+  get keepsSynAckBack(): boolean {
+    return this.ackDeferred && this.sender.recovery.timeouts < this.settings.deferAccept - 1;
   }
 
   get sendsEarly(): boolean {

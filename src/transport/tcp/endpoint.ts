@@ -66,6 +66,8 @@ export class TcpEndpoint implements TcpObserver {
   onEvent: (event: TcpEvent) => void = IGNORE;
   /** SND.UNA has moved to here. */
   onAcknowledged: (una: number) => void = IGNORE;
+  /** SND.NXT is here now, after something was sent. */
+  onSent: ((nxt: number) => void) | undefined;
   private readonly owner: EndpointOwner;
   private readonly addressesSum: number;
   private readonly headroom: number;
@@ -196,6 +198,7 @@ export class TcpEndpoint implements TcpObserver {
       this.onEvent(event);
     }
     this.running = false;
+    this.onSent?.(this.connection.tcb.sndNxt);
     if (this.gone) return;
     const rests = this.onEvent === NOBODY && mayRest(this.connection);
     if (!rests && this.state !== 'CLOSED') return this.arm();

@@ -1,8 +1,11 @@
 /** TCP Fast Open (RFC 7413): cookies by which a server knows an address again, and what a client remembers of servers. */
 import type { Instant } from '../../base/instant.ts';
-import type { Random } from '../../base/random.ts';
+import { type Random, seededRandom } from '../../base/random.ts';
 import { DrawnKey, type SipKey, sipHash } from '../../base/siphash.ts';
 import { addressBytes, type IpAddress } from '../../wire/ip-address.ts';
+
+/** For keys that are set before they are used. */
+const NEVER_DRAWN = seededRandom(0);
 
 /** Bytes (§4.1.1: from 4 to 16, and even). */
 export const COOKIE_LENGTH = 8;
@@ -18,6 +21,13 @@ export class FastOpenCookies {
   /** Four words each. */
   setKeys(keys: readonly Uint32Array[]): void {
     this.keys = keys.map(words => ({ words }));
+  }
+
+  /** With keys that are given. */
+  static withKeys(keys: readonly Uint32Array[]): FastOpenCookies {
+    const made = new FastOpenCookies(NEVER_DRAWN);
+    made.setKeys(keys);
+    return made;
   }
 
   /** §4.1.2: for the pair of addresses, so that a client behind another server's address learns nothing. */

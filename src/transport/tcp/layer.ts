@@ -265,8 +265,9 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     if (!settings.fastOpen.server || (listener.fastOpenBacklog <= 0 && !this.fastOpenAllListeners)) return;
     const offered = syn.fastOpen;
     const hasRoom = listener.fastOpenPending < (listener.fastOpenBacklog || listener.backlog);
+    const cookies = listener.fastOpenCookies ?? this.fastOpenCookies;
     const grant = {
-      cookie: this.fastOpenCookies.cookieFor(remoteAddress, localAddress),
+      cookie: cookies.cookieFor(remoteAddress, localAddress),
       experimental: syn.fastOpenExperimental,
     };
     if (settings.fastOpen.serverWithoutCookie && (syn.length > 0 || offered !== undefined)) {
@@ -274,7 +275,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
       return;
     }
     if (offered === undefined) return;
-    const verdict = offered.length === 0 ? 'bad' : this.fastOpenCookies.check(offered, remoteAddress, localAddress);
+    const verdict = offered.length === 0 ? 'bad' : cookies.check(offered, remoteAddress, localAddress);
     const fastOpen = connection.useFastOpen();
     fastOpen.accepted = hasRoom && verdict !== 'bad';
     if (verdict !== 'good') fastOpen.grant = grant;

@@ -5,6 +5,7 @@
 import type { IpAddress } from '../../wire/ip-address.ts';
 import type { Segment } from '../../wire/tcp.ts';
 import type { TcpEndpoint } from './endpoint.ts';
+import type { FastOpenCookies } from './fast-open.ts';
 import type { FourTuple } from './isn.ts';
 import type { TcpSettings } from './types.ts';
 
@@ -37,6 +38,8 @@ export class TcpListener {
   settings: Partial<TcpSettings> | undefined;
   /** Connections that Fast Open has opened and no ACK has confirmed: at most this many (RFC 7413 §5.1). */
   fastOpenBacklog: number;
+  /** Keys of its own (TCP_FASTOPEN_KEY); undefined: the host's. */
+  fastOpenCookies: FastOpenCookies | undefined;
   /** Cookies sent and not yet too old: only then is a stray ACK looked at twice. */
   cookiesSent = 0;
   private readonly host: ListenerHost;

@@ -78,6 +78,7 @@ export const RFC_PROFILE: TcpSettings = {
   msl: seconds(120),
   synRetries: 7,
   synAckRetries: 7,
+  deferAccept: 0,
   synLinearTimeouts: 0,
   retries: 15,
   orphanRetries: undefined,

@@ -100,6 +100,11 @@ export class Receiver {
     return settings.windowScale ?? windowShift(Math.max(this.window.capacity, settings.receiveBufferMax));
   }
 
+  /** RCV.WND as the other end was told last. */
+  get lastOffered(): number {
+    return seqDiff(this.tcb.rcvAdv, this.acknowledgedTo);
+  }
+
   /** The right edge of the highest data held out of order. */
   get highestHeld(): Seq | undefined {
     return this.reassembly.highest;
@@ -162,7 +167,7 @@ export class Receiver {
     buffer.unread = this.unread;
     buffer.memory = this.memory + reassembly.cost;
     buffer.offered = this.tcb.rcvWnd;
-    buffer.lastOffered = seqDiff(this.tcb.rcvAdv, this.acknowledgedTo);
+    buffer.lastOffered = this.lastOffered;
     buffer.fullSize = this.policy.fullSize;
     buffer.scale = scale;
     return buffer;
@@ -269,7 +274,7 @@ export class Receiver {
     const before = this.policy.fullSize;
     this.policy.received(now, this.arrival(segment), inOrder);
     const largest = largestOf(segment);
-    if (this.policy.fullSize !== before && largest >= before) this.window.measured(largest, seqDiff(this.tcb.rcvAdv, this.acknowledgedTo));
+    if (this.policy.fullSize !== before && largest >= before) this.window.measured(largest, this.lastOffered);
   }
 
   private arrival(segment: Segment): Arrival {

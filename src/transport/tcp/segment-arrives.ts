@@ -285,6 +285,7 @@ function checkAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
       c.send(bareReset(segment.ack));
       return false;
     }
+    if (defersAccept(c, segment)) return false;
     tcb.sndWnd = segment.window << tcb.sndScale;
     tcb.sndWl1 = segment.seq;
     if (c.settings.segmentRule === 'linux') tcb.maxSndWnd = tcb.sndWnd;
@@ -296,6 +297,14 @@ function checkAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
   }
   if (c.sendsEarly && c.state === 'FIN_WAIT_1' && seqLe(tcb.sndUna, tcb.iss)) c.established(now);
   return processAck(c, now, segment) && afterAck(c, now);
+}
+
+/** TCP_DEFER_ACCEPT: the server wants to hear of a connection when there is something to read. */
+function defersAccept(c: TcpConnection, segment: Segment): boolean {
+  const waits = c.passive && c.sender.recovery.timeouts < c.settings.deferAccept;
+  if (!waits || segment.sequenceLength > 0) return false;
+  c.ackDeferred = true;
+  return true;
 }
 
 /** RFC 5961 §5.2: ((SND.UNA - MAX.SND.WND) =< SEG.ACK =< SND.NXT), all else is challenged. */

@@ -32,6 +32,8 @@ export interface SenderHost extends RecoveryHost {
   readonly accurateEcn: boolean;
   /** Data may go out before the handshake is complete (RFC 7413). */
   readonly sendsEarly: boolean;
+  /** The other end has our SYN+ACK, and is waited for to send data. */
+  readonly keepsSynAckBack: boolean;
   dataSent(now: Instant): void;
 }
 
@@ -426,7 +428,7 @@ export class Sender {
     if (handshake) {
       // The second timeout says that data sent early is lost as well.
       if (host.sendsEarly && recovery.timeouts === 1) recovery.enterLoss(now);
-      this.resendSyn(now, tcb.state === 'SYN_SENT' ? SYN : SYN | ACK, true);
+      if (!host.keepsSynAckBack) this.resendSyn(now, tcb.state === 'SYN_SENT' ? SYN : SYN | ACK, true);
       recovery.retransmitStamp ??= tcb.timestamp(now);
       recovery.timeouts++;
       if (tcb.state !== 'SYN_SENT' || recovery.timeouts > settings.synLinearTimeouts) rtt.backOff();

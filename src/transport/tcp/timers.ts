@@ -58,7 +58,10 @@ function retransmit(c: TcpConnection, now: Instant): void {
 function limitOf(c: TcpConnection): number {
   const { settings, state } = c;
   if (state === 'SYN_SENT') return settings.synRetries + settings.synLinearTimeouts;
-  if (state === 'SYN_RCVD') return settings.synAckRetries + (c.sendsEarly ? 1 : 0);
+  if (state === 'SYN_RCVD') {
+    const most = settings.synAckRetries + (c.sendsEarly ? 1 : 0);
+    return c.ackDeferred ? Math.max(most, settings.deferAccept) : most;
+  }
   return c.orphaned ? (settings.orphanRetries ?? settings.retries) : settings.retries;
 }
 

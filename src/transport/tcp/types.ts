@@ -128,6 +128,8 @@ export interface TcpSettings {
   /** RFC 9293 §3.8.3: R2 for a SYN is at least 3 minutes; seven doublings of 1 s, kept under maxRto, make 183 s. */
   synRetries: number;
   synAckRetries: number;
+  /** TCP_DEFER_ACCEPT: an ACK without data completes no handshake until so many SYN+ACKs were repeated; 0: it does. */
+  deferAccept: number;
   /** SYNs that are repeated without doubling the timeout. */
   synLinearTimeouts: number;
   /** R2 for data: at least 100 seconds. */

@@ -25,6 +25,8 @@ export interface WindowPolicy {
   /** The receive buffer, bytes. */
   readonly capacity: number;
   setCapacity(bytes: number): void;
+  /** TCP_WINDOW_CLAMP: no window is larger. `lastOffered` as below. */
+  setMost(bytes: number, lastOffered: number): void;
   /** Segments of the other end hold so much. */
   setMss(mss: number): void;
   /** Less than half of the buffer was free when a window was last reckoned. */
@@ -90,6 +92,10 @@ class SpaceWindow implements WindowPolicy {
 
   setCapacity(bytes: number): void {
     this.capacity = bytes;
+  }
+
+  setMost(bytes: number): void {
+    this.capacity = Math.min(this.capacity, bytes);
   }
 
   setMss(): void {}
@@ -173,6 +179,10 @@ class MemoryWindow implements WindowPolicy {
     this.capacity = bytes;
     this.fixed = true;
     this.clamp = Math.min(this.settings.windowClamp, this.space(bytes));
+  }
+
+  setMost(bytes: number, lastOffered: number): void {
+    this.setClamp(bytes, lastOffered);
   }
 
   private space(bytes: number): number {
