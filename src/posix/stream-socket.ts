@@ -402,8 +402,10 @@ export class StreamSocket implements Waitable {
 
   /** Bytes written and not acknowledged, and of these not sent (SIOCOUTQ, SIOCOUTQNSD). */
   get outQueue(): { unacknowledged: number; unsent: number } {
-    const sender = this.endpoint?.connection.sender;
-    if (sender === undefined) return { unacknowledged: 0, unsent: 0 };
+    const { endpoint } = this;
+    const isOpening = endpoint?.state === 'SYN_SENT' || endpoint?.state === 'SYN_RCVD';
+    if (endpoint === undefined || isOpening) return { unacknowledged: 0, unsent: 0 };
+    const { sender } = endpoint.connection;
     return {
       unacknowledged: (sender.writeSeq - sender.tcb.sndUna) | 0,
       unsent: (sender.writeSeq - sender.tcb.sndNxt) | 0,

@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 import { optionsOf } from '../../src/packetdrill/options-of-script.ts';
 import { parseScript } from '../../src/packetdrill/parse.ts';
 import { runScript } from '../../src/packetdrill/run.ts';
-import { KernelDevice } from './kernel/device.ts';
+import { KernelDevice, REMOTE } from './kernel/device.ts';
 import { Generator, THEMES } from './kernel/generate.ts';
 import { Recording } from './kernel/recording.ts';
 
@@ -42,8 +42,10 @@ const prologue = `\`../common/defaults.sh\`\n${values.set.map(setting => `\`sysc
 const themes = values.theme === undefined ? THEMES : THEMES.filter(theme => theme.name === values.theme);
 
 async function record(number: number): Promise<string> {
-  const recording = new Recording(device, { fields: [...FIELDS, ...MORE_FIELDS], polls: true, windows: true });
   const theme = themes[number % themes.length];
+  // A host remembers the Fast Open cookies of addresses.
+  const remote = theme.name === 'fast-open-client' ? REMOTE + 1 + (number % 250) : REMOTE;
+  const recording = new Recording(device, { fields: [...FIELDS, ...MORE_FIELDS], polls: true, windows: true, remote });
   const generator = new Generator(`${values.seed} ${number}`, theme, recording);
   const play = async (line: string): Promise<void> => recording.play(parseScript(`${line.replace(/= \?$/, '= 0').replace('[?]', '[0]')}\n`).events[0], line);
   for (const line of generator.opening()) await play(line);
@@ -76,6 +78,8 @@ function replay(number: number, text: string): Parting | undefined {
   const verdict = runScript(parseScript(text), optionsOf(parseScript(text), { profile: 'linux', toleranceUsecs: TOLERANCE, hz: 250 }, text), { read: () => undefined });
   if (verdict.status === 'pass') return undefined;
   const { line = 0, expected = '', got = '' } = verdict;
+  // A RST of nobody's, and a second connection, have numbers that the script cannot name: what follows cannot be told.
+  if (/^sequence number/.test(verdict.message ?? '') && /^(S\.|R\.) /.test(expected)) return undefined;
   const message = differingFields(verdict.message ?? '');
   return { number, line: `${line}: ${text.split('\n')[line - 1]}`, message: `${message} | expected ${expected} | got ${got}` };
 }

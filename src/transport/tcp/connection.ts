@@ -59,6 +59,8 @@ export class TcpConnection implements SenderHost {
   observer: TcpObserver | undefined;
   readonly localMss: number;
   readonly largeSegments: boolean;
+  /** What a half-open connection has acknowledged: the SYN, and data on it with Fast Open. */
+  requestNext: Seq = 0;
   /** The ACK of our SYN+ACK has come without data, and was put off (TCP_DEFER_ACCEPT). */
   ackDeferred = false;
   /** Opened passively: a RST in SYN_RCVD is then no error of the user's (RFC 9293 §3.10.7.4, second). */
@@ -160,6 +162,7 @@ export class TcpConnection implements SenderHost {
     this.sender.open(this.iss);
     this.takeWindowOfSyn(syn);
     this.fastOpen?.synArrived(now, syn);
+    this.requestNext = this.tcb.rcvNxt;
     this.sender.sendSyn(now, SYN | ACK | this.synAckEcn);
   }
 

@@ -147,6 +147,12 @@ export class TcpEndpoint implements TcpObserver {
     this.run();
   }
 
+  /** Without a word to the other end. */
+  drop(why: string): void {
+    this.connection.finish(why);
+    this.run();
+  }
+
   abort(): void {
     this.connection.abort(this.now);
     this.run();

@@ -3,7 +3,7 @@
  * data of a SYN with a good cookie is delivered before the handshake is complete.
  */
 import type { Instant } from '../../base/instant.ts';
-import { seqAdd, seqGt } from '../../base/seq32.ts';
+import { seqGt } from '../../base/seq32.ts';
 import { PSH, type Segment, SYN } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
 
@@ -58,12 +58,14 @@ export class FastOpenSide {
 
   /** The option on a SYN or SYN+ACK. */
   offer(segment: Segment, answer: boolean): void {
+    this.synsSent++;
     if (answer) {
+      // A SYN+ACK that is sent again does without: it may be what was lost for.
+      if (this.synsSent > 1) return;
       segment.fastOpen = this.grant?.cookie;
       segment.fastOpenExperimental = this.grant?.experimental ?? false;
       return;
     }
-    this.synsSent++;
     const { client } = this;
     // Only the first SYN has it: what lost the first may be what does not like the option (§4.1.3.1).
     if (client === undefined || this.synsSent > 1) return;
@@ -99,12 +101,7 @@ export class FastOpenSide {
   synArrived(now: Instant, syn: Segment): void {
     const { c } = this;
     if (!this.accepted || syn.length === 0) return;
-    c.receiver.offerInitial();
-    const data = Object.assign(Object.create(Object.getPrototypeOf(syn)), syn) as Segment;
-    data.seq = seqAdd(syn.seq, 1);
-    data.flags &= ~SYN;
-    c.receiver.accept(now, data, false);
-    c.receiver.ackNow = false;
+    c.receiver.takeEarly(now, syn.payload as Uint8Array);
   }
 
   /** The client's side: the SYN+ACK. `acknowledged`: SND.UNA behind it. */
@@ -124,12 +121,23 @@ export class FastOpenSide {
       synLost: resent && cookie === undefined && lostData,
     });
     this.dataAcknowledged = this.sentData && !lostData;
+    // The SYN and its data are one segment.
+    if (this.dataAcknowledged && sender.recovery.rate.delivered > 1) sender.recovery.rate.delivered--;
+    if (!lostData && answer.length > 0) this.takeAnswer(now, answer);
     if (lostData) this.failure = resent ? 'syn-resent' : 'data-not-acknowledged';
     if (!lostData) return;
     // §4.2.1: what was not acknowledged is sent again at once, as ordinary data.
     for (const record of [...sender.queue.records]) sender.queue.markLost(record);
     sender.recovery.lostForSize();
     sender.transmitter.resendLost(now);
+  }
+
+  /** A server may answer with data at once (RFC 7413 §3.1). */
+  private takeAnswer(now: Instant, answer: Segment): void {
+    const { c } = this;
+    c.receiver.takeEarly(now, answer.payload as Uint8Array);
+    c.receiver.ackNow = true;
+    c.emit({ type: 'readable' });
   }
 
   /** Everything that the SYN carried, acknowledged or not, is behind SND.UNA. */

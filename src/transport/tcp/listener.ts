@@ -31,6 +31,8 @@ export interface ListenerHost {
   closed(listener: TcpListener): void;
 }
 
+const isSilent = ({ state, connection }: TcpEndpoint): boolean => state === 'SYN_RCVD' && !connection.sendsEarly;
+
 export class TcpListener {
   readonly port: number;
   readonly address: IpAddress | undefined;
@@ -86,7 +88,11 @@ export class TcpListener {
 
   /** The half-open and the unaccepted are reset, as when a server's process ends. */
   close(): void {
-    for (const endpoint of [...this.halfOpen, ...this.queue]) endpoint.abort();
+    for (const endpoint of [...this.halfOpen, ...this.queue]) {
+      // On Linux a request is no connection yet: it is forgotten.
+      if (endpoint.connection.settings.segmentRule === 'linux' && isSilent(endpoint)) endpoint.drop('no listener');
+      else endpoint.abort();
+    }
     this.queue.length = 0;
     this.host.closed(this);
   }

@@ -28,6 +28,8 @@ const STATE: BufferState = {
   scale: 0,
 };
 const ARRIVAL: Arrival = { length: 0, pieces: 0, push: false, ends: false, window: 0, rto: 0, srtt: undefined };
+/** Less data than this, in its turn, says nothing of the window that its sender needs. */
+const WORTH_GROWING = 128;
 const NO_CHUNKS: Uint8Array[] = [];
 const NO_COSTS: number[] = [];
 const NOTHING_HELD = new Reassembly();
@@ -183,10 +185,8 @@ export class Receiver {
     const start = seqLt(segment.seq, tcb.rcvNxt) ? tcb.rcvNxt : segment.seq;
     const end = seqGt(dataEnd, windowEnd) ? windowEnd : dataEnd;
     if (hasFin && seqLe(dataEnd, windowEnd) && seqGe(dataEnd, tcb.rcvNxt)) {
+      if (this.finAt === dataEnd && segment.length === 0) this.noteDuplicate(dataEnd, seqAdd(dataEnd, 1));
       this.finAt = dataEnd;
-      // It has a place in the sequence, and a SACK block may tell of it.
-      if (seqGt(dataEnd, tcb.rcvNxt) && segment.length === 0) this.ownReassembly().mark(dataEnd);
-      if (seqGt(dataEnd, tcb.rcvNxt) && segment.length === 0) this.ackNow = true;
     }
     if (segment.length > 0) {
       this.segmentsWithData += segment.pieces;
@@ -207,11 +207,26 @@ export class Receiver {
       this.ackNow = true;
       this.policy.beQuick(16);
     }
+    // A FIN before its turn has a place in the sequence, and a SACK block may tell of it.
+    if (hasFin && this.finAt === dataEnd && seqGt(dataEnd, tcb.rcvNxt)) {
+      this.ownReassembly().mark(dataEnd);
+      if (segment.length === 0) this.ackNow = true;
+    }
     if (tcb.rcvNxt !== nextBefore) this.dataArrived(now, segment);
     else if (segment.length > 0) this.heldBack(now, segment, this.outOfOrder !== heldBefore);
     if (seqLt(tcb.rcvAdv, tcb.rcvNxt)) tcb.rcvAdv = tcb.rcvNxt;
     this.takeFin(hasFin);
     return this.unread > before;
+  }
+
+  /** Data that came on a SYN (RFC 7413 §4.2): it says nothing yet of how the other end sends. */
+  takeEarly(now: Instant, bytes: Uint8Array): void {
+    this.segmentsWithData++;
+    this.lastDataAt = now;
+    this.append(bytes, this.window.cost?.(bytes.length) ?? 0);
+    this.acknowledgedTo = this.tcb.rcvNxt;
+    this.duplicatesAt = this.tcb.rcvNxt;
+    this.offerInitial();
   }
 
   private takesWhole(length: number): boolean {
@@ -256,7 +271,7 @@ export class Receiver {
   private dataArrived(now: Instant, segment: Segment): void {
     this.lastDataAt = now;
     this.measure(now, segment, true);
-    this.growWindow(largestOf(segment));
+    if (largestOf(segment) >= WORTH_GROWING) this.growWindow(largestOf(segment));
     this.ackWanted = true;
   }
 

@@ -4,12 +4,13 @@
  */
 import { type Instant, seconds } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqInWindow, seqLe, seqLt } from '../../base/seq32.ts';
-import { ACK, CWR, FIN, PSH, RST, Segment, SYN } from '../../wire/tcp.ts';
+import { ACK, CWR, FIN, PSH, RST, type Segment, SYN } from '../../wire/tcp.ts';
 import { acknowledge, acknowledgeOld } from './acknowledge.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE } from './deadlines.ts';
 import { ecnAnswered, ecnAsked } from './ecn.ts';
 import { mayReceive } from './state.ts';
+import { admits, bareReset, isRequest } from './syn-received.ts';
 import type { TcpEvent } from './types.ts';
 
 /** RFC 7323 §5.5: a TS.Recent older than 24 days says nothing any more. */
@@ -21,6 +22,7 @@ export function segmentArrives(c: TcpConnection, now: Instant, segment: Segment)
   if (isExpected(c, segment)) return takeExpected(c, now, segment);
   if (c.state === 'CLOSED' || c.state === 'LISTEN') return;
   if (c.state === 'SYN_SENT') return inSynSent(c, now, segment);
+  if (isRequest(c) && !admits(c, now, segment, () => resetArrives(c))) return;
   // The fifth check drops it anyway; Linux does before it answers what is unacceptable.
   if (c.settings.segmentRule === 'linux' && !segment.has(ACK | RST | SYN)) return;
   if (!checkSequence(c, now, segment)) return;
@@ -222,7 +224,7 @@ function updateTimestamp(c: TcpConnection, now: Instant, segment: Segment): void
 /** Second: RST, by RFC 5961 §3.2: only one that hits RCV.NXT exactly resets. */
 function checkReset(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (!segment.has(RST)) return true;
-  if (segment.seq !== c.tcb.rcvNxt && !isResetBehindGap(c, segment)) {
+  if (segment.seq !== c.tcb.rcvNxt && !isResetBehindGap(c, segment) && !isForgotten(c)) {
     c.challengeAck(now, 'a RST inside the window that is not at RCV.NXT');
     return false;
   }
@@ -234,7 +236,9 @@ function checkReset(c: TcpConnection, now: Instant, segment: Segment): boolean {
 function resetArrives(c: TcpConnection): void {
   switch (c.state) {
     case 'SYN_RCVD':
-      if (c.passive) c.finish('RST arrives');
+      // With Fast Open there may be a user already.
+      if (c.sendsEarly) c.fail('ECONNRESET', 'a RST arrived');
+      else if (c.passive) c.finish('RST arrives');
       else c.fail('ECONNREFUSED', 'a RST answered the SYN');
       return;
     case 'CLOSING':
@@ -254,6 +258,10 @@ function resetArrives(c: TcpConnection): void {
       c.fail('ECONNRESET', 'a RST arrived');
   }
 }
+
+/** Linux keeps little of a connection that only waits for a FIN that nobody waits for: any RST in the window ends it. */
+const isForgotten = (c: TcpConnection): boolean =>
+  c.settings.segmentRule === 'linux' && c.state === 'FIN_WAIT_2' && c.orphaned;
 
 /** Where the highest SACKed data ends: the sender of the RST had got so far (RFC 5961 §3.2 does not forbid it). */
 function isResetBehindGap(c: TcpConnection, segment: Segment): boolean {
@@ -420,7 +428,7 @@ function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (segment.has(SYN) || (segment.length === 0 && !segment.has(FIN))) return false;
   if (
     (c.orphaned || (c.readShut && c.sender.finRequested)) &&
-    segment.length > 0 &&
+    (segment.length > 0 || c.settings.segmentRule === 'linux') &&
     seqGt(seqAdd(segment.seq, segment.length), c.tcb.rcvNxt)
   ) {
     if (c.settings.windowRule !== 'rfc') {
@@ -479,11 +487,4 @@ function checkFin(c: TcpConnection, now: Instant): void {
 function restartTimeWait(c: TcpConnection, now: Instant): void {
   c.deadlines.set(DUE.timeWait, now + c.timeWait);
   c.receiver.ackNow = true;
-}
-
-function bareReset(seq: number): Segment {
-  const segment = new Segment();
-  segment.seq = seq;
-  segment.flags = RST;
-  return segment;
 }

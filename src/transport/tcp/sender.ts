@@ -32,6 +32,7 @@ export interface SenderHost extends RecoveryHost {
   readonly accurateEcn: boolean;
   /** Data may go out before the handshake is complete (RFC 7413). */
   readonly sendsEarly: boolean;
+  readonly passive: boolean;
   /** The other end has our SYN+ACK, and is waited for to send data. */
   readonly keepsSynAckBack: boolean;
   dataSent(now: Instant): void;
@@ -200,7 +201,7 @@ export class Sender {
       // The handshake is the listener's: what is counted is what comes after it.
       rate.delivered++;
       this.segmentsSent = this.dataSegmentsSent;
-      this.acknowledgedBytes = 0;
+      this.acknowledgedBytes = Math.max(0, this.acknowledgedBytes - 1);
     }
     // What went out with Fast Open has a window of its own already.
     if (this.tcb.state === 'ESTABLISHED' && this.host.sendsEarly) return;
@@ -420,6 +421,12 @@ export class Sender {
     if (!this.transmitter.scheduleProbe(now, true)) this.rearmRetransmit(now);
   }
 
+  /** A SYN+ACK is repeated after 1, 2, 4 ... times the initial timeout, whatever data that goes early does. */
+  get synAckTimeout(): Duration {
+    const { initialRto, maxRto } = this.host.settings;
+    return Math.min(initialRto * 2 ** this.recovery.timeouts, maxRto);
+  }
+
   /** The retransmission timer expired; the connection has checked R2. */
   retransmitTimeout(now: Instant): void {
     const { recovery, rtt, host } = this;
@@ -431,6 +438,10 @@ export class Sender {
       if (!host.keepsSynAckBack) this.resendSyn(now, tcb.state === 'SYN_SENT' ? SYN : SYN | ACK, true);
       recovery.retransmitStamp ??= tcb.timestamp(now);
       recovery.timeouts++;
+      if (tcb.state !== 'SYN_SENT' && host.passive) {
+        host.deadlines.setTransmit(DUE.retransmit, now + this.synAckTimeout);
+        return;
+      }
       if (tcb.state !== 'SYN_SENT' || recovery.timeouts > settings.synLinearTimeouts) rtt.backOff();
     } else {
       recovery.enterLoss(now);

@@ -52,7 +52,7 @@ export class Transmitter {
     if (s.tcb.state === 'CLOSED' || s.awaitsHandshake) return;
     if (s.queue.head === undefined) {
       s.noteIdle(now);
-      return this.conclude(now, 0, false, false);
+      return this.concludeIdle(now);
     }
     if (this.transmit(now, urge, 'no') && !s.host.deadlines.isSet(DUE.persist)) {
       if (s.queue.isEmpty && !s.host.deadlines.isSet(DUE.retransmit)) s.useProber().arm(now);
@@ -134,6 +134,14 @@ export class Transmitter {
     if (sent > 0 || cwndLimited) this.validateWindow(now, cwndLimited);
     if (pipe < cwnd && queue.head === undefined) recovery.rate.applicationLimited(pipe);
     if (sent > 0) recovery.sentInReduction(sent);
+  }
+
+  /** Nothing waits to be sent. */
+  private concludeIdle(now: Instant): void {
+    const { queue, recovery, limits } = this.s;
+    const { pipe } = queue;
+    limits.stop(now, LIMIT.window, !queue.isEmpty);
+    if (pipe < recovery.window.cwnd) recovery.rate.applicationLimited(pipe);
   }
 
   /** RFC 4821 §7.3, §7.4: a larger segment now and then, when there is enough behind it to notice its loss. */

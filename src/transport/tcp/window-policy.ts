@@ -263,7 +263,7 @@ class MemoryWindow implements WindowPolicy {
 
   grew(state: BufferState, length: number): boolean {
     const room = Math.min(this.clamp, this.free(state)) - this.threshold;
-    if (room <= 0 || length < 128) return false;
+    if (room <= 0) return false;
     const cost = this.space(costOf(length));
     const by = cost <= length ? 2 * this.mss : this.slowly(cost, length, state.fullSize);
     if (by > 0) this.threshold += Math.min(room, Math.max(by, 2 * length));

@@ -1,7 +1,7 @@
 /** A script's system calls, done to the kernel. None of them blocks. */
 import type { Expression, SystemCall } from '../../../src/packetdrill/script.ts';
 import { SYMBOLS } from '../../../src/packetdrill/symbols.ts';
-import { type KernelDevice, LOCAL, REMOTE } from './device.ts';
+import { type KernelDevice, LOCAL } from './device.ts';
 import { errnoName, libc } from './libc.ts';
 
 const OPTIONS: Record<string, number> = {
@@ -46,10 +46,12 @@ export class KernelCalls {
   private readonly fds = new Map<number, number>();
   private readonly device: KernelDevice;
   private readonly port: number;
+  private readonly remote: number;
 
-  constructor(device: KernelDevice, port: number) {
+  constructor(device: KernelDevice, port: number, remote: number) {
     this.device = device;
     this.port = port;
+    this.remote = remote;
   }
 
   fd(number: number): number | undefined {
@@ -96,14 +98,14 @@ export class KernelCalls {
       case 'accept4':
         return keep(libc.accept4(fd, null, null, SYMBOLS.SOCK_NONBLOCK));
       case 'connect':
-        return libc.connect(fd, address(REMOTE, this.port), 16);
+        return libc.connect(fd, address(this.remote, this.port), 16);
       case 'write':
         return libc.send(fd, bytes(), this.number(args[2]), MSG_DONTWAIT | MSG_NOSIGNAL);
       case 'send':
         return libc.send(fd, bytes(), this.number(args[2]), this.number(args[3]) | MSG_DONTWAIT | MSG_NOSIGNAL);
       case 'sendto': {
         const flags = this.number(args[3]) | MSG_DONTWAIT | MSG_NOSIGNAL;
-        return libc.sendto(fd, bytes(), this.number(args[2]), flags, address(REMOTE, this.port), 16);
+        return libc.sendto(fd, bytes(), this.number(args[2]), flags, address(this.remote, this.port), 16);
       }
       case 'read':
         return libc.recv(fd, bytes(), this.number(args[2]), MSG_DONTWAIT);

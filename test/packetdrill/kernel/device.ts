@@ -11,6 +11,7 @@ import { parseIp } from '../../../src/wire/ip-address.ts';
 import { libc } from './libc.ts';
 
 export const LOCAL = parseIp('192.168.0.1') as number;
+/** Where scripts come from; some need an address of their own, as a host remembers things of addresses. */
 export const REMOTE = parseIp('192.0.2.1') as number;
 const IFF_TUN = 1;
 const IFF_NO_PI = 0x1000;

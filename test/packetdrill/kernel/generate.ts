@@ -18,6 +18,8 @@ export const THEMES: readonly Theme[] = [
   { name: 'window', weights: { write: 5, ack: 4, window: 6, wait: 3, longWait: 3, zeroWindow: 2 } },
   { name: 'close', weights: { write: 2, ack: 3, data: 2, read: 2, wait: 2, close: 2, shutdown: 2, fin: 3, reset: 0.7, odd: 1, early: 1 } },
   { name: 'attack', weights: { write: 2, ack: 2, data: 2, odd: 6, reset: 1, oldAck: 3, wait: 1, fin: 0.5, beyond: 1 } },
+  { name: 'fast-open-server', weights: { write: 3, ack: 4, data: 2, read: 2, wait: 2, longWait: 1, fin: 1, close: 1, reset: 0.3, odd: 0.5, synAgain: 1, accept: 3 } },
+  { name: 'fast-open-client', weights: { write: 3, ack: 4, data: 2, read: 2, wait: 2, longWait: 1, fin: 1, close: 1, reset: 0.3, odd: 0.3, sack: 1 } },
   { name: 'small', weights: { write: 3, smallWrite: 8, more: 3, ack: 5, option: 4, wait: 3, data: 1 } },
 ];
 
@@ -44,7 +46,9 @@ type StepName =
   | 'shutdown'
   | 'fin'
   | 'reset'
-  | 'odd';
+  | 'odd'
+  | 'synAgain'
+  | 'accept';
 
 const OPENING = `
 +0 socket(..., SOCK_STREAM|SOCK_NONBLOCK, IPPROTO_TCP) = 3
@@ -64,6 +68,9 @@ export class Generator {
   private finished = false;
   private closed = false;
   private stampClock = 1000;
+  /** The opening SYN again, with so much data, and how much it had. */
+  private syn: (length: number) => string = () => '';
+  private early = 0;
 
   constructor(seed: string, theme: Theme, recording: Recording) {
     this.random = seededRandom(seed);
@@ -78,6 +85,8 @@ export class Generator {
 
   /** The lines that open the connection. */
   *opening(): IterableIterator<string> {
+    if (this.theme.name === 'fast-open-server') return yield* this.fastOpenServer();
+    if (this.theme.name === 'fast-open-client') return yield* this.fastOpenClient();
     yield* OPENING.trim().split('\n');
     const passive = this.chance(0.7);
     if (this.chance(0.15)) yield `+0 setsockopt(3, SOL_SOCKET, SO_RCVBUF, [${this.pick([4000, 10000, 30000])}], 4) = 0`;
@@ -96,6 +105,43 @@ export class Generator {
       yield '+0 connect(3, ..., ...) = -1 EINPROGRESS';
       yield `+${this.time(10, 100)} < S. 0:0(0) ack 1 win ${window} <${offered}${this.stamps ? this.recording.lastStamp : ''}${scale}>`;
     }
+  }
+
+  /** A SYN with a cookie and data, a cookie and none, a request, or a cookie that is wrong. */
+  private *fastOpenServer(): IterableIterator<string> {
+    yield* OPENING.trim().split('\n');
+    yield '+0 bind(3, ..., ...) = 0';
+    yield `+0 listen(3, ${this.pick([1, 5])}) = 0`;
+    yield `+0 setsockopt(3, SOL_TCP, TCP_FASTOPEN, [${this.pick([1, 5])}], 4) = 0`;
+    const cookie = this.pick(['3021b9d889017eeb', '3021b9d889017eeb', '3021b9d889017eeb', '0123456789abcdef', '']);
+    const stamps = this.stamps ? `TS val ${this.stampClock} ecr 0,` : 'nop,nop,';
+    const scale = this.scale < 0 ? '' : `,nop,wscale ${this.scale}`;
+    this.syn = (length: number): string =>
+      `< S 0:${length}(${length}) win ${this.scale > 2 ? 32792 : this.window} <mss ${this.mss},${this.sacks ? 'sackOK,' : 'nop,nop,'}${stamps}FO ${cookie},nop,nop${scale}>`;
+    this.early = this.pick([0, 10, 100, 1000]);
+    yield `+0 ${this.syn(this.early)}`;
+    this.seq = 1;
+    if (this.chance(0.7)) yield `+${this.time(0, 20)} accept4(3, ..., ..., SOCK_NONBLOCK) = 4`;
+  }
+
+  /** A cookie is asked for on a first connection; the second one begins with data. */
+  private *fastOpenClient(): IterableIterator<string> {
+    yield '+0 socket(..., SOCK_STREAM|SOCK_NONBLOCK, IPPROTO_TCP) = 3';
+    yield '+0 sendto(3, ..., 0, MSG_FASTOPEN, ..., ...) = ?';
+    yield `+.010 < S. 123:123(0) ack 1 win 5840 <mss ${this.mss},nop,nop,sackOK,nop,wscale 6,FO abcd1234,nop,nop>`;
+    yield '+0 close(3) = 0';
+    yield '+.010 < F. 1:1(0) ack 2 win 92';
+    yield '+0 socket(..., SOCK_STREAM|SOCK_NONBLOCK, IPPROTO_TCP) = 4';
+    const early = this.pick([1, 100, 500, 1000, 2000, 5000]);
+    yield `+0 sendto(4, ..., ${early}, MSG_FASTOPEN, ..., ...) = ?`;
+    const sent = this.recording.sentTo - 1;
+    const taken = this.pick([sent, sent, sent, 0, Math.floor(sent / 2)]);
+    const stamps = this.stamps ? `,nop,nop,TS val ${this.stampClock} ecr ${this.recording.lastStamp}` : '';
+    const scale = this.scale < 0 ? '' : `,nop,wscale ${this.scale}`;
+    const data = this.chance(0.2) ? 100 : 0;
+    this.una = 1 + taken;
+    yield `+${this.chance(0.2) ? '1.1' : this.time(10, 100)} < S. 0:${data}(${data}) ack ${1 + taken} win ${this.scale > 2 ? 32792 : this.window} <mss ${this.mss}${this.sacks ? ',nop,nop,sackOK' : ''}${stamps}${scale}>`;
+    this.seq = 1 + data;
   }
 
   /** One more step; undefined: it is over. */
@@ -175,6 +221,11 @@ export class Generator {
         return this.segment(this.pick(['R.', 'R']), this.seq + this.pick([0, 0, 0, 1, -1, 1000, 300000]), 0, this.una);
       case 'odd':
         return this.odd();
+      case 'synAgain':
+        return this.una > 1 ? undefined : `+${this.time(0, 100)} ${this.syn(this.pick([this.early, 0]))}`;
+      case 'accept':
+        if (this.recording.calls.fd(4) !== undefined) return undefined;
+        return `+${this.time(0, 20)} accept4(3, ..., ..., SOCK_NONBLOCK) = 4`;
     }
   }
 

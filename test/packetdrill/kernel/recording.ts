@@ -21,6 +21,8 @@ export interface RecordingOptions {
   polls?: boolean;
   /** Windows of all segments, not of none. */
   windows?: boolean;
+  /** Where the script comes from. */
+  remote?: number;
 }
 
 export class Recording implements Listener {
@@ -29,6 +31,7 @@ export class Recording implements Listener {
   private readonly device: KernelDevice;
   private readonly options: RecordingOptions;
   private readonly remotePort: number;
+  private readonly remote: number;
   private localPort: number;
   private sightings: Sighting[] = [];
   private start: number;
@@ -51,7 +54,8 @@ export class Recording implements Listener {
     this.options = options;
     this.remotePort = device.join(this);
     this.localPort = this.remotePort;
-    this.calls = new KernelCalls(device, this.remotePort);
+    this.remote = options.remote ?? REMOTE;
+    this.calls = new KernelCalls(device, this.remotePort, this.remote);
     this.start = device.now;
   }
 
@@ -133,6 +137,7 @@ export class Recording implements Listener {
     const { segment } = found;
     if (segment === undefined) return;
     if (segment.flags & SYN) {
+      if (this.localPort !== segment.sourcePort) this.heardSyn = false;
       this.localBase = segment.seq;
       this.localPort = segment.sourcePort;
     }
@@ -181,10 +186,10 @@ export class Recording implements Listener {
     const ecr = (value: number): number =>
       value === 0 || stamps === undefined ? 0 : (value - stamps.script + stamps.live) >>> 0;
     const options = writeOptions(segment.options ?? [], { ecr, seq: seq => seqAdd(seq, base) });
-    const ends = { source: REMOTE, destination: LOCAL, sourcePort: this.remotePort, destinationPort: this.localPort };
+    const ends = { source: this.remote, destination: LOCAL, sourcePort: this.remotePort, destinationPort: this.localPort };
     const seq = segment.flags & SYN ? segment.seq : seqAdd(segment.seq, this.remoteBase);
     const built = buildSegment(segment, ends, seq, segment.ack === undefined ? 0 : seqAdd(segment.ack, base), options);
-    this.device.inject(wrap(built, { source: REMOTE, destination: LOCAL }, PROTOCOL.tcp, ip));
+    this.device.inject(wrap(built, { source: this.remote, destination: LOCAL }, PROTOCOL.tcp, ip));
   }
 
   // --- what the kernel thinks

@@ -1,0 +1,114 @@
+/**
+ * What Linux lets through to a half-open connection. There SYN-RECEIVED of a listener is no connection yet but a request,
+ * which answers by rules of its own: with bare acknowledgements of the SYN, and a SYN that comes again with the SYN+ACK.
+ * With Fast Open the connection exists beside the request until the handshake is complete.
+ */
+import type { Instant } from '../../base/instant.ts';
+import { type Seq, seqAdd, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
+import { ACK, RST, Segment, SYN } from '../../wire/tcp.ts';
+import type { TcpConnection } from './connection.ts';
+import { DUE } from './deadlines.ts';
+
+/** Of a request this is all that a window can be. */
+const MOST_WINDOW = 65535;
+
+export const isRequest = (c: TcpConnection): boolean =>
+  c.passive &&
+  c.settings.segmentRule === 'linux' &&
+  (c.state === 'SYN_RCVD' || (c.state === 'FIN_WAIT_1' && c.sendsEarly && seqLe(c.tcb.sndUna, c.tcb.iss)));
+
+/** False: the segment has been dealt with. `reset` answers one that deserves a RST. */
+export function admits(c: TcpConnection, now: Instant, segment: Segment, reset: () => void): boolean {
+  const { tcb } = c;
+  const fresh = segment.seq !== tcb.irs;
+  const old = isOld(c, segment);
+  if (!fresh && (segment.flags & (SYN | ACK | RST)) === SYN && !old) {
+    repeatSynAck(c, now);
+    return false;
+  }
+  const acknowledges = segment.has(ACK) && !segment.has(RST);
+  if (acknowledges && !c.sendsEarly && segment.ack !== seqAdd(tcb.iss, 1)) {
+    c.send(bareReset(segment.ack));
+    return false;
+  }
+  if (old || !isInWindow(segment, c.requestNext)) {
+    if (!segment.has(RST) && mayAnswer(c, now, segment)) answer(c, now);
+    return false;
+  }
+  // RFC 5961 §3.2: a RST inside the window that is not at RCV.NXT is challenged.
+  if (segment.has(RST) && segment.seq !== c.requestNext) {
+    if (c.challenges.allow(now)) answer(c, now);
+    return false;
+  }
+  if (segment.has(RST) || (segment.has(SYN) && fresh)) {
+    endRequest(c, segment, reset);
+    return false;
+  }
+  return segment.has(ACK);
+}
+
+/** RFC 7323 §5.3 R1. */
+function isOld(c: TcpConnection, segment: Segment): boolean {
+  const { tcb } = c;
+  return tcb.timestampsOn && segment.hasTimestamps && !segment.has(RST) && seqLt(segment.tsVal, tcb.tsRecent);
+}
+
+function isInWindow(segment: Segment, next: Seq): boolean {
+  const edge = seqAdd(next, MOST_WINDOW);
+  if (segment.seq === next) return true;
+  if (seqGt(segment.end, next) && seqLt(segment.seq, edge)) return true;
+  return segment.seq === edge && segment.end === edge;
+}
+
+/** The SYN+ACK was lost; data that is on the SYN is not taken now either. */
+function repeatSynAck(c: TcpConnection, now: Instant): void {
+  if (!c.challenges.allowByInterval(now)) return;
+  const { sender } = c;
+  sender.resendSyn(now, SYN | ACK | c.synAckEcn, false);
+  sender.recovery.totalRetransmissions++;
+  if (!c.sendsEarly) c.deadlines.setTransmit(DUE.retransmit, now + sender.synAckTimeout);
+}
+
+/** What carries data is no part of a loop of acknowledgements. */
+const mayAnswer = (c: TcpConnection, now: Instant, segment: Segment): boolean =>
+  (segment.sequenceLength > 0 && !segment.has(SYN)) || c.challenges.allowByInterval(now);
+
+/** An acknowledgement of the SYN and of nothing behind it. */
+function answer(c: TcpConnection, now: Instant): void {
+  const { tcb, receiver, settings } = c;
+  const segment = new Segment();
+  segment.order = settings.optionOrder;
+  segment.flags = ACK;
+  segment.seq = tcb.sndNxt;
+  segment.ack = c.requestNext;
+  segment.window = Math.min(receiver.window.initial(), MOST_WINDOW) >> tcb.rcvScale;
+  if (tcb.timestampsOn) {
+    segment.hasTimestamps = true;
+    segment.tsVal = tcb.timestamp(now);
+    segment.tsEcr = tcb.tsRecent;
+  }
+  c.send(segment);
+}
+
+/** A RST ends it; a SYN of somebody else ends what nobody has seen yet. */
+function endRequest(c: TcpConnection, segment: Segment, reset: () => void): void {
+  if (segment.has(RST)) return reset();
+  c.send(segment.has(ACK) ? bareReset(segment.ack) : resetOfSyn(segment));
+  if (!c.sendsEarly) c.finish('a new SYN arrives');
+}
+
+/** RFC 9293 §3.10.7.1: "<SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>". */
+function resetOfSyn(about: Segment): Segment {
+  const segment = new Segment();
+  segment.flags = RST | ACK;
+  segment.ack = about.end;
+  return segment;
+}
+
+/** "<SEQ=SEG.ACK><CTL=RST>" */
+export function bareReset(seq: Seq): Segment {
+  const segment = new Segment();
+  segment.seq = seq;
+  segment.flags = RST;
+  return segment;
+}
