@@ -5,7 +5,7 @@ import { SYN } from '../wire/tcp.ts';
 import type { Sighting } from './packets.ts';
 import type { ScriptSegment, ScriptTcpOption } from './script.ts';
 
-const OPENING: ReadonlySet<string> = new Set(['SYN_SENT', 'SYN_RCVD', 'TIME_WAIT', 'CLOSED']);
+const OVER: ReadonlySet<string> = new Set(['TIME_WAIT', 'CLOSED']);
 
 export class Flow {
   readonly localPort: number;
@@ -63,7 +63,7 @@ export class Flow {
   remoteSeq(script: ScriptSegment): number {
     if (!(script.flags & SYN)) return seqAdd(script.seq, this.remoteBase);
     // A SYN into a connection that stands is an attack, not a beginning.
-    const opens = this.endpoint === undefined || !this.heardSyn || OPENING.has(this.endpoint.state);
+    const opens = this.endpoint === undefined || !this.heardSyn || OVER.has(this.endpoint.state);
     if (opens) this.remoteBase = script.seq;
     return script.seq;
   }

@@ -95,6 +95,8 @@ export class StreamSocket implements Waitable {
   adopt(endpoint: TcpEndpoint): void {
     this.connected = true;
     this.attach(endpoint);
+    this.error = endpoint.connection.failure;
+    this.ended = this.error !== undefined;
   }
 
   private attach(endpoint: TcpEndpoint): void {

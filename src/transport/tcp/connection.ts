@@ -71,6 +71,8 @@ export class TcpConnection implements SenderHost {
   readShut = false;
   /** A user who keeps errors by himself, as a POSIX socket does, and reads what came before them all the same. */
   tellsErrorsAtOnce = false;
+  /** Why it ended, where it did not end well. */
+  failure: TcpErrorCode | undefined;
   /** An ICMP error that does not end the connection, but says why it may time out (RFC 9293 §3.9.2.2). */
   softError: { code: TcpErrorCode; why: string } | undefined;
   keepAlivesUnanswered = 0;
@@ -465,6 +467,8 @@ export class TcpConnection implements SenderHost {
     );
     sender.established(now, this.passive);
     receiver.lastDataAt = now;
+    // What was limited so far were a request's answers.
+    this.challengeLimit = undefined;
     if (settings.mtuProbing.mode === 'on') this.pathProbe = new PathProbe(this, now);
     if (settings.keepAlive !== undefined) this.deadlines.set(DUE.keepAlive, now + settings.keepAlive.idle);
   }
@@ -477,6 +481,7 @@ export class TcpConnection implements SenderHost {
   }
 
   fail(code: TcpErrorCode, why: string): void {
+    this.failure = code;
     this.events.push({ type: 'error', code, why });
     this.finish(why);
   }

@@ -182,7 +182,7 @@ const isLateReset = (c: TcpConnection, segment: Segment): boolean =>
 
 /** "An acknowledgment should be sent in reply (unless the RST bit is set)". */
 function acknowledgeUnacceptable(c: TcpConnection, now: Instant, segment: Segment): void {
-  if (segment.has(RST)) return;
+  if (segment.has(RST) && !isForgotten(c)) return;
   // What carries data or a FIN is an honest retransmission; the rest is limited like a challenge.
   const honest = segment.sequenceLength > 0 && !segment.has(SYN);
   if (honest) c.receiver.ackNow = true;
@@ -330,7 +330,8 @@ function processAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
     c.challengeAck(now, 'an ACK from too long ago');
     return false;
   }
-  if (isLinux && !seqLt(segment.ack, tcb.sndUna)) updateTimestamp(c, now, segment);
+  const isRepeated = c.state === 'TIME_WAIT' && segment.seq !== tcb.rcvNxt;
+  if (isLinux && !isRepeated && !seqLt(segment.ack, tcb.sndUna)) updateTimestamp(c, now, segment);
   if (segment.has(CWR) && c.ecn !== undefined && !c.ecn.isAccurate) {
     c.ecn.reduced();
     if (segment.length > 0) c.receiver.ackNow = true;
