@@ -158,8 +158,9 @@ export class AdaptiveDelay implements AckPolicy {
   }
 
   due(now: Instant, received: Received): Instant {
-    if (this.quick > 0 && !this.interactive) return now;
+    // In this order: a window that is scarce ends the haste.
     if (received.unacknowledged > this.fullSize && received.wouldOpen(now)) return now;
+    if (this.quick > 0 && !this.interactive) return now;
     let delay = this.ato; // nothing yet before the first data
     if (delay > LEAST) {
       let most = this.interactive || this.pushed > 0 ? MOST : ms(500);

@@ -194,7 +194,7 @@ export class Receiver {
     }
     const before = this.unread;
     const nextBefore = tcb.rcvNxt;
-    const heldBefore = this.outOfOrder;
+    const heldBefore = this.reassembly.bytes;
     if (seqLt(start, end) && segment.payload !== undefined) {
       const from = seqDiff(start, segment.seq);
       const length = seqDiff(end, start);
@@ -213,7 +213,7 @@ export class Receiver {
       if (segment.length === 0) this.ackNow = true;
     }
     if (tcb.rcvNxt !== nextBefore) this.dataArrived(now, segment);
-    else if (segment.length > 0) this.heldBack(now, segment, this.outOfOrder !== heldBefore);
+    else if (segment.length > 0) this.heldBack(now, segment, this.reassembly.bytes !== heldBefore);
     if (seqLt(tcb.rcvAdv, tcb.rcvNxt)) tcb.rcvAdv = tcb.rcvNxt;
     this.takeFin(hasFin);
     return this.unread > before;
@@ -316,8 +316,9 @@ export class Receiver {
 
   /** Would an acknowledgement move the right edge of the window, as it was offered last? */
   wouldOpen(now: Instant): boolean {
-    const { tcb } = this;
-    return this.window.offer(this.state(now, tcb.rcvScale)) >= seqDiff(tcb.rcvAdv, this.acknowledgedTo);
+    const wanted = this.window.offer(this.state(now, this.tcb.rcvScale));
+    if (this.window.isScarce) this.policy.stopBeingQuick();
+    return wanted >= this.lastOffered;
   }
 
   /** RFC 5681 §4.2: "A TCP receiver SHOULD send an immediate duplicate ACK when an out-of-order segment arrives". */

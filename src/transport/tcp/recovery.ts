@@ -279,11 +279,11 @@ export class Recovery {
     this.rack.reorderingSeen = true;
   }
 
-  /** False: more than was ever sent again. */
-  countDuplicates(segments: number): boolean {
+  /** False: more than was ever sent again. `ofProbe`: a tail loss probe was, which says nothing of reordering. */
+  countDuplicates(segments: number, ofProbe: boolean): boolean {
     this.duplicates += segments;
     if (this.duplicates > this.totalRetransmissions) return false;
-    this.rack.dsackSeen = true;
+    if (this.rack.reorderingSeen && !ofProbe) this.rack.dsackSeen = true;
     return true;
   }
 

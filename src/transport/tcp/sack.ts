@@ -42,10 +42,13 @@ function isDuplicateReport(r: Recovery, news: AckNews, blocks: readonly SeqRange
   const length = seqDiff(first.end, first.start);
   if (length <= 0 || length > r.tcb.maxSndWnd) return false;
   const segments = Math.max(1, Math.ceil(length / r.tcb.mss));
+  const ofProbe = segments === 1 && r.tlpHighSeq !== undefined && first.end === r.tlpHighSeq;
   // More duplicates than retransmissions were ever sent: not ours to believe.
-  if (!r.countDuplicates(segments)) return false;
-  if (r.tlpRetransmitted && r.tlpHighSeq !== undefined && first.end === r.tlpHighSeq) news.probeDuplicated = true;
+  if (!r.countDuplicates(segments, ofProbe)) return false;
+  if (r.tlpRetransmitted && ofProbe) news.probeDuplicated = true;
   news.duplicateReported = true;
+  // What was sent again for nothing has been delivered too.
+  news.sackDelivered += segments;
   const known = r.undoMarker;
   if (known !== undefined && r.undoRetransmissions > 0 && seqLe(first.end, priorUna) && seqGt(first.end, known)) {
     r.undoRetransmissions = Math.max(0, r.undoRetransmissions - segments);

@@ -24,7 +24,8 @@ export function segmentArrives(c: TcpConnection, now: Instant, segment: Segment)
   if (c.state === 'SYN_SENT') return inSynSent(c, now, segment);
   if (isRequest(c) && !admits(c, now, segment, () => resetArrives(c))) return;
   // The fifth check drops it anyway; Linux does before it answers what is unacceptable.
-  if (c.settings.segmentRule === 'linux' && !segment.has(ACK | RST | SYN)) return;
+  const isLinux = c.settings.segmentRule === 'linux';
+  if (isLinux && !segment.has(ACK | RST | SYN) && c.state !== 'TIME_WAIT' && !isForgotten(c)) return;
   if (!checkSequence(c, now, segment)) return;
   if (!checkReset(c, now, segment)) return;
   // Third, security and compartment: RFC 9293 appendix A.1, ignored.
@@ -265,8 +266,8 @@ const isForgotten = (c: TcpConnection): boolean =>
 
 /** Where the highest SACKed data ends: the sender of the RST had got so far (RFC 5961 §3.2 does not forbid it). */
 function isResetBehindGap(c: TcpConnection, segment: Segment): boolean {
-  if (c.settings.segmentRule !== 'linux' || !c.tcb.sackOn) return false;
-  return segment.seq === c.receiver.highestHeld || isLateReset(c, segment);
+  if (c.settings.segmentRule !== 'linux') return false;
+  return (c.tcb.sackOn && segment.seq === c.receiver.highestHeld) || isLateReset(c, segment);
 }
 
 /** Fourth: SYN. RFC 5961 §4.2: a challenge ACK, whatever the sequence number. */
@@ -471,6 +472,8 @@ function checkFin(c: TcpConnection, now: Instant): void {
       c.setState('CLOSE_WAIT', 'FIN arrives');
       break;
     case 'FIN_WAIT_1':
+      // Linux acknowledges before it sends what is left.
+      if (c.settings.segmentRule === 'linux') c.send(c.build(now, ACK, c.acceptableSeq));
       // Our FIN is not acknowledged, or we would be in FIN_WAIT_2.
       c.setState('CLOSING', 'FIN arrives (simultaneous close)');
       break;

@@ -267,7 +267,7 @@ export class Sender {
   private get hasMemory(): boolean {
     const { tail } = this.queue;
     if (this.host.settings.recordOverhead === 0 || this.fits(tail)) return true;
-    return this.memoryUsed < this.capacity;
+    return this.memoryUsed < this.capacity && this.unsent < this.host.settings.notSentLowWater;
   }
 
   private get memoryUsed(): number {
