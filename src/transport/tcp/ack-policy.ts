@@ -103,7 +103,8 @@ export class AdaptiveDelay implements AckPolicy {
   private srtt: Duration | undefined;
   private pushed = 0;
   private lastOdd = 0;
-  private readonly advertised: number;
+  /** What we let the other end send in one segment. */
+  advertised: number;
   private window = 0;
 
   constructor(fullSize: number, advertised: number) {

@@ -248,9 +248,10 @@ export class TcpConnection implements SenderHost {
     this.lastHeardAt = now;
     this.segmentsReceived += segment.pieces;
     this.tcb.lastEcho = segment.hasTimestamps ? segment.tsEcr : undefined;
-    segmentArrives(this, now, segment);
+    const taken = segmentArrives(this, now, segment);
     if (more && this.mayWait) return true;
-    this.settle(now);
+    if (taken) this.settle(now);
+    else this.refreshKeepAlive(now);
     return false;
   }
 

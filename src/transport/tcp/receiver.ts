@@ -131,7 +131,9 @@ export class Receiver {
 
   established(mss: number, fullSize: number): void {
     this.window.established(mss, this.tcb.rcvScale);
-    if (this.policy instanceof AdaptiveDelay) this.policy.fullSize = fullSize;
+    if (!(this.policy instanceof AdaptiveDelay)) return;
+    this.policy.fullSize = fullSize;
+    this.policy.advertised = mss;
   }
 
   /** The window field of a SYN or SYN+ACK, which is never scaled (RFC 7323 §2.2). */

@@ -18,23 +18,30 @@ const TIMESTAMP_AGE = seconds(24 * 86400);
 
 const READABLE: TcpEvent = { type: 'readable' };
 
-export function segmentArrives(c: TcpConnection, now: Instant, segment: Segment): void {
-  if (isExpected(c, segment)) return takeExpected(c, now, segment);
-  if (c.state === 'CLOSED' || c.state === 'LISTEN') return;
-  if (c.state === 'SYN_SENT') return inSynSent(c, now, segment);
-  if (isRequest(c) && !admits(c, now, segment, () => resetArrives(c))) return;
+/** False: it was dropped, so there is nothing that could be sent because of it but an answer. */
+export function segmentArrives(c: TcpConnection, now: Instant, segment: Segment): boolean {
+  if (isExpected(c, segment)) {
+    takeExpected(c, now, segment);
+    return true;
+  }
+  if (c.state === 'CLOSED' || c.state === 'LISTEN') return false;
+  if (c.state === 'SYN_SENT') {
+    inSynSent(c, now, segment);
+    return true;
+  }
+  if (isRequest(c) && !admits(c, now, segment, () => resetArrives(c))) return false;
   // The fifth check drops it anyway; Linux does before it answers what is unacceptable.
   const isLinux = c.settings.segmentRule === 'linux';
-  if (isLinux && !segment.has(ACK | RST | SYN) && c.state !== 'TIME_WAIT' && !isForgotten(c)) return;
-  if (!checkSequence(c, now, segment)) return;
-  if (!checkReset(c, now, segment)) return;
+  if (isLinux && !segment.has(ACK | RST | SYN) && c.state !== 'TIME_WAIT' && !isForgotten(c)) return false;
+  if (!checkSequence(c, now, segment)) return false;
+  if (!checkReset(c, now, segment)) return false;
   // Third, security and compartment: RFC 9293 appendix A.1, ignored.
-  if (!checkSyn(c, now, segment)) return;
-  if (!checkAck(c, now, segment)) return;
+  if (!checkSyn(c, now, segment)) return false;
+  if (!checkAck(c, now, segment)) return false;
   noteCongestion(c, segment);
   // Sixth, URG: the urgent pointer is not told to the user; the data stays in line (RFC 6093 §6).
-  if (!takeText(c, now, segment)) return;
-  checkFin(c, now);
+  if (takeText(c, now, segment)) checkFin(c, now);
+  return true;
 }
 
 /**
