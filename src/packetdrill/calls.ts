@@ -1,17 +1,16 @@
 /** The system calls of a script, done to the host under test; what comes back is compared by the caller. */
 
-import type { Duration } from '../base/instant.ts';
 import { DatagramFile } from '../posix/datagram-socket.ts';
-import type { Notice } from '../posix/error-queue.ts';
 import { Epoll } from '../posix/events.ts';
 import { Pipe, PlainFile } from '../posix/pipe.ts';
 import { type Attempt, type Failed, failed, isFailed, type Result } from '../posix/results.ts';
 import { StreamStack } from '../posix/stack.ts';
 import { type SendFlags, StreamSocket } from '../posix/stream-socket.ts';
 import { type IpAddress, mappedIpv4, parseIp } from '../wire/ip-address.ts';
-import { getOption, type OptionValue, setOption, stampsOf } from './options.ts';
+import { complainInq, complainNotice, stampsAsked } from './control-messages.ts';
+import { getOption, type OptionValue, setOption } from './options.ts';
 import type { Expression, SystemCall } from './script.ts';
-import { ERRNO, SYMBOLS } from './symbols.ts';
+import { SYMBOLS } from './symbols.ts';
 import { infoFields } from './tcp-info-fields.ts';
 import { field, Unsupported, type Values } from './values.ts';
 import { epollControl, epollWait, poll } from './wait-calls.ts';
@@ -27,8 +26,6 @@ export interface CallOutcome {
 }
 
 const DEFAULT_PORT = 8080;
-/** As for all times of a script. */
-const STAMP_TOLERANCE: Duration = 4e6;
 
 export class Calls {
   readonly stack: StreamStack;
@@ -177,7 +174,9 @@ const send = (
   { buffers, stamps }: Pick<SendFlags, 'buffers' | 'stamps'> = {},
 ): Attempt<CallOutcome> => {
   const fastOpenTo = flags & SYMBOLS.MSG_FASTOPEN ? resolved(c.address(to, 'remote')) : undefined;
-  return mapped(socket.send(bytesOf(length), { ...sendFlags(flags), fastOpenTo, buffers, stamps }), result => ({ result }));
+  return mapped(socket.send(bytesOf(length), { ...sendFlags(flags), fastOpenTo, buffers, stamps }), result => ({
+    result,
+  }));
 };
 
 function resolved(to: {
@@ -203,15 +202,6 @@ function vectorSizes(c: Calls, vector: Expression | undefined): number[] {
   if (vector.kind === 'list') return vector.items.flatMap(item => vectorSizes(c, item));
   if (vector.kind === 'struct') return [c.number(vector.fields[vector.fields.length - 1]?.value)];
   throw new Unsupported('this kind of vector is not known here');
-}
-
-/** A control message may ask for the timestamps of this write alone. */
-function stampsAsked(c: Calls, control: Expression | undefined): SendFlags['stamps'] {
-  for (const message of control?.kind === 'list' ? control.items : []) {
-    const type = field(message, 'cmsg_type');
-    if (type?.kind === 'symbol' && type.name === 'SO_TIMESTAMPING') return stampsOf(c.number(field(message, 'cmsg_data')));
-  }
-  return undefined;
 }
 
 const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0);
@@ -409,61 +399,6 @@ function receiveMessage(
     const complaint = socket.reportsInq ? complainInq(c, socket, wanted) : undefined;
     return { result: bytes.length, complaint };
   });
-}
-
-/** What of the control messages that a script expects is not what a notice would fill in. */
-function complainNotice(c: Calls, control: Expression | undefined, notice: Notice): string | undefined {
-  if (control?.kind !== 'list') return undefined;
-  const told = notice.kind === 'timestamp' ? 2 : 1;
-  if (control.items.length !== told) return `there are ${told} control messages`;
-  for (const message of control.items) {
-    const data = field(message, 'cmsg_data');
-    const type = field(message, 'cmsg_type');
-    const isTime = type?.kind === 'symbol' && type.name.startsWith('SCM_TIMESTAMPING');
-    const reason = isTime ? complainTime(c, data, notice) : complainError(c, data, notice);
-    if (reason !== undefined) return reason;
-  }
-  return undefined;
-}
-
-const STAMP_NUMBERS = { sent: 0, scheduled: 1, acknowledged: 2 } as const;
-
-/** struct sock_extended_err. */
-function complainError(c: Calls, data: Expression | undefined, notice: Notice): string | undefined {
-  const expected =
-    notice.kind === 'zero-copy'
-      ? { ee_errno: 0, ee_origin: 5, ee_type: 0, ee_code: 1, ee_info: notice.first, ee_data: notice.last }
-      : {
-          ee_errno: ERRNO.ENOMSG,
-          ee_origin: 4,
-          ee_type: 0,
-          ee_code: 0,
-          ee_info: STAMP_NUMBERS[notice.point],
-          ee_data: notice.id,
-        };
-  for (const [name, value] of Object.entries(expected)) {
-    const wanted = field(data, name);
-    if (wanted !== undefined && wanted.kind !== 'any' && c.number(wanted) !== value) return `${name} is ${value}`;
-  }
-  return undefined;
-}
-
-/** struct scm_timestamping, since the script began. */
-function complainTime(c: Calls, data: Expression | undefined, notice: Notice): string | undefined {
-  if (notice.kind !== 'timestamp') return 'there is no timestamp';
-  const seconds = c.number(field(data, 'scm_sec'));
-  const wanted = seconds * 1e9 + c.number(field(data, 'scm_nsec'));
-  const got = notice.at - c.world_().startedAt;
-  return Math.abs(got - wanted) <= STAMP_TOLERANCE ? undefined : `the timestamp is ${got / 1e9} s`;
-}
-
-/** TCP_INQ: how much is left behind what was read; one when that is the end of the stream. */
-function complainInq(c: Calls, socket: StreamSocket, control: Expression | undefined): string | undefined {
-  const data = field(control?.kind === 'list' ? control.items[0] : undefined, 'cmsg_data');
-  const receiver = socket.endpoint?.connection.receiver;
-  if (data === undefined || receiver === undefined) return undefined;
-  const inq = receiver.readable === 0 && receiver.finReceived ? 1 : receiver.readable;
-  return c.number(data) === inq ? undefined : `TCP_CM_INQ is ${inq}`;
 }
 
 function ioctl(c: Calls, socket: StreamSocket, args: Expression[]): Attempt<CallOutcome> {

@@ -16,7 +16,8 @@ export function infoFields(i: TcpInfo, profile: ProfileName): Record<string, num
   const bit = (on: boolean, mask: number): number => (on ? mask : 0);
   return {
     // On Linux what is in TIME_WAIT is no longer the socket's.
-    tcpi_state: profile === 'freebsd' ? BSD_STATES[i.state] : STATE_NUMBERS[i.state === 'TIME_WAIT' ? 'CLOSED' : i.state],
+    tcpi_state:
+      profile === 'freebsd' ? BSD_STATES[i.state] : STATE_NUMBERS[i.state === 'TIME_WAIT' ? 'CLOSED' : i.state],
     tcpi_ca_state: CA_STATES.indexOf(i.congestionState),
     tcpi_retransmits: i.retransmits,
     tcpi_probes: i.probes,

@@ -5,9 +5,10 @@
  *
  *   ip netns add kernel
  *   ip netns exec kernel npx tsx test/packetdrill/differential.ts [--scripts=200] [--seed=1] [--theme=NAME] [--keep=DIR]
- *     [--set=SYSCTL=VALUE]...
+ *     [--set=SYSCTL=VALUE]... [--steps=25] [--samples=DIR]
  *
- * Each script that ours does not follow is written to DIR, with the place where the two part. Needs root and TUN.
+ * Each script that ours does not follow is written to DIR, with the place where the two part; with --samples, those that
+ * it does are written there. Needs root and TUN.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +21,6 @@ import { Generator, THEMES } from './kernel/generate.ts';
 import { Recording } from './kernel/recording.ts';
 
 const SIDE_BY_SIDE = 40;
-const MOST_STEPS = Number(process.env.STEPS ?? 25);
 /** Microseconds: a timer of more than 64 jiffies is late by up to 8 of them, which are 32 ms at HZ=250. */
 const TOLERANCE = 36_000;
 const FIELDS = ['state', 'ca_state', 'snd_cwnd', 'snd_ssthresh', 'unacked', 'sacked', 'lost', 'retrans', 'reordering'];
@@ -33,6 +33,8 @@ const { values } = parseArgs({
     theme: { type: 'string' },
     keep: { type: 'string', default: '/tmp/differential' },
     set: { type: 'string', multiple: true, default: [] },
+    steps: { type: 'string', default: '25' },
+    samples: { type: 'string' },
   },
 });
 
@@ -47,9 +49,10 @@ async function record(number: number): Promise<string> {
   const remote = theme.name === 'fast-open-client' ? REMOTE + 1 + (number % 250) : REMOTE;
   const recording = new Recording(device, { fields: [...FIELDS, ...MORE_FIELDS], polls: true, windows: true, remote });
   const generator = new Generator(`${values.seed} ${number}`, theme, recording);
-  const play = async (line: string): Promise<void> => recording.play(parseScript(`${line.replace(/= \?$/, '= 0').replace('[?]', '[0]')}\n`).events[0], line);
+  const play = async (line: string): Promise<void> =>
+    recording.play(parseScript(`${line.replace(/= \?$/, '= 0').replace('[?]', '[0]')}\n`).events[0], line);
   for (const line of generator.opening()) await play(line);
-  for (let step = 0; step < MOST_STEPS; step++) {
+  for (let step = 0; step < Number(values.steps); step++) {
     const line = generator.next();
     if (line === undefined) break;
     await play(line);
@@ -75,13 +78,49 @@ interface Parting {
 }
 
 function replay(number: number, text: string): Parting | undefined {
-  const verdict = runScript(parseScript(text), optionsOf(parseScript(text), { profile: 'linux', toleranceUsecs: TOLERANCE, hz: 250 }, text), { read: () => undefined });
+  const verdict = runScript(
+    parseScript(text),
+    optionsOf(parseScript(text), { profile: 'linux', toleranceUsecs: TOLERANCE, hz: 250 }, text),
+    { read: () => undefined },
+  );
   if (verdict.status === 'pass') return undefined;
   const { line = 0, expected = '', got = '' } = verdict;
   // A RST of nobody's, and a second connection, have numbers that the script cannot name: what follows cannot be told.
   if (/^sequence number/.test(verdict.message ?? '') && /^(S\.|R\.) /.test(expected)) return undefined;
   const message = differingFields(verdict.message ?? '');
-  return { number, line: `${line}: ${text.split('\n')[line - 1]}`, message: `${message} | expected ${expected} | got ${got}` };
+  return {
+    number,
+    line: `${line}: ${text.split('\n')[line - 1]}`,
+    message: `${message} | expected ${expected} | got ${got}`,
+  };
+}
+
+function keep(folder: string, number: number, text: string): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, `${themes[number % themes.length].name}-${values.seed}-${number}.pkt`), text);
+}
+
+/** For keeping: what poll said and TCP_INFO's fields only where they have changed. */
+function compact(text: string): string {
+  const known = new Map<string, string>();
+  let events = '';
+  const lines = text.split('\n').flatMap(line => {
+    if (line.includes(' poll(')) {
+      const same = line === events;
+      events = line;
+      return same ? [] : [line];
+    }
+    const asserted = /^( *\+0 %\{ assert )(.*), \(tcpi_[^)]*\) \}%$/.exec(line);
+    if (asserted === null) return [line];
+    const changed = asserted[2].split(' and ').filter(term => {
+      const [name, value] = term.split(' == ');
+      const isNew = known.get(name) !== value;
+      known.set(name, value);
+      return isNew;
+    });
+    return changed.length === 0 ? [] : [`${asserted[1]}${changed.join(' and ')} }%`];
+  });
+  return lines.join('\n');
 }
 
 const total = Number(values.scripts);
@@ -97,11 +136,12 @@ async function worker(): Promise<void> {
     } catch (error) {
       parting = { number, line: '', message: `thrown: ${(error as Error).stack}` };
     }
-    if (parting === undefined) continue;
+    if (parting === undefined) {
+      if (values.samples !== undefined) keep(values.samples, number, compact(text));
+      continue;
+    }
     partings.push(parting);
-    mkdirSync(values.keep, { recursive: true });
-    const theme = themes[number % themes.length].name;
-    writeFileSync(join(values.keep, `${theme}-${values.seed}-${number}.pkt`), `${text}// ${parting.line}\n// ${parting.message}\n`);
+    keep(values.keep, number, `${text}// ${parting.line}\n// ${parting.message}\n`);
   }
 }
 
@@ -109,6 +149,8 @@ await device.serve(Promise.all(Array.from({ length: Math.min(SIDE_BY_SIDE, total
 device.close();
 for (const { number, line, message } of partings.sort((a, b) => a.number - b.number)) {
   const shown = line.replace(/(assert) .*/, '$1');
-  process.stdout.write(`${themes[number % themes.length].name} ${number}  ${shown.slice(0, 150)}\n    ${message.slice(0, 300)}\n`);
+  process.stdout.write(
+    `${themes[number % themes.length].name} ${number}  ${shown.slice(0, 150)}\n    ${message.slice(0, 300)}\n`,
+  );
 }
 process.stdout.write(`${total - partings.length} of ${total} exchanges are the same\n`);

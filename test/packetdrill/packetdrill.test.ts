@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { optionsOf } from '../../src/packetdrill/options-of-script.ts';
+import { type Given, optionsOf } from '../../src/packetdrill/options-of-script.ts';
 import { parseScript } from '../../src/packetdrill/parse.ts';
 import { runScript, type Verdict } from '../../src/packetdrill/run.ts';
 import type { IpVersion } from '../../src/packetdrill/world.ts';
@@ -14,11 +14,7 @@ import { PROFILES, type ProfileName } from '../../src/transport/tcp/profiles.ts'
 
 const HERE = 'test/packetdrill';
 
-function run(
-  text: string,
-  folder = HERE,
-  given: { ipVersion?: IpVersion; profile?: ProfileName; seed?: number } = {},
-): Verdict {
+function run(text: string, folder = HERE, given: Given = {}): Verdict {
   const script = parseScript(text);
   const read = (path: string): string | undefined => {
     try {
@@ -49,6 +45,16 @@ for (const profile of Object.keys(PROFILES) as ProfileName[]) {
     });
   }
 }
+
+test('random exchanges recorded from Linux 6.18 (differential.ts) go the same way with ours', () => {
+  const folder = join(HERE, 'exchanges');
+  for (const name of readdirSync(folder)) {
+    // Its kernel counts 250 ticks a second, and timers of more than 64 of them are late by up to 8.
+    const given = { profile: 'linux' as const, toleranceUsecs: 36_000, hz: 250 };
+    const verdict = run(readFileSync(join(folder, name), 'utf8'), folder, given);
+    assert.deepEqual({ ...verdict, name }, { status: 'pass', name });
+  }
+});
 
 const OPENING = `
     0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3

@@ -9,6 +9,7 @@ import { removeRenoSacks } from './loss-marking.ts';
 import { takeSackBlocks } from './sack.ts';
 import type { SendRecord } from './send-record.ts';
 import type { Sender } from './sender.ts';
+import { armUserTimeout } from './user-timeout.ts';
 
 /** Scratch, filled in and read within one call: an acknowledgement is dealt with before the next one comes. */
 const NEWS = new AckNews();
@@ -72,7 +73,7 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, windowUpd
   }
   if (news.rearm) s.setTransmitTimer(now);
   finish(s, now, news, recovery.rate.delivered - priorDelivered, queue.everLost - priorLost);
-  if (news.advanced) s.armUserTimeout(now, true);
+  if (news.advanced) armUserTimeout(s, now, true);
   sendAfter(s, now, resend);
 }
 
@@ -145,6 +146,8 @@ const countsParts = (s: Sender): boolean => s.host.settings.segmentRule === 'lin
 function countDelivered(s: Sender, now: Instant, record: SendRecord, news: AckNews): void {
   const { recovery, tcb } = s;
   recovery.countDelivered(record.segments, news.ece);
+  // The SYN+ACK of a passive open was sent by what stands for it until then.
+  if (s.host.passive && record.flags & SYN) return;
   const spurious = record.everResent && recovery.echoIsBefore(tcb.timestamp(record.sentAt));
   if (!spurious) recovery.rack.delivered(now, record, s.rtt.min);
 }

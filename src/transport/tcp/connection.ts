@@ -16,7 +16,8 @@ import { ChallengeLimit } from './challenge-limit.ts';
 import { Deadlines, DUE } from './deadlines.ts';
 import { type Ecn, ecnAsked } from './ecn.ts';
 import { FastOpenSide } from './fast-open-side.ts';
-import { PathProbe, resendSmaller } from './path-probe.ts';
+import { agree, takeWindowOfSyn } from './handshake.ts';
+import { type PathProbe, resendSmaller } from './path-probe.ts';
 import { Receiver } from './receiver.ts';
 import { RttEstimator } from './rtt.ts';
 import { segmentArrives } from './segment-arrives.ts';
@@ -155,14 +156,14 @@ export class TcpConnection implements SenderHost {
     this.openedAt = now;
     this.lastHeardAt = now;
     this.setState('LISTEN', 'passive OPEN');
-    this.agree(syn);
+    agree(this, syn);
     this.tcb.tsRecentAt = now;
     this.ecn = ecnAsked(syn.flags, this.settings.ecn, syn.ecn);
     if (this.tcb.timestampsOn) this.receiver.window.setMss(this.advertisedMss - TIMESTAMPS_LENGTH);
     this.receiver.open(syn.seq);
     this.setState('SYN_RCVD', 'SYN arrives');
     this.sender.open(this.iss);
-    this.takeWindowOfSyn(syn);
+    takeWindowOfSyn(this, syn);
     this.fastOpen?.synArrived(now, syn);
     this.requestNext = this.tcb.rcvNxt;
     this.sender.sendSyn(now, SYN | ACK | this.synAckEcn);
@@ -173,13 +174,13 @@ export class TcpConnection implements SenderHost {
     this.passive = true;
     this.openedAt = now;
     this.setState('LISTEN', 'passive OPEN');
-    this.agree(syn);
+    agree(this, syn);
     this.tcb.tsRecentAt = now;
     this.receiver.open(syn.seq);
     this.receiver.offerInitial();
     this.setState('SYN_RCVD', 'SYN arrives');
     this.sender.openBehindSyn(this.iss);
-    this.takeWindowOfSyn(syn);
+    takeWindowOfSyn(this, syn);
   }
 
   /** Takes what the send buffer has room for; 'writable' follows when a write was not taken whole. */
@@ -227,7 +228,13 @@ export class TcpConnection implements SenderHost {
     if (linger === 0) return this.abort(now, 'closed with a linger time of zero');
     this.close(now);
     if (linger !== undefined && this.state !== 'CLOSED') this.deadlines.set(DUE.linger, now + linger);
-    if (this.state === 'FIN_WAIT_2') this.deadlines.set(DUE.finWait2, now + this.settings.finWait2);
+    if (this.state === 'FIN_WAIT_2') this.waitForgotten(now);
+  }
+
+  /** Nobody waits for the FIN but us, and for a while. */
+  private waitForgotten(now: Instant): void {
+    this.deadlines.set(DUE.finWait2, now + this.settings.finWait2);
+    if (this.settings.segmentRule === 'linux') this.receiver.forgetHeld();
   }
 
   /** ABORT: a RST in all states in which the other end knows of us (RFC 9293 §3.10.5). */
@@ -345,7 +352,8 @@ export class TcpConnection implements SenderHost {
   nextEvent(): TcpEvent | undefined {
     const first = this.events.peek();
     const unread = this.receiver.readable > 0;
-    if (first !== undefined && !(unread && first.type === 'error' && !this.tellsErrorsAtOnce)) return this.events.shift();
+    if (first !== undefined && !(unread && first.type === 'error' && !this.tellsErrorsAtOnce))
+      return this.events.shift();
     if (first !== undefined || !this.closeDue || unread) return undefined;
     this.closeDue = false;
     return { type: 'closed' };
@@ -432,46 +440,12 @@ export class TcpConnection implements SenderHost {
 
   enterFinWait2(now: Instant): void {
     this.setState('FIN_WAIT_2', 'ACK of FIN arrives');
-    if (this.orphaned) this.deadlines.set(DUE.finWait2, now + this.settings.finWait2);
+    if (this.orphaned) this.waitForgotten(now);
   }
 
-  /** The options of a SYN (RFC 7323 §1.3: each is in use only when both SYNs carry it). */
-  agree(syn: Segment): void {
-    const { tcb, settings } = this;
-    const offered = syn.mss >= 0 ? Math.max(syn.mss, 64) : 536;
-    tcb.peerMss = settings.maxSegment > 0 ? Math.min(offered, settings.maxSegment) : offered;
-    tcb.timestampsOn = settings.timestamps && syn.hasTimestamps;
-    tcb.sackOn = settings.sack && syn.sackPermitted;
-    tcb.scalingOn = settings.windowScaling && syn.windowScale >= 0;
-    tcb.sndScale = tcb.scalingOn ? Math.min(syn.windowScale, 14) : 0; // RFC 7323 §2.3: more than 14 counts as 14
-    tcb.rcvScale = tcb.scalingOn ? this.receiver.scale : 0;
-    if (tcb.timestampsOn) tcb.tsRecent = syn.tsVal;
-  }
-
-  takeWindowOfSyn(syn: Segment): void {
-    const { tcb } = this;
-    tcb.sndWnd = syn.window;
-    tcb.maxSndWnd = syn.window;
-    tcb.sndWl1 = syn.seq;
-    // A SYN without an ACK acknowledges nothing of ours yet: whatever comes is newer.
-    tcb.sndWl2 = syn.flags & ACK ? syn.ack : tcb.iss;
-  }
-
-  /** Both ends know of each other: estimates begin. */
-  established(now: Instant): void {
-    const { tcb, receiver, sender, settings } = this;
-    const fullSize = Math.max(88, Math.min(536, tcb.mss, receiver.window.capacity >> 1));
-    const agreed = Math.min(tcb.peerMss, this.advertisedMss);
-    receiver.established(
-      settings.windowRule === 'freebsd' ? agreed : this.advertisedMss - (tcb.timestampsOn ? TIMESTAMPS_LENGTH : 0),
-      fullSize,
-    );
-    sender.established(now, this.passive);
-    receiver.lastDataAt = now;
-    // What was limited so far were a request's answers.
+  /** What was limited so far were the answers of a request. */
+  forgetChallenges(): void {
     this.challengeLimit = undefined;
-    if (settings.mtuProbing.mode === 'on') this.pathProbe = new PathProbe(this, now);
-    if (settings.keepAlive !== undefined) this.deadlines.set(DUE.keepAlive, now + settings.keepAlive.idle);
   }
 
   /** RFC 5961 §3-5: an ACK that a genuine other end can answer and a blind attacker cannot; limited (§7). */

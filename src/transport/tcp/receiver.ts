@@ -1,19 +1,17 @@
 /** The receiving half: what is ready to be read, what came early, the window offered, and when to acknowledge. */
 import type { Instant } from '../../base/instant.ts';
-import { added } from '../../base/lists.ts';
 import type { SeqRange } from '../../base/ranges.ts';
 import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax } from '../../base/seq32.ts';
 import { FIN, PSH, type Segment } from '../../wire/tcp.ts';
 import { type AckPolicy, AdaptiveDelay, type Arrival, FixedDelay } from './ack-policy.ts';
 import { type Deadlines, DUE } from './deadlines.ts';
+import { ReadQueue } from './read-queue.ts';
 import { Reassembly } from './reassembly.ts';
 import type { RttEstimator } from './rtt.ts';
 import { DEFAULT_MSS, type Tcb } from './tcb.ts';
 import type { TcpSettings } from './types.ts';
 import { type BufferState, newWindowPolicy, type WindowPolicy, windowShift } from './window-policy.ts';
 
-/** A small payload that waits unread is copied, so that it does not hold a whole frame in memory. */
-const COPY_BELOW = 256;
 /** Duplicate ACKs that are never held back: what fast retransmit needs (RFC 5681 §3.2). */
 const NEVER_COMPRESSED = 3;
 
@@ -30,9 +28,8 @@ const STATE: BufferState = {
 const ARRIVAL: Arrival = { length: 0, pieces: 0, push: false, ends: false, window: 0, rto: 0, srtt: undefined };
 /** Less data than this, in its turn, says nothing of the window that its sender needs. */
 const WORTH_GROWING = 128;
-const NO_CHUNKS: Uint8Array[] = [];
-const NO_COSTS: number[] = [];
 const NOTHING_HELD = new Reassembly();
+const NOTHING_READY = new ReadQueue();
 
 export class Receiver {
   /** An acknowledgement is due now. */
@@ -53,13 +50,8 @@ export class Receiver {
   private readonly rtt: RttEstimator;
   /** One for all connections that hold nothing: nothing is ever put into it. */
   private reassembly = NOTHING_HELD;
-  private chunks = NO_CHUNKS;
-  /** What each of them takes of memory, and all of them, where that is counted. */
-  private costs = NO_COSTS;
-  private memory = 0;
-  /** Room behind the last chunk. */
-  private spare = 0;
-  private unread = 0;
+  /** Likewise one for all that have never received anything. */
+  private ready = NOTHING_READY;
   /** Where a FIN that came early stands. */
   private finAt: Seq | undefined;
   /** RCV.NXT when an acknowledgement went out last. */
@@ -85,7 +77,7 @@ export class Receiver {
 
   /** Bytes that read() would give. */
   get readable(): number {
-    return this.unread;
+    return this.ready.unread;
   }
 
   get hasGap(): boolean {
@@ -168,8 +160,8 @@ export class Receiver {
     const { reassembly } = this;
     const buffer = STATE;
     buffer.now = now;
-    buffer.unread = this.unread;
-    buffer.memory = this.memory + reassembly.cost;
+    buffer.unread = this.ready.unread;
+    buffer.memory = this.ready.memory + reassembly.cost;
     buffer.offered = this.tcb.rcvWnd;
     buffer.lastOffered = this.lastOffered;
     buffer.fullSize = this.policy.fullSize;
@@ -182,7 +174,8 @@ export class Receiver {
     const { tcb } = this;
     if (!hasFin && segment.seq === tcb.rcvNxt && this.takesWhole(segment.length)) return this.acceptNext(now, segment);
     // Linux takes the whole of what it takes at all.
-    const windowEnd = this.settings.segmentRule === 'linux' ? seqMax(tcb.rcvAdv, segment.end) : tcb.rcvAdv;
+    const takesAll = this.settings.segmentRule === 'linux' && seqLt(segment.seq, tcb.rcvAdv);
+    const windowEnd = takesAll ? seqMax(tcb.rcvAdv, segment.end) : tcb.rcvAdv;
     const dataEnd = seqAdd(segment.seq, segment.length);
     const start = seqLt(segment.seq, tcb.rcvNxt) ? tcb.rcvNxt : segment.seq;
     const end = seqGt(dataEnd, windowEnd) ? windowEnd : dataEnd;
@@ -194,7 +187,7 @@ export class Receiver {
       this.segmentsWithData += segment.pieces;
       if (seqLt(segment.seq, tcb.rcvNxt)) this.reportDuplicate(segment.seq, dataEnd);
     }
-    const before = this.unread;
+    const before = this.ready.unread;
     const nextBefore = tcb.rcvNxt;
     const heldBefore = this.reassembly.bytes;
     if (seqLt(start, end) && segment.payload !== undefined) {
@@ -218,7 +211,7 @@ export class Receiver {
     else if (segment.length > 0) this.heldBack(now, segment, this.reassembly.bytes !== heldBefore);
     if (seqLt(tcb.rcvAdv, tcb.rcvNxt)) tcb.rcvAdv = tcb.rcvNxt;
     this.takeFin(hasFin);
-    return this.unread > before;
+    return this.ready.unread > before;
   }
 
   /** Data that came on a SYN (RFC 7413 §4.2): it says nothing yet of how the other end sends. */
@@ -237,11 +230,11 @@ export class Receiver {
 
   /** What nearly all data is: the next in order, all of it within the window. */
   private acceptNext(now: Instant, segment: Segment): boolean {
-    const before = this.unread;
+    const before = this.ready.unread;
     this.segmentsWithData += segment.pieces;
     this.append(segment.payload as Uint8Array, this.window.cost?.(segment.length) ?? 0);
     this.dataArrived(now, segment);
-    return this.unread > before;
+    return this.ready.unread > before;
   }
 
   /** `withThis`: the FIN may have come just now, not before its turn. */
@@ -265,7 +258,7 @@ export class Receiver {
     }
   }
 
-  private forgetHeld(): void {
+  forgetHeld(): void {
     this.reassembly = NOTHING_HELD;
     this.duplicate = undefined;
   }
@@ -345,41 +338,21 @@ export class Receiver {
   }
 
   read(now: Instant, max: number): Uint8Array | undefined {
-    const first = this.chunks[0];
-    if (first === undefined || max <= 0) return undefined;
-    const whole = first.length <= max;
-    if (whole) this.dropFirst();
-    else this.chunks[0] = first.subarray(max);
-    const bytes = whole ? first : first.subarray(0, max);
-    this.unread -= bytes.length;
-    this.window.read(now, bytes.length, this.rtt.srtt, this.unread);
+    const bytes = this.ready.take(max);
+    if (bytes !== undefined) this.window.read(now, bytes.length, this.rtt.srtt, this.ready.unread);
     return bytes;
-  }
-
-  private dropFirst(): void {
-    if (this.costs.length > 0) this.memory -= this.costs.shift() ?? 0;
-    if (this.chunks.length === 1) this.chunks = NO_CHUNKS;
-    else this.chunks.shift();
   }
 
   /** The next bytes, which stay where they are. */
   peek(max: number): Uint8Array {
-    const seen = new Uint8Array(Math.min(max, this.unread));
-    let at = 0;
-    for (const chunk of this.chunks) {
-      if (at >= seen.length) break;
-      const part = chunk.subarray(0, seen.length - at);
-      seen.set(part, at);
-      at += part.length;
-    }
-    return seen;
+    return this.ready.peek(max);
   }
 
   /** After reading: the other end is told when the window that it knows was small and has opened well. */
   considerWindowUpdate(): void {
     const { tcb, policy } = this;
     if (this.finReceived) return;
-    if (this.ackWanted && policy.read(this.unacknowledged, this.unread === 0)) {
+    if (this.ackWanted && policy.read(this.unacknowledged, this.ready.unread === 0)) {
       this.ackNow = true;
       return;
     }
@@ -392,7 +365,7 @@ export class Receiver {
       return;
     }
     const { capacity } = this.window;
-    const free = Math.min(capacity - this.unread, 65535 << tcb.rcvScale);
+    const free = Math.min(capacity - this.ready.unread, 65535 << tcb.rcvScale);
     if (this.settings.windowRule === 'freebsd') {
       if (isWorthTelling(free - offered, free, capacity, policy.fullSize)) this.ackNow = true;
       return;
@@ -451,8 +424,6 @@ export class Receiver {
     const { rcvNxt } = this.tcb;
     const whole = seqLe(end, rcvNxt);
     this.noteDuplicate(start, whole ? end : rcvNxt);
-    // Where it brings something new too, Linux acknowledges it as data.
-    if (!whole && this.settings.segmentRule === 'linux') return;
     this.ackNow = true;
     this.policy.beQuick(16);
   }
@@ -503,18 +474,8 @@ export class Receiver {
     this.tcb.rcvNxt = seqAdd(this.tcb.rcvNxt, bytes.length);
     this.bytesReceived += bytes.length;
     if (this.discards) return;
-    const small = this.chunks.length > 0 && bytes.length < COPY_BELOW && bytes.buffer.byteLength > 2 * bytes.length;
-    this.chunks = added(this.chunks, small ? bytes.slice() : bytes);
-    if (cost > 0) this.charge(bytes.length, cost);
-    this.unread += bytes.length;
-  }
-
-  private charge(length: number, cost: number): void {
-    const fits = this.costs.length > 0 && length <= this.spare;
-    const charged = fits ? 0 : cost;
-    this.spare = fits ? this.spare - length : (this.window.spare?.(length) ?? 0);
-    this.costs = added(this.costs, charged);
-    this.memory += charged;
+    if (this.ready === NOTHING_READY) this.ready = new ReadQueue();
+    this.ready.append(bytes, cost, this.window);
   }
 
   /** For tests. */

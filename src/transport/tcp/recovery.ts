@@ -229,7 +229,11 @@ export class Recovery {
     if (!this.rack.advanced) return false;
     this.rack.advanced = false;
     const wait = this.rack.detect(now, this.queue, this.reorderingWindow);
-    if (wait > 0) this.host.deadlines.setTransmit(DUE.reordering, now + Math.min(wait + this.host.settings.timerSlack, this.rtt.rto));
+    if (wait > 0)
+      this.host.deadlines.setTransmit(
+        DUE.reordering,
+        now + Math.min(wait + this.host.settings.timerSlack, this.rtt.rto),
+      );
     return wait > 0;
   }
 

@@ -9,6 +9,8 @@ import { acknowledge, acknowledgeOld } from './acknowledge.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE } from './deadlines.ts';
 import { ecnAnswered, ecnAsked } from './ecn.ts';
+import { isForgotten, wakes } from './forgotten.ts';
+import { agree, established, takeWindowOfSyn } from './handshake.ts';
 import { mayReceive } from './state.ts';
 import { admits, bareReset, isRequest } from './syn-received.ts';
 import type { TcpEvent } from './types.ts';
@@ -29,10 +31,10 @@ export function segmentArrives(c: TcpConnection, now: Instant, segment: Segment)
     inSynSent(c, now, segment);
     return true;
   }
+  if (isForgotten(c) && !wakes(c, now, segment)) return false;
   if (isRequest(c) && !admits(c, now, segment, () => resetArrives(c))) return false;
   // The fifth check drops it anyway; Linux does before it answers what is unacceptable.
-  const isLinux = c.settings.segmentRule === 'linux';
-  if (isLinux && !segment.has(ACK | RST | SYN) && c.state !== 'TIME_WAIT' && !isForgotten(c)) return false;
+  if (c.settings.segmentRule === 'linux' && !segment.has(ACK | RST | SYN)) return false;
   if (!checkSequence(c, now, segment)) return false;
   if (!checkReset(c, now, segment)) return false;
   // Third, security and compartment: RFC 9293 appendix A.1, ignored.
@@ -90,22 +92,22 @@ function inSynSent(c: TcpConnection, now: Instant, segment: Segment): void {
   }
   // Fourth.
   if (!segment.has(SYN)) return;
-  c.agree(segment);
+  agree(c, segment);
   c.receiver.open(segment.seq);
   tcb.tsRecentAt = now;
   if (segment.has(ACK)) {
     const { ecn } = c.settings;
     c.ecn = ecnAnswered(segment.flags, ecn, segment.ecn);
     c.receiver.offerInitial();
-    c.takeWindowOfSyn(segment);
+    takeWindowOfSyn(c, segment);
     acknowledge(c.sender, now, segment, true, false);
     c.setState('ESTABLISHED', 'SYN+ACK arrives');
-    c.established(now);
+    established(c, now);
     c.receiver.ackNow = true;
     c.fastOpen?.synAckArrived(now, segment);
   } else {
     // Simultaneous open: "form a SYN,ACK segment and send it".
-    c.takeWindowOfSyn(segment);
+    takeWindowOfSyn(c, segment);
     c.ecn = ecnAsked(segment.flags, c.settings.ecn, segment.ecn);
     c.setState('SYN_RCVD', 'SYN arrives (simultaneous open)');
     c.sender.resendSyn(now, SYN | ACK | c.synAckEcn, false);
@@ -190,7 +192,7 @@ const isLateReset = (c: TcpConnection, segment: Segment): boolean =>
 
 /** "An acknowledgment should be sent in reply (unless the RST bit is set)". */
 function acknowledgeUnacceptable(c: TcpConnection, now: Instant, segment: Segment): void {
-  if (segment.has(RST) && !isForgotten(c)) return;
+  if (segment.has(RST)) return;
   // What carries data or a FIN is an honest retransmission; the rest is limited like a challenge.
   const honest = segment.sequenceLength > 0 && !segment.has(SYN);
   if (honest) c.receiver.ackNow = true;
@@ -232,7 +234,7 @@ function updateTimestamp(c: TcpConnection, now: Instant, segment: Segment): void
 /** Second: RST, by RFC 5961 §3.2: only one that hits RCV.NXT exactly resets. */
 function checkReset(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (!segment.has(RST)) return true;
-  if (segment.seq !== c.tcb.rcvNxt && !isResetBehindGap(c, segment) && !isForgotten(c)) {
+  if (segment.seq !== c.tcb.rcvNxt && !isResetBehindGap(c, segment)) {
     c.challengeAck(now, 'a RST inside the window that is not at RCV.NXT');
     return false;
   }
@@ -266,10 +268,6 @@ function resetArrives(c: TcpConnection): void {
       c.fail('ECONNRESET', 'a RST arrived');
   }
 }
-
-/** Linux keeps little of a connection that only waits for a FIN that nobody waits for: any RST in the window ends it. */
-const isForgotten = (c: TcpConnection): boolean =>
-  c.settings.segmentRule === 'linux' && c.state === 'FIN_WAIT_2' && c.orphaned;
 
 /** Where the highest SACKed data ends: the sender of the RST had got so far (RFC 5961 §3.2 does not forbid it). */
 function isResetBehindGap(c: TcpConnection, segment: Segment): boolean {
@@ -308,10 +306,10 @@ function checkAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
     const accepted = processAck(c, now, segment);
     if (!accepted) return false;
     c.setState('ESTABLISHED', 'ACK of SYN arrives');
-    c.established(now);
+    established(c, now);
     return afterAck(c, now);
   }
-  if (c.sendsEarly && c.state === 'FIN_WAIT_1' && seqLe(tcb.sndUna, tcb.iss)) c.established(now);
+  if (c.sendsEarly && c.state === 'FIN_WAIT_1' && seqLe(tcb.sndUna, tcb.iss)) established(c, now);
   return processAck(c, now, segment) && afterAck(c, now);
 }
 
@@ -338,8 +336,7 @@ function processAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
     c.challengeAck(now, 'an ACK from too long ago');
     return false;
   }
-  const isRepeated = c.state === 'TIME_WAIT' && segment.seq !== tcb.rcvNxt;
-  if (isLinux && !isRepeated && !seqLt(segment.ack, tcb.sndUna)) updateTimestamp(c, now, segment);
+  if (isLinux && !seqLt(segment.ack, tcb.sndUna)) updateTimestamp(c, now, segment);
   if (segment.has(CWR) && c.ecn !== undefined && !c.ecn.isAccurate) {
     c.ecn.reduced();
     if (segment.length > 0) c.receiver.ackNow = true;
@@ -426,7 +423,7 @@ function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
     // "This should not occur since a FIN has been received from the remote side. Ignore the segment text."
     if (state === 'TIME_WAIT' && segment.has(FIN)) restartTimeWait(c, now);
     // Linux takes it for the retransmission that it is.
-    else if (c.settings.segmentRule === 'linux' && segment.sequenceLength > 0) takeBehindFin(c, now, segment);
+    else if (c.settings.segmentRule === 'linux' && segment.sequenceLength > 0) takeBehindFin(c, segment);
     return false;
   }
   if (segment.has(SYN) && c.settings.segmentRule === 'linux') {
@@ -459,8 +456,7 @@ function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
 }
 
 /** Linux: what claims to be behind the other end's FIN is an error, what is before it the retransmission that it is. */
-function takeBehindFin(c: TcpConnection, now: Instant, segment: Segment): void {
-  if (c.state === 'TIME_WAIT') return restartTimeWait(c, now);
+function takeBehindFin(c: TcpConnection, segment: Segment): void {
   const { rcvNxt } = c.tcb;
   if (!seqLt(segment.seq, rcvNxt)) return;
   if (seqGt(seqAdd(segment.seq, segment.length), rcvNxt)) {

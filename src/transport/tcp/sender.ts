@@ -14,7 +14,9 @@ import type { RttEstimator } from './rtt.ts';
 import { SendBuffer } from './send-buffer.ts';
 import { SendQueue } from './send-queue.ts';
 import { SendRecord } from './send-record.ts';
+import { scheduleProbe } from './tail-loss-probe.ts';
 import { RECORD_LIMIT, Transmitter } from './transmitter.ts';
+import { armUserTimeout, withinUserTimeout } from './user-timeout.ts';
 import { WindowProber } from './window-prober.ts';
 
 /** RFC 6298 §5.7: the timeout with which data begins when the SYN was lost. */
@@ -151,7 +153,7 @@ export class Sender {
     this.tcb.sndMax = syn.end;
     this.transmitter.emitSyn(now, syn, flags, false);
     this.rearmRetransmit(now);
-    this.armUserTimeout(now);
+    armUserTimeout(this, now);
   }
 
   /** Again: it was lost, the answer was, or it has become a SYN+ACK. */
@@ -418,7 +420,7 @@ export class Sender {
 
   /** RFC 8985 §7.2: the probe's timer if there is to be a probe, else the RTO. */
   setTransmitTimer(now: Instant): void {
-    if (!this.transmitter.scheduleProbe(now, true)) this.rearmRetransmit(now);
+    if (!scheduleProbe(this, now, true)) this.rearmRetransmit(now);
   }
 
   /** A SYN+ACK is repeated after 1, 2, 4 ... times the initial timeout, whatever data that goes early does. */
@@ -450,24 +452,7 @@ export class Sender {
       if (first !== undefined) this.transmitter.resend(now, first, 1);
       rtt.backOff();
     }
-    host.deadlines.setTransmit(DUE.retransmit, this.withinUserTimeout(now, now + rtt.rto));
-  }
-
-  /** RFC 5482: the timer fires no later than the user's patience ends. */
-  withinUserTimeout(now: Instant, due: Instant): Instant {
-    const { userTimeout, clampsToUserTimeout } = this.host.settings;
-    const stamp = this.recovery.retransmitStamp;
-    const resending = stamp === undefined ? undefined : now - seqDiff(this.tcb.timestamp(now), stamp) * 1e6;
-    const began = this.prober?.since ?? resending;
-    if (userTimeout === undefined || !clampsToUserTimeout || began === undefined) return due;
-    return Math.max(Math.min(due, began + userTimeout), now + 1e6);
-  }
-
-  armUserTimeout(now: Instant, restart = false): void {
-    const { settings, deadlines } = this.host;
-    if (settings.userTimeout === undefined) return;
-    if (this.queue.isEmpty && this.queue.head === undefined) deadlines.clear(DUE.userTimeout);
-    else if (restart || !deadlines.isSet(DUE.userTimeout)) deadlines.set(DUE.userTimeout, now + settings.userTimeout);
+    host.deadlines.setTransmit(DUE.retransmit, withinUserTimeout(this, now, now + rtt.rto));
   }
 
   // --- pacing

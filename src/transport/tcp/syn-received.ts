@@ -31,7 +31,7 @@ export function admits(c: TcpConnection, now: Instant, segment: Segment, reset: 
     c.send(bareReset(segment.ack));
     return false;
   }
-  if (old || !isInWindow(segment, c.requestNext)) {
+  if (old || !isBetween(segment, c.requestNext, seqAdd(c.requestNext, MOST_WINDOW))) {
     if (!segment.has(RST) && mayAnswer(c, now, segment)) answer(c, now);
     return false;
   }
@@ -53,8 +53,8 @@ function isOld(c: TcpConnection, segment: Segment): boolean {
   return tcb.timestampsOn && segment.hasTimestamps && !segment.has(RST) && seqLt(segment.tsVal, tcb.tsRecent);
 }
 
-function isInWindow(segment: Segment, next: Seq): boolean {
-  const edge = seqAdd(next, MOST_WINDOW);
+/** Is it in the window from `next` to `edge`, or touches it? */
+export function isBetween(segment: Segment, next: Seq, edge: Seq): boolean {
   if (segment.seq === next) return true;
   if (seqGt(segment.end, next) && seqLt(segment.seq, edge)) return true;
   return segment.seq === edge && segment.end === edge;
@@ -98,7 +98,7 @@ function endRequest(c: TcpConnection, segment: Segment, reset: () => void): void
 }
 
 /** RFC 9293 §3.10.7.1: "<SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>". */
-function resetOfSyn(about: Segment): Segment {
+export function resetOfSyn(about: Segment): Segment {
   const segment = new Segment();
   segment.flags = RST | ACK;
   segment.ack = about.end;

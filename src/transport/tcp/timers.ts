@@ -6,13 +6,14 @@ import type { TcpConnection } from './connection.ts';
 import { DUE, type Purpose } from './deadlines.ts';
 import { suspectBlackHole } from './path-probe.ts';
 import { isSynchronized } from './state.ts';
+import { sendProbe } from './tail-loss-probe.ts';
 
 export function timedOut(c: TcpConnection, now: Instant, purpose: Purpose): void {
   switch (purpose) {
     case DUE.retransmit:
       return retransmit(c, now);
     case DUE.probe:
-      return c.sender.transmitter.sendProbe(now);
+      return sendProbe(c.sender, now);
     case DUE.reordering:
       return reordering(c, now);
     case DUE.persist:

@@ -10,7 +10,9 @@ import { LIMIT } from './limits.ts';
 import { paceFor, pacingRate } from './pacing.ts';
 import type { SendRecord } from './send-record.ts';
 import type { Sender } from './sender.ts';
+import { scheduleProbe } from './tail-loss-probe.ts';
 import { TIMESTAMPS_LENGTH } from './tcb.ts';
+import { armUserTimeout } from './user-timeout.ts';
 
 /** Longer than any wait: the largest a record may become, an IP datagram without headers. */
 export const RECORD_LIMIT = 65535 - 320;
@@ -64,6 +66,11 @@ export class Transmitter {
     if (!this.s.awaitsHandshake) this.transmit(now, 'push', 'one');
   }
 
+  /** The next of what waits, as a tail loss probe. */
+  sendAsProbe(now: Instant): void {
+    this.transmit(now, 'off', 'probe');
+  }
+
   /** True: nothing is in flight and something waits. */
   private transmit(now: Instant, urge: Urge, force: Force): boolean {
     const { s } = this;
@@ -111,7 +118,7 @@ export class Transmitter {
     if (windowLimited) s.limits.start(now, LIMIT.window);
     this.conclude(now, sent, windowLimited, cwndLimited);
     if (sent > 0) {
-      if (force !== 'probe') this.scheduleProbe(now, false);
+      if (force !== 'probe') scheduleProbe(s, now, false);
       return false;
     }
     return queue.isEmpty && queue.head !== undefined;
@@ -121,7 +128,7 @@ export class Transmitter {
   sendAtOnce(now: Instant, record: SendRecord): void {
     this.override = false;
     this.conclude(now, this.sendNew(now, record), false, false);
-    this.scheduleProbe(now, false);
+    scheduleProbe(this.s, now, false);
   }
 
   /** `sent` segments went out: what that says of the windows and of the user. */
@@ -270,7 +277,7 @@ export class Transmitter {
     if (head.dataLength < head.segments * s.currentMss) this.smallEnd = head.end;
     if (wasEmpty || s.host.deadlines.isSet(DUE.probe)) s.rearmRetransmit(now);
     s.limits.start(now, LIMIT.busy);
-    s.armUserTimeout(now);
+    armUserTimeout(s, now);
     return head.segments;
   }
 
@@ -358,7 +365,8 @@ export class Transmitter {
     return true;
   }
 
-  private retransmit(now: Instant, record: SendRecord, segments: number): boolean {
+  /** Whatever the windows of congestion and loss say. */
+  retransmit(now: Instant, record: SendRecord, segments: number): boolean {
     const { s } = this;
     const { queue, tcb, recovery } = s;
     s.trimAcknowledged(record);
@@ -383,64 +391,6 @@ export class Transmitter {
     queue.transmitted(record, now);
     this.emit(now, record, true);
     record.everResent = true;
-    return true;
-  }
-
-  // --- tail loss probes
-
-  /** RFC 8985 §7.2: schedules the probe; false when there is to be none. `fresh`: the RTO would start now. */
-  scheduleProbe(now: Instant, fresh: boolean): boolean {
-    const { s } = this;
-    const { queue, recovery, rtt, host } = s;
-    const { settings, deadlines } = host;
-    const calm = recovery.state === 'open' || recovery.state === 'cwr';
-    if (!settings.tailLossProbe || queue.out === 0 || !s.tcb.sackOn || !calm || s.tcb.state === 'SYN_RCVD')
-      return false;
-    let timeout = settings.initialRto;
-    if (rtt.srtt !== undefined) {
-      // "PTO = 2 * SRTT", and with one segment in flight the delay of its acknowledgement.
-      timeout = 2 * rtt.srtt + (queue.out === 1 ? settings.probeSlack : settings.timerSlack);
-    }
-    const untilRto = fresh ? rtt.rto : s.retransmitDue(now) - now;
-    if (untilRto > 0) timeout = Math.min(timeout, untilRto);
-    deadlines.setTransmit(DUE.probe, now + timeout);
-    return true;
-  }
-
-  /** §7.3: new data if there is some, else the last segment again. */
-  sendProbe(now: Instant): void {
-    const { s } = this;
-    const { queue, tcb, recovery } = s;
-    const sent = recovery.tlpHighSeq === undefined && this.probe(now);
-    if (sent) {
-      recovery.tlpHighSeq = tcb.sndNxt;
-      s.host.observer?.decided('tail-loss-probe', 'the last acknowledgements are overdue');
-      s.rearmRetransmit(now);
-    } else if (!queue.isEmpty) {
-      s.host.deadlines.setTransmit(DUE.retransmit, Math.max(s.retransmitDue(now), now + 1));
-    }
-  }
-
-  private probe(now: Instant): boolean {
-    const { s } = this;
-    const { queue, tcb, recovery } = s;
-    recovery.tlpRetransmitted = false;
-    const { head } = queue;
-    const mss = s.currentMss;
-    if (head !== undefined && seqDiff(tcb.sndWndEnd, head.seq) >= Math.min(head.dataLength, mss)) {
-      const before = queue.out;
-      this.transmit(now, 'off', 'probe');
-      return queue.out > before;
-    }
-    let last = queue.last;
-    if (last === undefined) return false;
-    const before = (last.segments - 1) * mss;
-    if (last.segments > 1 && last.dataLength > before) {
-      queue.split(last, before, mss);
-      last = queue.last as SendRecord;
-    }
-    if (!this.retransmit(now, last, 1)) return false;
-    recovery.tlpRetransmitted = true;
     return true;
   }
 

@@ -147,9 +147,11 @@ const RATIO = 1 / 2;
 const HEADERS = 424;
 const SMALL = 152;
 const SMALL_COST = 832;
-const costOf = (length: number): number => (length <= SMALL ? SMALL_COST : powerOfTwoFrom(Math.max(length + HEADERS, 1024)) + 256);
+const costOf = (length: number): number =>
+  length <= SMALL ? SMALL_COST : powerOfTwoFrom(Math.max(length + HEADERS, 1024)) + 256;
 /** What of its buffer is left for data that follows. */
-const spareOf = (length: number): number => (length <= SMALL ? SMALL : powerOfTwoFrom(Math.max(length + HEADERS, 1024)) - HEADERS) - length;
+const spareOf = (length: number): number =>
+  (length <= SMALL ? SMALL : powerOfTwoFrom(Math.max(length + HEADERS, 1024)) - HEADERS) - length;
 const INITIAL_SEGMENTS = 10;
 
 /** Linux: memory is what is limited, and the window opens as the segments show how well they use it. */

@@ -5,6 +5,7 @@ import { ACK, FIN, PSH } from '../../wire/tcp.ts';
 import { DUE } from './deadlines.ts';
 import type { SendRecord } from './send-record.ts';
 import type { Sender } from './sender.ts';
+import { withinUserTimeout } from './user-timeout.ts';
 
 export class WindowProber {
   /** Probes since the other end was last heard of. */
@@ -22,7 +23,7 @@ export class WindowProber {
   arm(now: Instant): void {
     const interval = this.s.rtt.backedOff(this.backoff);
     const due = now + Math.max(interval, this.s.host.settings.minProbeInterval);
-    this.s.host.deadlines.setTransmit(DUE.persist, this.s.withinUserTimeout(now, due));
+    this.s.host.deadlines.setTransmit(DUE.persist, withinUserTimeout(this.s, now, due));
   }
 
   /** An acknowledgement came while nothing is in flight: is there a window now for `head`? */
@@ -31,8 +32,13 @@ export class WindowProber {
     const open = this.s.host.settings.fillsSmallWindow
       ? this.s.tcb.sndWnd > 0
       : !seqGt(needed, this.s.tcb.sndWndEnd) || !seqGt(head.end, this.s.tcb.sndWndEnd);
-    if (open) {
+    const fits = !seqGt(head.end, this.s.tcb.sndWndEnd);
+    // Linux is content only when all that it would send at once has room.
+    if (fits || (open && this.s.host.settings.segmentRule !== 'linux')) {
       this.backoff = 0;
+      this.s.rtt.backoffs = 0;
+    }
+    if (open) {
       this.since = undefined;
       this.s.host.deadlines.clear(DUE.persist);
     } else if (this.s.host.deadlines.isSet(DUE.persist) || this.s.queue.isEmpty) {

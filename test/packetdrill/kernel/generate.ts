@@ -12,14 +12,66 @@ export interface Theme {
 }
 
 export const THEMES: readonly Theme[] = [
-  { name: 'sender', weights: { write: 5, ack: 6, sack: 5, duplicateAck: 2, wait: 3, window: 1, option: 0.5, dsack: 0.5 } },
+  {
+    name: 'sender',
+    weights: { write: 5, ack: 6, sack: 5, duplicateAck: 2, wait: 3, window: 1, option: 0.5, dsack: 0.5 },
+  },
   { name: 'loss', weights: { write: 3, ack: 3, sack: 8, duplicateAck: 2, wait: 4, longWait: 2, dsack: 1 } },
-  { name: 'receiver', weights: { data: 8, early: 5, old: 3, read: 5, wait: 3, write: 1, ack: 1, option: 0.5, beyond: 1 } },
+  {
+    name: 'receiver',
+    weights: { data: 8, early: 5, old: 3, read: 5, wait: 3, write: 1, ack: 1, option: 0.5, beyond: 1 },
+  },
   { name: 'window', weights: { write: 5, ack: 4, window: 6, wait: 3, longWait: 3, zeroWindow: 2 } },
-  { name: 'close', weights: { write: 2, ack: 3, data: 2, read: 2, wait: 2, close: 2, shutdown: 2, fin: 3, reset: 0.7, odd: 1, early: 1 } },
+  {
+    name: 'close',
+    weights: {
+      write: 2,
+      ack: 3,
+      data: 2,
+      read: 2,
+      wait: 2,
+      close: 2,
+      shutdown: 2,
+      fin: 3,
+      reset: 0.7,
+      odd: 1,
+      early: 1,
+    },
+  },
   { name: 'attack', weights: { write: 2, ack: 2, data: 2, odd: 6, reset: 1, oldAck: 3, wait: 1, fin: 0.5, beyond: 1 } },
-  { name: 'fast-open-server', weights: { write: 3, ack: 4, data: 2, read: 2, wait: 2, longWait: 1, fin: 1, close: 1, reset: 0.3, odd: 0.5, synAgain: 1, accept: 3 } },
-  { name: 'fast-open-client', weights: { write: 3, ack: 4, data: 2, read: 2, wait: 2, longWait: 1, fin: 1, close: 1, reset: 0.3, odd: 0.3, sack: 1 } },
+  {
+    name: 'fast-open-server',
+    weights: {
+      write: 3,
+      ack: 4,
+      data: 2,
+      read: 2,
+      wait: 2,
+      longWait: 1,
+      fin: 1,
+      close: 1,
+      reset: 0.3,
+      odd: 0.5,
+      synAgain: 1,
+      accept: 3,
+    },
+  },
+  {
+    name: 'fast-open-client',
+    weights: {
+      write: 3,
+      ack: 4,
+      data: 2,
+      read: 2,
+      wait: 2,
+      longWait: 1,
+      fin: 1,
+      close: 1,
+      reset: 0.3,
+      odd: 0.3,
+      sack: 1,
+    },
+  },
   { name: 'small', weights: { write: 3, smallWrite: 8, more: 3, ack: 5, option: 4, wait: 3, data: 1 } },
 ];
 
@@ -172,11 +224,17 @@ export class Generator {
     const { fd } = this;
     switch (name) {
       case 'write':
-        return this.closed ? undefined : this.write(this.pick([this.mss, 2 * this.mss, 3 * this.mss + 77, 5 * this.mss, 10 * this.mss, 20 * this.mss]));
+        return this.closed
+          ? undefined
+          : this.write(
+              this.pick([this.mss, 2 * this.mss, 3 * this.mss + 77, 5 * this.mss, 10 * this.mss, 20 * this.mss]),
+            );
       case 'smallWrite':
         return this.closed ? undefined : this.write(this.pick([1, 10, 100, 300, this.mss - 1]));
       case 'more':
-        return this.closed ? undefined : `+${this.time(0, 60)} send(${fd}, ..., ${this.pick([50, 400, this.mss])}, MSG_MORE) = ?`;
+        return this.closed
+          ? undefined
+          : `+${this.time(0, 60)} send(${fd}, ..., ${this.pick([50, 400, this.mss])}, MSG_MORE) = ?`;
       case 'ack':
         return this.ack();
       case 'sack':
@@ -192,7 +250,8 @@ export class Generator {
       case 'longWait':
         return `+${this.time(300, 1500)} ioctl(${fd}, SIOCOUTQNSD, [?]) = 0`;
       case 'window':
-        this.window = this.scale > 2 ? this.pick([5, 10, 20, 100, 257, 2000]) : this.pick([500, 1500, 5000, 30000, 65535]);
+        this.window =
+          this.scale > 2 ? this.pick([5, 10, 20, 100, 257, 2000]) : this.pick([500, 1500, 5000, 30000, 65535]);
         return this.segment('.', this.seq, 0, this.una);
       case 'zeroWindow':
         this.window = 0;
@@ -202,19 +261,40 @@ export class Generator {
       case 'data':
         return this.data();
       case 'early':
-        return this.finished ? undefined : this.segment(this.pick(['P.', '.']), this.seq + this.pick([1, 2, 3, 5]) * this.mss, this.pick([this.mss, this.mss, 2 * this.mss, 10]), this.una);
+        return this.finished
+          ? undefined
+          : this.segment(
+              this.pick(['P.', '.']),
+              this.seq + this.pick([1, 2, 3, 5]) * this.mss,
+              this.pick([this.mss, this.mss, 2 * this.mss, 10]),
+              this.una,
+            );
       case 'old':
-        return this.segment('.', Math.max(1, this.seq - this.pick([1, 500, this.mss, 2 * this.mss])), this.pick([1, this.mss, 2 * this.mss]), this.una);
+        return this.segment(
+          '.',
+          Math.max(1, this.seq - this.pick([1, 500, this.mss, 2 * this.mss])),
+          this.pick([1, this.mss, 2 * this.mss]),
+          this.una,
+        );
       case 'beyond':
-        return this.segment('.', this.seq + this.pick([60000, 65535, 268800, 300000, 600000, 3000000]), this.pick([0, 1, this.mss]), this.una);
+        return this.segment(
+          '.',
+          this.seq + this.pick([60000, 65535, 268800, 300000, 600000, 3000000]),
+          this.pick([0, 1, this.mss]),
+          this.una,
+        );
       case 'read':
-        return this.closed ? undefined : `+${this.time(0, 80)} read(${fd}, ..., ${this.pick([1, 100, this.mss, 5 * this.mss, 100000])}) = ?`;
+        return this.closed
+          ? undefined
+          : `+${this.time(0, 80)} read(${fd}, ..., ${this.pick([1, 100, this.mss, 5 * this.mss, 100000])}) = ?`;
       case 'close':
         if (this.closed) return undefined;
         this.closed = true;
         return `+${this.time(0, 100)} close(${fd}) = 0`;
       case 'shutdown':
-        return this.closed ? undefined : `+${this.time(0, 100)} shutdown(${fd}, ${this.pick(['SHUT_RD', 'SHUT_WR', 'SHUT_WR', 'SHUT_RDWR'])}) = ?`;
+        return this.closed
+          ? undefined
+          : `+${this.time(0, 100)} shutdown(${fd}, ${this.pick(['SHUT_RD', 'SHUT_WR', 'SHUT_WR', 'SHUT_RDWR'])}) = ?`;
       case 'fin':
         return this.fin();
       case 'reset':
@@ -266,7 +346,12 @@ export class Generator {
       const to = Math.min(segments, from + 1 + this.random.below(3));
       const start = this.una + from * size;
       const end = to === segments && this.chance(0.5) ? sentTo : this.una + to * size;
-      if (blocks.every(block => { const [a, b] = block.split(':').map(Number); return end < a || start > b; }))
+      if (
+        blocks.every(block => {
+          const [a, b] = block.split(':').map(Number);
+          return end < a || start > b;
+        })
+      )
         blocks.push(`${start}:${end}`);
     }
     return this.segment('.', this.seq, 0, this.una, `sack ${blocks.join(' ')}`);
@@ -298,7 +383,13 @@ export class Generator {
 
   /** What an honest end would not send. */
   private odd(): string {
-    const ack = this.pick([this.una, this.una, this.recording.sentTo, this.recording.sentTo + 1, this.recording.sentTo + 100000]);
+    const ack = this.pick([
+      this.una,
+      this.una,
+      this.recording.sentTo,
+      this.recording.sentTo + 1,
+      this.recording.sentTo + 100000,
+    ]);
     const seq = this.seq + this.pick([0, 0, 1, -1, 1000, -1000, 268801]);
     const flags = this.pick(['S', 'S.', 'R.', 'R', 'P', 'F', '-', 'FP.', 'PU.', 'SF', '.']);
     return this.segment(flags, seq < 0 ? 0 : seq, flags === '.' || flags === 'P' ? this.pick([0, 10]) : 0, ack);

@@ -29,6 +29,7 @@ export const libc = {
 /** The name of the last call's errno, as scripts have it. */
 export function errnoName(): string {
   const number = koffi.errno();
-  for (const [name, value] of Object.entries(koffi.os.errno)) if (value === number && name !== 'EWOULDBLOCK') return name;
+  for (const [name, value] of Object.entries(koffi.os.errno))
+    if (value === number && name !== 'EWOULDBLOCK') return name;
   return `E${number}`;
 }

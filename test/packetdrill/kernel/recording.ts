@@ -2,7 +2,13 @@
 import { seqAdd, seqDiff, seqGt } from '../../../src/base/seq32.ts';
 import { formatSegment, writeOptions } from '../../../src/packetdrill/notation.ts';
 import { buildSegment, joined, type Sighting, wrap } from '../../../src/packetdrill/packets.ts';
-import type { IpInfo, ScriptEvent, ScriptSegment, ScriptTcpOption, SystemCall } from '../../../src/packetdrill/script.ts';
+import type {
+  IpInfo,
+  ScriptEvent,
+  ScriptSegment,
+  ScriptTcpOption,
+  SystemCall,
+} from '../../../src/packetdrill/script.ts';
 import { PROTOCOL } from '../../../src/wire/ipv4.ts';
 import { ACK, SYN } from '../../../src/wire/tcp.ts';
 import { KernelCalls } from './calls.ts';
@@ -186,7 +192,12 @@ export class Recording implements Listener {
     const ecr = (value: number): number =>
       value === 0 || stamps === undefined ? 0 : (value - stamps.script + stamps.live) >>> 0;
     const options = writeOptions(segment.options ?? [], { ecr, seq: seq => seqAdd(seq, base) });
-    const ends = { source: this.remote, destination: LOCAL, sourcePort: this.remotePort, destinationPort: this.localPort };
+    const ends = {
+      source: this.remote,
+      destination: LOCAL,
+      sourcePort: this.remotePort,
+      destinationPort: this.localPort,
+    };
     const seq = segment.flags & SYN ? segment.seq : seqAdd(segment.seq, this.remoteBase);
     const built = buildSegment(segment, ends, seq, segment.ack === undefined ? 0 : seqAdd(segment.ack, base), options);
     this.device.inject(wrap(built, { source: this.remote, destination: LOCAL }, PROTOCOL.tcp, ip));
@@ -213,4 +224,9 @@ export class Recording implements Listener {
 }
 
 const stampOf = (gap: number): string =>
-  `+${(Math.round(gap) / 1000).toFixed(3).replace(/^0\./, '.').replace(/\.?0+$/, '') || '0'}`.padStart(7);
+  `+${
+    (Math.round(gap) / 1000)
+      .toFixed(3)
+      .replace(/^0\./, '.')
+      .replace(/\.?0+$/, '') || '0'
+  }`.padStart(7);

@@ -1,0 +1,41 @@
+/** What a SYN tells (RFC 9293 §3.10.7.2, §3.10.7.3), and what begins when both ends know of each other. */
+import type { Instant } from '../../base/instant.ts';
+import { ACK, type Segment } from '../../wire/tcp.ts';
+import type { TcpConnection } from './connection.ts';
+import { DUE } from './deadlines.ts';
+import { PathProbe } from './path-probe.ts';
+import { TIMESTAMPS_LENGTH } from './tcb.ts';
+
+/** The options of a SYN (RFC 7323 §1.3: each is in use only when both SYNs carry it). */
+export function agree({ tcb, settings, receiver }: TcpConnection, syn: Segment): void {
+  const offered = syn.mss >= 0 ? Math.max(syn.mss, 64) : 536;
+  tcb.peerMss = settings.maxSegment > 0 ? Math.min(offered, settings.maxSegment) : offered;
+  tcb.timestampsOn = settings.timestamps && syn.hasTimestamps;
+  tcb.sackOn = settings.sack && syn.sackPermitted;
+  tcb.scalingOn = settings.windowScaling && syn.windowScale >= 0;
+  tcb.sndScale = tcb.scalingOn ? Math.min(syn.windowScale, 14) : 0; // RFC 7323 §2.3: more than 14 counts as 14
+  tcb.rcvScale = tcb.scalingOn ? receiver.scale : 0;
+  if (tcb.timestampsOn) tcb.tsRecent = syn.tsVal;
+}
+
+export function takeWindowOfSyn({ tcb }: TcpConnection, syn: Segment): void {
+  tcb.sndWnd = syn.window;
+  tcb.maxSndWnd = syn.window;
+  tcb.sndWl1 = syn.seq;
+  // A SYN without an ACK acknowledges nothing of ours yet: whatever comes is newer.
+  tcb.sndWl2 = syn.flags & ACK ? syn.ack : tcb.iss;
+}
+
+/** Both ends know of each other: estimates begin. */
+export function established(c: TcpConnection, now: Instant): void {
+  const { tcb, receiver, sender, settings } = c;
+  const fullSize = Math.max(88, Math.min(536, tcb.mss, receiver.window.capacity >> 1));
+  const agreed = Math.min(tcb.peerMss, c.advertisedMss);
+  const own = c.advertisedMss - (tcb.timestampsOn ? TIMESTAMPS_LENGTH : 0);
+  receiver.established(settings.windowRule === 'freebsd' ? agreed : own, fullSize);
+  sender.established(now, c.passive);
+  receiver.lastDataAt = now;
+  c.forgetChallenges();
+  if (settings.mtuProbing.mode === 'on') c.pathProbe = new PathProbe(c, now);
+  if (settings.keepAlive !== undefined) c.deadlines.set(DUE.keepAlive, now + settings.keepAlive.idle);
+}

@@ -1,0 +1,66 @@
+/** What has been received in order and waits for the user, and the memory that it takes where that is counted. */
+import { added } from '../../base/lists.ts';
+import type { WindowPolicy } from './window-policy.ts';
+
+/** A small payload that waits unread is copied, so that it does not hold a whole frame in memory. */
+const COPY_BELOW = 256;
+const NO_CHUNKS: Uint8Array[] = [];
+const NO_COSTS: number[] = [];
+
+export class ReadQueue {
+  /** Bytes that wait. */
+  unread = 0;
+  /** Memory that they take (WindowPolicy.cost). */
+  memory = 0;
+  private chunks = NO_CHUNKS;
+  /** What each of them takes. */
+  private costs = NO_COSTS;
+  /** Room behind the last chunk. */
+  private spare = 0;
+
+  append(bytes: Uint8Array, cost: number, policy: WindowPolicy): void {
+    const small = this.chunks.length > 0 && bytes.length < COPY_BELOW && bytes.buffer.byteLength > 2 * bytes.length;
+    this.chunks = added(this.chunks, small ? bytes.slice() : bytes);
+    if (cost > 0) this.charge(bytes.length, cost, policy);
+    this.unread += bytes.length;
+  }
+
+  private charge(length: number, cost: number, policy: WindowPolicy): void {
+    const fits = this.costs.length > 0 && length <= this.spare;
+    const charged = fits ? 0 : cost;
+    this.spare = fits ? this.spare - length : (policy.spare?.(length) ?? 0);
+    this.costs = added(this.costs, charged);
+    this.memory += charged;
+  }
+
+  /** The next bytes, at most so many: what is left of one chunk. */
+  take(max: number): Uint8Array | undefined {
+    const first = this.chunks[0];
+    if (first === undefined || max <= 0) return undefined;
+    const whole = first.length <= max;
+    if (whole) this.dropFirst();
+    else this.chunks[0] = first.subarray(max);
+    const bytes = whole ? first : first.subarray(0, max);
+    this.unread -= bytes.length;
+    return bytes;
+  }
+
+  private dropFirst(): void {
+    if (this.costs.length > 0) this.memory -= this.costs.shift() ?? 0;
+    if (this.chunks.length === 1) this.chunks = NO_CHUNKS;
+    else this.chunks.shift();
+  }
+
+  /** The next bytes, which stay where they are. */
+  peek(max: number): Uint8Array {
+    const seen = new Uint8Array(Math.min(max, this.unread));
+    let at = 0;
+    for (const chunk of this.chunks) {
+      if (at >= seen.length) break;
+      const part = chunk.subarray(0, seen.length - at);
+      seen.set(part, at);
+      at += part.length;
+    }
+    return seen;
+  }
+}
