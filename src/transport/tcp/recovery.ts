@@ -375,23 +375,6 @@ export class Recovery {
     this.enter('loss');
   }
 
-  /** RFC 5681 §4.1 by RFC 2861's rule: the window halves with every RTO of idleness, down to the restart window. */
-  restartAfterIdle(idle: number): void {
-    const { window } = this;
-    const least = Math.min(this.host.settings.initialWindow, window.cwnd);
-    window.ssthresh = this.ssthreshNow;
-    if (this.host.settings.idleRestart === 'rfc5681') {
-      window.cwnd = least;
-      return;
-    }
-    let left = idle - this.rtt.rto;
-    while (left > 0 && window.cwnd > least) {
-      window.cwnd >>= 1;
-      left -= this.rtt.rto;
-    }
-    window.cwnd = Math.max(window.cwnd, least);
-  }
-
   private beginUndo(): void {
     this.undoMarker = this.tcb.sndUna;
     // Retransmissions that are still out belong to it.

@@ -8,6 +8,7 @@ import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqDiff, seqGt, seqLt } from '../../base/seq32.ts';
 import { ACK, FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
 import { DUE } from './deadlines.ts';
+import { restartAfterIdle } from './idle-restart.ts';
 import { LimitClock } from './limits.ts';
 import { Recovery, type RecoveryHost } from './recovery.ts';
 import type { RttEstimator } from './rtt.ts';
@@ -472,7 +473,7 @@ export class Sender {
     const idle = now - lastSentAt;
     if (!settings.slowStartAfterIdle || this.queue.out > 0 || idle <= this.rtt.rto || lastSentAt < 0) return;
     if (this.recovery.congestion.ownWindow) return;
-    this.recovery.restartAfterIdle(idle);
+    restartAfterIdle(this.recovery, idle);
     this.transmitter.windowRestarted(now);
   }
 
