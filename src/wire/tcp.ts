@@ -162,7 +162,10 @@ export function readTcp(segment: Segment, bytes: Uint8Array, start: number, end:
   segment.window = f.window.get(bytes, start);
   segment.urgentPointer = f.urgentPointer.get(bytes, start);
   segment.length = end - start - headerLength;
-  segment.payload = segment.length > 0 ? bytes.subarray(start + headerLength, end) : EMPTY;
+  segment.payload =
+    segment.length > 0
+      ? new Uint8Array(bytes.buffer, bytes.byteOffset + start + headerLength, segment.length)
+      : EMPTY;
   if (headerLength > tcp.size && !readTimestamps(segment, bytes, start + tcp.size, start + headerLength)) {
     const reader = new Reader(bytes, start + tcp.size, start + headerLength);
     parseTcpOptions(reader, segment);
