@@ -66,7 +66,7 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
     case 'SO_RCVBUF':
     case 'SO_RCVBUFFORCE': {
       const size = Math.max(2 * Math.min(n, MOST_BUFFER), LEAST_RECEIVE_BUFFER);
-      change({ receiveBuffer: size, receiveBufferMax: 0 });
+      change({ receiveBuffer: size, receiveBufferTuning: 'fixed' });
       endpoint?.connection.receiver.window.setCapacity(size);
       return 0;
     }

@@ -82,7 +82,7 @@ const LINUX: Record<string, Change> = {
   tcp_keepalive_intvl: (tcp, v) => keepAlive(tcp, { interval: seconds(numberOf(v)) }),
   tcp_keepalive_probes: (tcp, v) => keepAlive(tcp, { count: numberOf(v) }),
   tcp_rto_min_us: (_, v) => ({ minRto: numberOf(v) * 1000 }),
-  tcp_moderate_rcvbuf: (tcp, v) => (on(v) ? {} : { receiveBufferMax: tcp.settings.receiveBuffer }),
+  tcp_moderate_rcvbuf: (_, v) => ({ receiveBufferTuning: on(v) ? 'auto' : 'off' }),
   tcp_min_rtt_wlen: (_, v) => ({ minRttWindow: seconds(numberOf(v)) }),
   ip_default_ttl: (_, v) => ({ ttl: numberOf(v) }),
 };
@@ -136,7 +136,7 @@ const FREEBSD: Record<string, Change> = {
   'tcp.sendspace': (_, v) => ({ sendBuffer: numberOf(v) }),
   'tcp.recvbuf_max': (_, v) => ({ receiveBufferMax: numberOf(v) }),
   'tcp.sendbuf_max': (_, v) => ({ sendBufferMax: numberOf(v) }),
-  'tcp.recvbuf_auto': (_, v) => (on(v) ? {} : { receiveBufferMax: 0 }),
+  'tcp.recvbuf_auto': (_, v) => ({ receiveBufferTuning: on(v) ? 'auto' : 'off' }),
   'tcp.sendbuf_auto': (_, v) => (on(v) ? {} : { sendBufferMax: 0 }),
   'tcp.rfc1323': (_, v) => ({
     windowScaling: (numberOf(v) & 1) !== 0,

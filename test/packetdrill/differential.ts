@@ -39,15 +39,18 @@ const { values } = parseArgs({
 });
 
 const device = new KernelDevice();
-for (const setting of values.set) device.sysctl(setting);
-const prologue = `\`../common/defaults.sh\`\n${values.set.map(setting => `\`sysctl -q ${setting.replace(/=(.*)/, '="$1"')}\`\n`).join('')}`;
-const themes = values.theme === undefined ? THEMES : THEMES.filter(theme => theme.name === values.theme);
+const themes = THEMES.filter(({ name, settings }) =>
+  values.theme === undefined ? settings === undefined : name === values.theme,
+);
+const settings = [...new Set(themes.flatMap(theme => theme.settings ?? [])), ...values.set];
+for (const setting of settings) device.sysctl(setting);
+const prologue = `\`../common/defaults.sh\`\n${settings.map(setting => `\`sysctl -q ${setting.replace(/=(.*)/, '="$1"')}\`\n`).join('')}`;
 
 async function record(number: number): Promise<string> {
   const theme = themes[number % themes.length];
   // A host remembers the Fast Open cookies of addresses.
   const remote = theme.name === 'fast-open-client' ? REMOTE + 1 + (number % 250) : REMOTE;
-  const recording = new Recording(device, { fields: [...FIELDS, ...MORE_FIELDS], polls: true, windows: true, remote });
+  const recording = new Recording(device, { fields: [...FIELDS, ...MORE_FIELDS], polls: true, windows: true, marks: theme.name === 'ecn', remote });
   const generator = new Generator(`${values.seed} ${number}`, theme, recording);
   const play = async (line: string): Promise<void> =>
     recording.play(parseScript(`${line.replace(/= \?$/, '= 0').replace('[?]', '[0]')}\n`).events[0], line);

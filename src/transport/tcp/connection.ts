@@ -255,9 +255,10 @@ export class TcpConnection implements SenderHost {
     this.lastHeardAt = now;
     this.segmentsReceived += segment.pieces;
     this.tcb.lastEcho = segment.hasTimestamps ? segment.tsEcr : undefined;
-    const taken = segmentArrives(this, now, segment);
+    const consequence = segmentArrives(this, now, segment);
     if (more && this.mayWait) return true;
-    if (taken) this.settle(now);
+    if (consequence === 'sending') this.settle(now);
+    else if (consequence === 'acknowledgement') this.acknowledgeSoon(now);
     else this.refreshKeepAlive(now);
     return false;
   }
@@ -277,10 +278,15 @@ export class TcpConnection implements SenderHost {
   settle(now: Instant): void {
     if (this.state !== 'CLOSED' && this.state !== 'SYN_SENT') {
       this.sender.transmitter.push(now, 'nagle');
-      if (this.sender.outbox.isEmpty) this.receiver.considerAck(now);
     }
-    this.refreshKeepAlive(now);
+    this.acknowledgeSoon(now);
     this.tellWritable();
+  }
+
+  private acknowledgeSoon(now: Instant): void {
+    const hears = this.state !== 'CLOSED' && this.state !== 'SYN_SENT';
+    if (hears && this.sender.outbox.isEmpty) this.receiver.considerAck(now);
+    this.refreshKeepAlive(now);
   }
 
   tellWritable(): void {

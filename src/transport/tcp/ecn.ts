@@ -58,25 +58,26 @@ export class Ecn {
     return ace;
   }
 
-  /** A packet has come. True: something changed that the other end should hear of at once. */
-  arrived(codepoint: number, bytes: number, carriesData: boolean): boolean {
-    if (this.isAccurate) {
-      if (codepoint === CE) this.receivedCe++;
-      if (codepoint === ECT0) this.receivedBytes.e0 = (this.receivedBytes.e0 + bytes) & 0xffffff;
-      else if (codepoint === ECT1) this.receivedBytes.e1 = (this.receivedBytes.e1 + bytes) & 0xffffff;
-      else if (codepoint === CE) this.receivedBytes.ce = (this.receivedBytes.ce + bytes) & 0xffffff;
-      return codepoint === CE;
-    }
-    if (!carriesData) return false;
-    if (codepoint === CE) {
-      const fresh = !this.echoing;
-      this.echoing = true;
-      this.seenCapable = true;
-      return fresh;
-    }
+  /** An acceptable packet has come, with or without data (RFC 9768 §3.2.2). True: the other end should hear of it at once. */
+  packetArrived(codepoint: number, bytes: number): boolean {
+    if (!this.isAccurate) return false;
+    const counted = this.receivedBytes;
+    if (codepoint === CE) this.receivedCe++;
+    if (codepoint === ECT0) counted.e0 = (counted.e0 + bytes) & 0xffffff;
+    else if (codepoint === ECT1) counted.e1 = (counted.e1 + bytes) & 0xffffff;
+    else if (codepoint === CE) counted.ce = (counted.ce + bytes) & 0xffffff;
+    return codepoint === CE;
+  }
+
+  /** Data has come that had not come before (RFC 3168 §6.1.5 has the ECN field of other data ignored). */
+  dataArrived(codepoint: number): boolean {
+    if (this.isAccurate) return false;
     if (codepoint === NOT_ECT) return this.seenCapable; // probably a retransmission
     this.seenCapable = true;
-    return false;
+    if (codepoint !== CE) return false;
+    const fresh = !this.echoing;
+    this.echoing = true;
+    return fresh;
   }
 
   /** The other end says that it has reduced its window. */
@@ -113,6 +114,6 @@ export function ecnAsked(flags: number, mode: EcnMode, codepoint: number): Ecn |
   if (mode === 'off') return undefined;
   const ace = aceOf(flags);
   if (ace === 7 && mode === 'accurate') return new Ecn(true, codepoint);
-  // RFC 3168 §6.1.1: a SYN must not be ECN-capable itself.
-  return (ace & 3) === 3 && codepoint === NOT_ECT ? new Ecn(false) : undefined;
+  // RFC 3168 §6.1.1: a SYN must not be ECN-capable itself; one that asks for AccECN may be (RFC 9768 §3.1.2).
+  return (ace === 3 && codepoint === NOT_ECT) || ace === 7 ? new Ecn(false) : undefined;
 }

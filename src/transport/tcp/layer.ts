@@ -298,8 +298,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
       answer.tsEcr = syn.tsVal;
       answer.sackPermitted = syn.sackPermitted && settings.sack;
       if (syn.windowScale >= 0 && settings.windowScaling)
-        answer.windowScale =
-          settings.windowScale ?? windowShift(Math.max(settings.receiveBuffer, settings.receiveBufferMax));
+        answer.windowScale = windowShift(settings, settings.receiveBuffer);
     }
     this.answerBare(ends, syn, answer, 'LISTEN');
   }

@@ -15,6 +15,7 @@ export const RFC_PROFILE: TcpSettings = {
   sendBufferMax: 0,
   receiveBuffer: 1 << 20,
   receiveBufferMax: 0,
+  receiveBufferTuning: 'auto',
   recordOverhead: 0,
   windowRule: 'rfc',
   windowScale: undefined,

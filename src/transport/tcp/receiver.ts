@@ -90,8 +90,7 @@ export class Receiver {
   }
 
   get scale(): number {
-    const { settings } = this;
-    return settings.windowScale ?? windowShift(Math.max(this.window.capacity, settings.receiveBufferMax));
+    return windowShift(this.settings, this.window.capacity);
   }
 
   /** RCV.WND as the other end was told last. */
@@ -185,6 +184,8 @@ export class Receiver {
     }
     if (segment.length > 0) {
       this.segmentsWithData += segment.pieces;
+      // Linux reports of the latest data only.
+      if (this.settings.segmentRule === 'linux') this.duplicate = undefined;
       if (seqLt(segment.seq, tcb.rcvNxt)) this.reportDuplicate(segment.seq, dataEnd);
     }
     const before = this.ready.unread;
@@ -284,7 +285,7 @@ export class Receiver {
     const before = this.policy.fullSize;
     this.policy.received(now, this.arrival(segment), inOrder);
     const largest = largestOf(segment);
-    if (this.policy.fullSize !== before && largest >= before) this.window.measured(largest, this.lastOffered);
+    if (largest > before) this.window.measured(largest, this.lastOffered);
   }
 
   private arrival(segment: Segment): Arrival {
@@ -294,7 +295,7 @@ export class Receiver {
     arrival.pieces = segment.pieces;
     arrival.push = segment.has(PSH);
     arrival.ends = segment.has(PSH | FIN);
-    arrival.window = this.tcb.rcvWnd;
+    arrival.window = this.lastOffered;
     arrival.rto = rto;
     arrival.srtt = srtt;
     return arrival;
@@ -424,6 +425,8 @@ export class Receiver {
     const { rcvNxt } = this.tcb;
     const whole = seqLe(end, rcvNxt);
     this.noteDuplicate(start, whole ? end : rcvNxt);
+    // What brings something new besides is in order for Linux.
+    if (this.settings.segmentRule === 'linux' && !whole) return;
     this.ackNow = true;
     this.policy.beQuick(16);
   }

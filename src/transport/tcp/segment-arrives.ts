@@ -20,17 +20,36 @@ const TIMESTAMP_AGE = seconds(24 * 86400);
 
 const READABLE: TcpEvent = { type: 'readable' };
 
-/** False: it was dropped, so there is nothing that could be sent because of it but an answer. */
-export function segmentArrives(c: TcpConnection, now: Instant, segment: Segment): boolean {
+/**
+ * What may be sent because of a segment: what waits, its acknowledgement alone, or nothing but what answers it already
+ * (it was dropped).
+ */
+export type Consequence = 'sending' | 'acknowledgement' | 'nothing';
+
+export function segmentArrives(c: TcpConnection, now: Instant, segment: Segment): Consequence {
+  const consequence = opensNothing(c, segment) ? 'acknowledgement' : 'sending';
   if (isExpected(c, segment)) {
     takeExpected(c, now, segment);
-    return true;
+    return consequence;
   }
-  if (c.state === 'CLOSED' || c.state === 'LISTEN') return false;
+  if (c.state === 'CLOSED' || c.state === 'LISTEN') return 'nothing';
   if (c.state === 'SYN_SENT') {
     inSynSent(c, now, segment);
-    return true;
+    return 'sending';
   }
+  return takeUnexpected(c, now, segment) ? consequence : 'nothing';
+}
+
+/** Linux, by its header prediction: the next data, which acknowledges nothing new, is no occasion to send. */
+const opensNothing = (c: TcpConnection, segment: Segment): boolean =>
+  segment.length > 0 &&
+  segment.ack === c.tcb.sndUna &&
+  c.settings.segmentRule === 'linux' &&
+  segment.length <= c.tcb.rcvWnd &&
+  isPredicted(c, segment);
+
+/** The numbered checks. False: it was dropped. */
+function takeUnexpected(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (isForgotten(c) && !wakes(c, now, segment)) return false;
   if (isRequest(c) && !admits(c, now, segment, () => resetArrives(c))) return false;
   // The fifth check drops it anyway; Linux does before it answers what is unacceptable.
@@ -40,7 +59,7 @@ export function segmentArrives(c: TcpConnection, now: Instant, segment: Segment)
   // Third, security and compartment: RFC 9293 appendix A.1, ignored.
   if (!checkSyn(c, now, segment)) return false;
   if (!checkAck(c, now, segment)) return false;
-  noteCongestion(c, segment);
+  if (c.ecn?.packetArrived(segment.ecn, segment.length)) c.receiver.policy.beQuick(2);
   // Sixth, URG: the urgent pointer is not told to the user; the data stays in line (RFC 6093 §6).
   if (takeText(c, now, segment)) checkFin(c, now);
   return true;
@@ -337,16 +356,17 @@ function processAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
     return false;
   }
   if (isLinux && !seqLt(segment.ack, tcb.sndUna)) updateTimestamp(c, now, segment);
-  if (segment.has(CWR) && c.ecn !== undefined && !c.ecn.isAccurate) {
-    c.ecn.reduced();
-    if (segment.length > 0) c.receiver.ackNow = true;
-  }
   if (seqLt(segment.ack, tcb.sndUna)) {
     acknowledgeOld(c.sender, now, segment);
     return true;
   }
+  if (segment.has(CWR) && c.ecn !== undefined && !c.ecn.isAccurate) {
+    c.ecn.reduced();
+  }
   const windowUpdated = updateWindow(c, segment);
-  const ece = c.ecn?.echoed(segment.flags, segment.has(SYN)) ?? false;
+  // The SYN+ACK was not ECN-capable: nothing that is said with its acknowledgement can be about us.
+  const handshake = segment.has(SYN) || c.state === 'SYN_RCVD';
+  const ece = c.ecn?.echoed(segment.flags, handshake) ?? false;
   acknowledge(c.sender, now, segment, windowUpdated, ece);
   c.softError = undefined;
   return true;
@@ -391,11 +411,6 @@ function updateWindow(c: TcpConnection, segment: Segment): boolean {
       tcb.windowMss = window > 536 ? Math.max(window >> 1, 48) : Math.max(window, 48);
   }
   return isUpdate;
-}
-
-/** RFC 3168 §6.1.3, RFC 9768 §3.2.2: what the IP header said of congestion on the way here. */
-function noteCongestion(c: TcpConnection, segment: Segment): void {
-  if (c.ecn?.arrived(segment.ecn, segment.length, segment.length > 0)) c.receiver.policy.beQuick(2);
 }
 
 /** What the acknowledgement of our FIN does. False: there is nothing left to do with the segment. */
@@ -451,7 +466,12 @@ function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
     c.receiver.ackNow = true;
     return false;
   }
+  const isNew = segment.length > 0 && seqGt(segment.end, c.tcb.rcvNxt);
   if (c.receiver.accept(now, segment, segment.has(FIN))) c.emit(READABLE);
+  // RFC 3168 §6.1.3: what the IP header said of congestion on the way here.
+  if (isNew && c.ecn?.dataArrived(segment.ecn)) c.receiver.policy.beQuick(2);
+  // The other end's window may be one segment now.
+  if (segment.has(CWR) && c.ecn?.isAccurate === false) c.receiver.ackNow = true;
   return true;
 }
 

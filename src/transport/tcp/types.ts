@@ -27,6 +27,8 @@ export interface TcpSettings {
   sendBufferMax: number;
   receiveBuffer: number;
   receiveBufferMax: number;
+  /** Does the receive buffer follow what the user reads? 'fixed': the user has set it, and the window scale goes by it. */
+  receiveBufferTuning: 'auto' | 'off' | 'fixed';
   /** What a record of the send queue costs beside its bytes. */
   recordOverhead: number;
   windowRule: 'rfc' | 'linux' | 'freebsd';

@@ -60,8 +60,11 @@ export function newWindowPolicy(settings: TcpSettings, mss: number): WindowPolic
   }
 }
 
-/** The shift that lets a 16-bit field tell of the whole buffer (RFC 7323 §2.3: at most 14). */
-export function windowShift(receiveBuffer: number): number {
+/** The shift that lets a 16-bit field tell of the whole buffer (RFC 7323 §2.3: at most 14), and of what it may grow to. */
+export function windowShift(settings: TcpSettings, capacity: number): number {
+  if (settings.windowScale !== undefined) return settings.windowScale;
+  const fixed = settings.receiveBufferTuning === 'fixed';
+  const receiveBuffer = fixed ? capacity : Math.max(capacity, settings.receiveBufferMax);
   let shift = 0;
   while (shift < 14 && 65535 << shift < receiveBuffer) shift++;
   return shift;
@@ -130,8 +133,8 @@ class SpaceWindow implements WindowPolicy {
 
   /** The buffer doubles while the user reads more than half of it in a round trip. */
   read(now: Instant, bytes: number, rtt: Duration | undefined): void {
-    const { receiveBufferMax } = this.settings;
-    if (rtt === undefined || this.capacity >= receiveBufferMax) return;
+    const { receiveBufferMax, receiveBufferTuning } = this.settings;
+    if (rtt === undefined || this.capacity >= receiveBufferMax || receiveBufferTuning !== 'auto') return;
     if (now - this.roundStart > rtt) {
       if (this.roundBytes > this.capacity / 2) this.capacity = Math.min(this.capacity * 2, receiveBufferMax);
       this.roundStart = now;
@@ -172,7 +175,7 @@ class MemoryWindow implements WindowPolicy {
     this.settings = settings;
     this.mss = mss;
     this.capacity = settings.receiveBuffer;
-    this.fixed = settings.receiveBufferMax <= settings.receiveBuffer;
+    this.fixed = settings.receiveBufferTuning !== 'auto';
     this.clamp = settings.windowClamp;
     this.threshold = this.initial();
   }

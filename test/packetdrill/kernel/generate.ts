@@ -3,12 +3,15 @@
  * chosen near those that matter (edges of segments, of windows, of what was acknowledged), since there stacks differ.
  */
 import { type Random, seededRandom } from '../../../src/base/random.ts';
+import { Marks } from './marks.ts';
 import type { Recording } from './recording.ts';
 
 export interface Theme {
   name: string;
   /** How likely each step is. */
   weights: Partial<Record<StepName, number>>;
+  /** What the kernel is set to for it; a theme that has some runs only when it is asked for. */
+  settings?: readonly string[];
 }
 
 export const THEMES: readonly Theme[] = [
@@ -72,6 +75,11 @@ export const THEMES: readonly Theme[] = [
       sack: 1,
     },
   },
+  {
+    name: 'ecn',
+    weights: { write: 5, ack: 6, sack: 2, duplicateAck: 1, data: 6, early: 1, old: 0.5, read: 2, wait: 2, fin: 0.3 },
+    settings: ['net.ipv4.tcp_ecn=1'],
+  },
   { name: 'small', weights: { write: 3, smallWrite: 8, more: 3, ack: 5, option: 4, wait: 3, data: 1 } },
 ];
 
@@ -123,6 +131,7 @@ export class Generator {
   /** The opening SYN again, with so much data, and how much it had. */
   private syn: (length: number) => string = () => '';
   private early = 0;
+  private readonly marks: Marks | undefined;
 
   constructor(seed: string, theme: Theme, recording: Recording) {
     this.random = seededRandom(seed);
@@ -133,6 +142,7 @@ export class Generator {
     this.sacks = this.chance(0.75);
     this.scale = this.pick([-1, 0, 7, 7, 7]);
     this.window = this.scale > 2 ? this.pick([257, 1000, 2000]) : this.pick([20000, 32792, 65535]);
+    if (theme.name === 'ecn') this.marks = new Marks(this.random);
   }
 
   /** The lines that open the connection. */
@@ -150,12 +160,12 @@ export class Generator {
     if (passive) {
       yield '+0 bind(3, ..., ...) = 0';
       yield '+0 listen(3, 1) = 0';
-      yield `+0 < S 0:0(0) win ${window} <${offered}${this.stamps ? '0' : ''}${scale}>`;
-      yield `+${this.time(10, 100)} < . 1:1(0) ack 1 win ${this.window}${this.options()}`;
+      yield `+0 < ${this.marks?.handshake('S') ?? 'S'} 0:0(0) win ${window} <${offered}${this.stamps ? '0' : ''}${scale}>`;
+      yield this.segment('.', 1, 0, 1).replace(/^\S+/, `+${this.time(10, 100)}`);
       yield '+0 accept4(3, ..., ..., SOCK_NONBLOCK) = 4';
     } else {
       yield '+0 connect(3, ..., ...) = -1 EINPROGRESS';
-      yield `+${this.time(10, 100)} < S. 0:0(0) ack 1 win ${window} <${offered}${this.stamps ? this.recording.lastStamp : ''}${scale}>`;
+      yield `+${this.time(10, 100)} < ${this.marks?.handshake('S.') ?? 'S.'} 0:0(0) ack 1 win ${window} <${offered}${this.stamps ? this.recording.lastStamp : ''}${scale}>`;
     }
   }
 
@@ -410,7 +420,7 @@ export class Generator {
   private segment(flags: string, seq: number, length: number, ack: number, extra = ''): string {
     const acknowledges = flags.includes('.') ? ` ack ${ack >>> 0}` : '';
     const from = seq >>> 0;
-    return `+${this.time(0, 60)} < ${flags} ${from}:${(from + length) >>> 0}(${length})${acknowledges} win ${this.window}${this.options(extra)}`;
+    return `+${this.time(0, 60)} < ${this.marks?.mark(flags, length) ?? flags} ${from}:${(from + length) >>> 0}(${length})${acknowledges} win ${this.window}${this.options(extra)}`;
   }
 
   private options(extra = ''): string {
@@ -423,8 +433,10 @@ export class Generator {
     return options.length === 0 ? '' : ` <${options.join(',')}>`;
   }
 
+  /** Not near 40 ms: there a delayed acknowledgement is a matter of the kernel's ticks. */
   private time(least: number, most: number): string {
-    return ((least + this.random.below(most - least + 1)) / 1000).toFixed(3);
+    const ms = least + this.random.below(most - least + 1);
+    return ((ms > 33 && ms < 46 && least < 33 ? 33 : ms) / 1000).toFixed(3);
   }
 
   private pick<T>(of: readonly T[]): T {

@@ -27,6 +27,8 @@ export interface RecordingOptions {
   polls?: boolean;
   /** Windows of all segments, not of none. */
   windows?: boolean;
+  /** The ECN field also of what has none. */
+  marks?: boolean;
   /** Where the script comes from. */
   remote?: number;
 }
@@ -163,7 +165,7 @@ export class Recording implements Listener {
     if (seqGt(end | 0, this.sentTo | 0)) this.sentTo = end;
     this.acked = told.ack ?? this.acked;
     this.fresh.push(told);
-    const ecn = ['', '[ect1] ', '[ect0] ', '[ce] '][found.trafficClass & 3];
+    const ecn = [this.options.marks ? '[noecn] ' : '', '[ect1] ', '[ect0] ', '[ce] '][found.trafficClass & 3];
     this.lines.push(`${stampOf(late ? gap : 0)} > ${ecn}${formatSegment(told)}`);
   }
 
