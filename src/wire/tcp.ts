@@ -163,9 +163,7 @@ export function readTcp(segment: Segment, bytes: Uint8Array, start: number, end:
   segment.urgentPointer = f.urgentPointer.get(bytes, start);
   segment.length = end - start - headerLength;
   segment.payload =
-    segment.length > 0
-      ? new Uint8Array(bytes.buffer, bytes.byteOffset + start + headerLength, segment.length)
-      : EMPTY;
+    segment.length > 0 ? new Uint8Array(bytes.buffer, bytes.byteOffset + start + headerLength, segment.length) : EMPTY;
   if (headerLength > tcp.size && !readTimestamps(segment, bytes, start + tcp.size, start + headerLength)) {
     const reader = new Reader(bytes, start + tcp.size, start + headerLength);
     parseTcpOptions(reader, segment);

@@ -50,7 +50,13 @@ async function record(number: number): Promise<string> {
   const theme = themes[number % themes.length];
   // A host remembers the Fast Open cookies of addresses.
   const remote = theme.name === 'fast-open-client' ? REMOTE + 1 + (number % 250) : REMOTE;
-  const recording = new Recording(device, { fields: [...FIELDS, ...MORE_FIELDS], polls: true, windows: true, marks: theme.name === 'ecn', remote });
+  const recording = new Recording(device, {
+    fields: [...FIELDS, ...MORE_FIELDS],
+    polls: true,
+    windows: true,
+    marks: theme.name === 'ecn',
+    remote,
+  });
   const generator = new Generator(`${values.seed} ${number}`, theme, recording);
   const play = async (line: string): Promise<void> =>
     recording.play(parseScript(`${line.replace(/= \?$/, '= 0').replace('[?]', '[0]')}\n`).events[0], line);

@@ -18,9 +18,9 @@ export function agree({ tcb, settings, receiver }: TcpConnection, syn: Segment):
   if (tcb.timestampsOn) tcb.tsRecent = syn.tsVal;
 }
 
-export function takeWindowOfSyn({ tcb }: TcpConnection, syn: Segment): void {
+export function takeWindowOfSyn({ tcb, settings }: TcpConnection, syn: Segment): void {
   tcb.sndWnd = syn.window;
-  tcb.maxSndWnd = syn.window;
+  tcb.setLargestWindow(syn.window, settings.segmentRule === 'linux');
   tcb.sndWl1 = syn.seq;
   // A SYN without an ACK acknowledges nothing of ours yet: whatever comes is newer.
   tcb.sndWl2 = syn.flags & ACK ? syn.ack : tcb.iss;

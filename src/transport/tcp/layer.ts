@@ -9,7 +9,7 @@ import type { Context } from '../../trace/events.ts';
 import { addressSum, formatEnd, formatIp, type IpAddress } from '../../wire/ip-address.ts';
 import { PROTOCOL } from '../../wire/ipv4.ts';
 import { HEADROOM, Packet } from '../../wire/packet.ts';
-import { ACK, RST, readTcp, Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
+import { ACK, FIN, RST, readTcp, Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
 import { tcpOptionsLength } from '../../wire/tcp-options.ts';
 import { ConnectionTable } from './connection-table.ts';
 import { type EndpointOwner, headersTo, newDatagram, sendSegment, TcpEndpoint, traceSegment } from './endpoint.ts';
@@ -167,6 +167,8 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
       if (segment.has(ACK)) {
         if (!segment.has(SYN) && listener.ackArrives(ends, segment)) return;
       } else if (segment.has(SYN)) {
+        // Nobody who means well opens and closes at once: Linux drops it.
+        if (segment.has(FIN) && this.settings.segmentRule === 'linux') return;
         return listener.synArrives(ends, segment);
       } else {
         return;

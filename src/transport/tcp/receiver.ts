@@ -10,7 +10,7 @@ import { Reassembly } from './reassembly.ts';
 import type { RttEstimator } from './rtt.ts';
 import { DEFAULT_MSS, type Tcb } from './tcb.ts';
 import type { TcpSettings } from './types.ts';
-import { type BufferState, newWindowPolicy, type WindowPolicy, windowShift } from './window-policy.ts';
+import { type BufferState, isWorthTelling, newWindowPolicy, type WindowPolicy, windowShift } from './window-policy.ts';
 
 /** Duplicate ACKs that are never held back: what fast retransmit needs (RFC 5681 §3.2). */
 const NEVER_COMPRESSED = 3;
@@ -492,9 +492,3 @@ export class Receiver {
 
 /** The data of a segment, or of the largest of several that came in one. */
 const largestOf = (segment: Segment): number => (segment.unit > 0 ? segment.unit : segment.length);
-
-/** BSD: the right edge moves by two segments and a good part of the buffer, or by half of it. */
-function isWorthTelling(moves: number, free: number, capacity: number, fullSize: number): boolean {
-  const part = moves >= capacity / 4 || free <= capacity / 8 || capacity <= 8 * fullSize;
-  return (moves >= 2 * fullSize && part) || 2 * moves >= capacity;
-}

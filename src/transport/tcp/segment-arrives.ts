@@ -4,13 +4,14 @@
  */
 import { type Instant, seconds } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqInWindow, seqLe, seqLt } from '../../base/seq32.ts';
-import { ACK, CWR, FIN, PSH, RST, type Segment, SYN } from '../../wire/tcp.ts';
+import { ACK, CWR, FIN, RST, type Segment, SYN } from '../../wire/tcp.ts';
 import { acknowledge, acknowledgeOld } from './acknowledge.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE } from './deadlines.ts';
 import { ecnAnswered, ecnAsked } from './ecn.ts';
 import { isForgotten, wakes } from './forgotten.ts';
 import { agree, established, takeWindowOfSyn } from './handshake.ts';
+import { isExpected, isPredicted, opensNothing } from './header-prediction.ts';
 import { mayReceive } from './state.ts';
 import { admits, bareReset, isRequest } from './syn-received.ts';
 import type { TcpEvent } from './types.ts';
@@ -40,14 +41,6 @@ export function segmentArrives(c: TcpConnection, now: Instant, segment: Segment)
   return takeUnexpected(c, now, segment) ? consequence : 'nothing';
 }
 
-/** Linux, by its header prediction: the next data, which acknowledges nothing new, is no occasion to send. */
-const opensNothing = (c: TcpConnection, segment: Segment): boolean =>
-  segment.length > 0 &&
-  segment.ack === c.tcb.sndUna &&
-  c.settings.segmentRule === 'linux' &&
-  segment.length <= c.tcb.rcvWnd &&
-  isPredicted(c, segment);
-
 /** The numbered checks. False: it was dropped. */
 function takeUnexpected(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (isForgotten(c) && !wakes(c, now, segment)) return false;
@@ -63,19 +56,6 @@ function takeUnexpected(c: TcpConnection, now: Instant, segment: Segment): boole
   // Sixth, URG: the urgent pointer is not told to the user; the data stays in line (RFC 6093 §6).
   if (takeText(c, now, segment)) checkFin(c, now);
   return true;
-}
-
-/**
- * Header prediction (Van Jacobson; RFC 7323 §5.8 (3)): the next segment of an established connection, with nothing about
- * it that any of the numbered checks would stop at.
- */
-function isExpected(c: TcpConnection, segment: Segment): boolean {
-  const { tcb } = c;
-  if (tcb.state !== 'ESTABLISHED' || (segment.flags & ~PSH) !== ACK || segment.seq !== tcb.rcvNxt) return false;
-  if (segment.hasTimestamps !== tcb.timestampsOn) return false;
-  if (tcb.timestampsOn && seqLt(segment.tsVal, tcb.tsRecent)) return false;
-  if (seqLt(segment.ack, tcb.sndUna) || seqGt(segment.ack, tcb.sndMax)) return false;
-  return segment.length <= tcb.rcvWnd && c.ecn === undefined && !c.orphaned && !c.readShut;
 }
 
 /** What is left to do then, in the same order. */
@@ -321,7 +301,7 @@ function checkAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
     if (defersAccept(c, segment)) return false;
     tcb.sndWnd = segment.window << tcb.sndScale;
     tcb.sndWl1 = segment.seq;
-    if (c.settings.segmentRule === 'linux') tcb.maxSndWnd = tcb.sndWnd;
+    if (c.settings.segmentRule === 'linux') tcb.setLargestWindow(tcb.sndWnd, true);
     const accepted = processAck(c, now, segment);
     if (!accepted) return false;
     c.setState('ESTABLISHED', 'ACK of SYN arrives');
@@ -378,13 +358,6 @@ function oldestAck(c: TcpConnection): number {
   return c.settings.segmentRule === 'linux' ? Math.min(maxSndWnd, c.sender.acknowledgedBytes) : maxSndWnd;
 }
 
-/** The next in order, a pure acknowledgement with the window known already. */
-function isPredicted(c: TcpConnection, segment: Segment): boolean {
-  const { tcb } = c;
-  const plain = (segment.flags & ~PSH) === ACK && segment.seq === tcb.rcvNxt && !c.receiver.hasGap;
-  return plain && tcb.state === 'ESTABLISHED' && segment.window << tcb.sndScale === tcb.sndWnd;
-}
-
 /**
  * "If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)), set SND.WND <- SEG.WND". True when the
  * segment is thereby not a duplicate (RFC 5681 §2 (e)).
@@ -405,11 +378,7 @@ function updateWindow(c: TcpConnection, segment: Segment): boolean {
   tcb.sndWnd = window;
   tcb.sndWl1 = segment.seq;
   tcb.sndWl2 = segment.ack;
-  if (window > tcb.maxSndWnd) {
-    tcb.maxSndWnd = window;
-    if (c.settings.segmentRule === 'linux')
-      tcb.windowMss = window > 536 ? Math.max(window >> 1, 48) : Math.max(window, 48);
-  }
+  if (window > tcb.maxSndWnd) tcb.setLargestWindow(window, c.settings.segmentRule === 'linux');
   return isUpdate;
 }
 

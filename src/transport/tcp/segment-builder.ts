@@ -3,6 +3,7 @@ import type { Instant } from '../../base/instant.ts';
 import type { Seq } from '../../base/seq32.ts';
 import { ACK, Segment, SYN } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
+import { isForgotten } from './forgotten.ts';
 
 export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq: Seq): Segment {
   const { tcb, receiver, settings } = c;
@@ -15,7 +16,7 @@ export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq:
   if (hasAck) segment.ack = tcb.rcvNxt;
   if (isSyn) offerOptions(c, segment, hasAck);
   // RFC 7323 §2.2: the window field of a SYN is never scaled.
-  if (!isSyn) segment.window = receiver.offerWindow(tcb.rcvScale);
+  if (!isSyn) segment.window = isRemembered(c) ? rememberedWindow(c) : receiver.offerWindow(tcb.rcvScale);
   else segment.window = hasAck ? receiver.offerInitial() : Math.min(receiver.window.initial(), 65535);
   if (tcb.timestampsOn || (isSyn && !hasAck && settings.timestamps)) {
     segment.hasTimestamps = true;
@@ -31,6 +32,12 @@ export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq:
   }
   return segment;
 }
+
+/** It is Linux's remains of a connection that answer, no longer the connection as it did the FIN. */
+const isRemembered = (c: TcpConnection): boolean => isForgotten(c) && c.receiver.unacknowledged === 0;
+
+/** They know the window that was meant, and send as much of it as the field holds. */
+const rememberedWindow = ({ tcb }: TcpConnection): number => (tcb.rcvWnd >> tcb.rcvScale) & 0xffff;
 
 function offerOptions(c: TcpConnection, segment: Segment, answer: boolean): void {
   const { tcb, settings } = c;

@@ -49,6 +49,11 @@ export class SendQueue {
     return this.flight.length === 0;
   }
 
+  /** Records in flight and waiting. */
+  get length(): number {
+    return this.flight.length + this.waiting.length - this.waitingHead;
+  }
+
   // --- not sent yet
 
   /** The next to send. */

@@ -274,8 +274,7 @@ export class Sender {
   }
 
   private get memoryUsed(): number {
-    const records = this.queue.records.length + (this.queue.tail === undefined ? 0 : 1);
-    return this.buffer.length + records * this.host.settings.recordOverhead;
+    return this.buffer.length + this.queue.length * this.host.settings.recordOverhead;
   }
 
   /** Can a record take more? */

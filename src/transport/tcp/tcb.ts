@@ -8,6 +8,9 @@ export const DEFAULT_MSS = 536;
 /** Bytes that timestamps take from every segment (RFC 7323 appendix A). */
 export const TIMESTAMPS_LENGTH = 12;
 
+/** RFC 791 §3.2: every internet module must be able to forward a datagram of 68 octets without further fragmentation. */
+const LEAST_PACKET = 68;
+
 export class Tcb {
   state: State = 'CLOSED';
 
@@ -53,7 +56,15 @@ export class Tcb {
 
   /** RFC 9293 §3.7.1: Eff.snd.MSS. */
   get mss(): number {
-    return Math.min(this.peerMss, this.pathMss, this.windowMss) - (this.timestampsOn ? TIMESTAMPS_LENGTH : 0);
+    return Math.min(Math.min(this.peerMss, this.pathMss) - (this.timestampsOn ? TIMESTAMPS_LENGTH : 0), this.windowMss);
+  }
+
+  /** `window` is the largest so far; with `binds`, a segment takes half of it at most, all of a tiny one (Linux). */
+  setLargestWindow(window: number, binds: boolean): void {
+    this.maxSndWnd = window;
+    if (!binds) return;
+    const least = LEAST_PACKET - 20 - (this.timestampsOn ? TIMESTAMPS_LENGTH : 0);
+    this.windowMss = Math.max(window > DEFAULT_MSS ? window >> 1 : window, least);
   }
 
   /** The right edge of the window that the other end offers. */

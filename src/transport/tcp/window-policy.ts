@@ -70,6 +70,12 @@ export function windowShift(settings: TcpSettings, capacity: number): number {
   return shift;
 }
 
+/** BSD: the right edge moves by two segments and a good part of the buffer, or by half of it. */
+export function isWorthTelling(moves: number, free: number, capacity: number, fullSize: number): boolean {
+  const part = moves >= capacity / 4 || free <= capacity / 8 || capacity <= 8 * fullSize;
+  return (moves >= 2 * fullSize && part) || 2 * moves >= capacity;
+}
+
 /** Free bytes are the window. RFC 9293 §3.8.6.2.2: its right edge moves by min(half the buffer, one segment) or more. */
 class SpaceWindow implements WindowPolicy {
   capacity: number;

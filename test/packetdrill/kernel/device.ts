@@ -39,6 +39,11 @@ const DEFAULTS = [
   'net.ipv4.tcp_window_scaling=1',
   'net.ipv4.tcp_mtu_probing=0',
   'net.ipv4.tcp_min_tso_segs=2',
+  'net.ipv4.tcp_dsack=1',
+  'net.ipv4.tcp_moderate_rcvbuf=1',
+  'net.ipv4.tcp_autocorking=1',
+  'net.ipv4.tcp_tso_win_divisor=3',
+  'net.ipv4.tcp_comp_sack_nr=44',
 ];
 
 export interface Listener {
