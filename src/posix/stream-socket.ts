@@ -391,7 +391,8 @@ export class StreamSocket implements Waitable {
     const readEnd = connection.receiver.finReceived || this.readShut || gone;
     if (gone || (readEnd && this.writeShut)) mask |= POLL.hup;
     if (readEnd) mask |= POLL.in | POLL.rdNorm | POLL.rdHup;
-    if (endpoint.state === 'SYN_SENT') return mask;
+    const halfOpen = endpoint.state === 'SYN_RCVD' && !connection.sendsEarly;
+    if (endpoint.state === 'SYN_SENT' || halfOpen) return mask;
     if (connection.receiver.readable >= this.receiveLowWater) mask |= POLL.in | POLL.rdNorm;
     if (this.writeShut || gone || connection.sender.isWritable) mask |= POLL.out | POLL.wrNorm;
     else connection.sender.writerWaits = true;

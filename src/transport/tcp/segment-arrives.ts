@@ -77,10 +77,10 @@ function inSynSent(c: TcpConnection, now: Instant, segment: Segment): void {
     if (!segment.has(RST)) {
       c.observer?.decided('reset', 'an ACK of something that was never sent: an old duplicate');
       c.send(bareReset(segment.ack));
-      // Perhaps the other end's state is gone now: the SYN is worth another try at once.
-      if (c.settings.segmentRule === 'linux' && c.sender.recovery.timeouts === 0) {
-        c.deadlines.setTransmit(DUE.retransmit, now + c.settings.timerSlack);
-      }
+    }
+    // Perhaps the other end's state is gone now: the SYN is worth another try at once.
+    if (c.settings.segmentRule === 'linux' && c.sender.recovery.timeouts === 0) {
+      c.deadlines.setTransmit(DUE.retransmit, now + c.settings.timerSlack);
     }
     return;
   }
@@ -105,7 +105,8 @@ function inSynSent(c: TcpConnection, now: Instant, segment: Segment): void {
     c.receiver.ackNow = true;
     c.fastOpen?.synAckArrived(now, segment);
   } else {
-    // Simultaneous open: "form a SYN,ACK segment and send it".
+    // Simultaneous open: "form a SYN,ACK segment and send it". Linux scales its window whatever the other end offers.
+    if (c.settings.segmentRule === 'linux' && c.settings.windowScaling) tcb.rcvScale = c.receiver.scale;
     takeWindowOfSyn(c, segment);
     c.ecn = ecnAsked(segment.flags, c.settings.ecn, segment.ecn);
     c.setState('SYN_RCVD', 'SYN arrives (simultaneous open)');
@@ -123,7 +124,7 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
   }
   if (failsPaws(c, now, segment)) {
     c.observer?.decided('paws', 'an old timestamp: a duplicate from the past');
-    if (!segment.has(SYN)) noteOld(c, segment);
+    if (!segment.has(SYN | RST)) noteOld(c, segment);
     acknowledgeUnacceptable(c, now, segment);
     return false;
   }
@@ -145,7 +146,7 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
     resetArrives(c);
     return false;
   }
-  if (!segment.has(SYN)) noteOld(c, segment);
+  if (!segment.has(SYN | RST)) noteOld(c, segment);
   acknowledgeUnacceptable(c, now, segment);
   return false;
 }
@@ -248,6 +249,7 @@ function resetArrives(c: TcpConnection): void {
       // With Fast Open there may be a user already.
       if (c.sendsEarly) c.fail('ECONNRESET', 'a RST arrived');
       else if (c.passive) c.finish('RST arrives');
+      else if (c.settings.segmentRule === 'linux') c.fail('ECONNRESET', 'a RST arrived');
       else c.fail('ECONNREFUSED', 'a RST answered the SYN');
       return;
     case 'CLOSING':
@@ -278,7 +280,8 @@ function isResetBehindGap(c: TcpConnection, segment: Segment): boolean {
 function checkSyn(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (!segment.has(SYN)) return true;
   // The SYN+ACK of a simultaneous open: its SYN is a duplicate, its ACK counts.
-  if (c.state === 'SYN_RCVD' && segment.has(ACK) && segment.seq === c.tcb.irs) return true;
+  const answers = c.state === 'SYN_RCVD' && segment.has(ACK) && segment.seq === c.tcb.irs;
+  if (answers && (segment.ack === c.tcb.sndNxt || c.settings.segmentRule !== 'linux')) return true;
   if (c.state === 'SYN_RCVD' && c.passive) {
     c.finish('a new SYN arrives'); // "return this connection to the LISTEN state"
     return false;
@@ -306,6 +309,8 @@ function checkAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
     if (!accepted) return false;
     c.setState('ESTABLISHED', 'ACK of SYN arrives');
     established(c, now);
+    // Linux counts the SYN of a simultaneous open once more, with its SYN+ACK.
+    if (!c.passive && c.settings.segmentRule === 'linux') c.sender.recovery.rate.delivered++;
     return afterAck(c, now);
   }
   if (c.sendsEarly && c.state === 'FIN_WAIT_1' && seqLe(tcb.sndUna, tcb.iss)) established(c, now);

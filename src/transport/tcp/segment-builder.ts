@@ -14,11 +14,13 @@ export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq:
   const isSyn = (flags & SYN) !== 0;
   const hasAck = (flags & ACK) !== 0;
   if (hasAck) segment.ack = tcb.rcvNxt;
-  if (isSyn) offerOptions(c, segment, hasAck);
+  // Of a simultaneous open Linux's SYN+ACK is the SYN again, and offers what that one did.
+  const answers = hasAck && (c.passive || settings.segmentRule !== 'linux');
+  if (isSyn) offerOptions(c, segment, answers);
   // RFC 7323 §2.2: the window field of a SYN is never scaled.
   if (!isSyn) segment.window = isRemembered(c) ? rememberedWindow(c) : receiver.offerWindow(tcb.rcvScale);
   else segment.window = hasAck ? receiver.offerInitial() : Math.min(receiver.window.initial(), 65535);
-  if (tcb.timestampsOn || (isSyn && !hasAck && settings.timestamps)) {
+  if (tcb.timestampsOn || (isSyn && !answers && settings.timestamps)) {
     segment.hasTimestamps = true;
     segment.tsVal = tcb.timestamp(now);
     segment.tsEcr = hasAck ? tcb.tsRecent : 0;

@@ -166,6 +166,7 @@ export class Sender {
       this.recovery.totalRetransmissions++;
     }
     first.everResent ||= timedOut;
+    if (first.lost) this.queue.markResent(first);
     this.transmitter.emitSyn(now, first, flags, true);
   }
 
@@ -208,11 +209,13 @@ export class Sender {
     }
     // What went out with Fast Open has a window of its own already.
     if (this.tcb.state === 'ESTABLISHED' && this.host.sendsEarly) return;
-    const lost = this.synAgain > 1;
+    const { segmentRule } = this.host.settings;
+    const lost = (segmentRule === 'linux' ? this.recovery.totalRetransmissions : this.synAgain) > 1;
     window.cwnd = lost ? 1 : this.host.settings.initialWindow;
     window.ssthresh = 0x7fff_ffff;
     window.credit = 0;
-    this.recovery.state = 'open';
+    // Without SACK the loss of a SYN is held until more is acknowledged (RFC 6582 §4).
+    if (this.recovery.state !== 'loss') this.recovery.state = 'open';
     this.recovery.timeouts = 0;
     this.recovery.undoMarker = undefined;
     this.recovery.retransmitStamp = undefined;
@@ -436,7 +439,8 @@ export class Sender {
     const handshake = this.queue.first !== undefined && (this.queue.first.flags & SYN) !== 0;
     if (handshake) {
       // The second timeout says that data sent early is lost as well.
-      if (host.sendsEarly && recovery.timeouts === 1) recovery.enterLoss(now);
+      const isLoss = host.passive ? host.sendsEarly && recovery.timeouts === 1 : settings.segmentRule === 'linux';
+      if (isLoss) recovery.enterLoss(now);
       if (!host.keepsSynAckBack) this.resendSyn(now, tcb.state === 'SYN_SENT' ? SYN : SYN | ACK, true);
       recovery.retransmitStamp ??= tcb.timestamp(now);
       recovery.timeouts++;

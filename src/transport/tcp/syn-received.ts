@@ -31,7 +31,7 @@ export function admits(c: TcpConnection, now: Instant, segment: Segment, reset: 
     c.send(bareReset(segment.ack));
     return false;
   }
-  if (old || !isBetween(segment, c.requestNext, seqAdd(c.requestNext, MOST_WINDOW))) {
+  if (old || echoesOther(c, segment) || !isBetween(segment, c.requestNext, seqAdd(c.requestNext, MOST_WINDOW))) {
     if (!segment.has(RST) && mayAnswer(c, now, segment)) answer(c, now);
     return false;
   }
@@ -51,6 +51,15 @@ export function admits(c: TcpConnection, now: Instant, segment: Segment, reset: 
 function isOld(c: TcpConnection, segment: Segment): boolean {
   const { tcb } = c;
   return tcb.timestampsOn && segment.hasTimestamps && !segment.has(RST) && seqLt(segment.tsVal, tcb.tsRecent);
+}
+
+/** What it echoes is no timestamp of a SYN+ACK of ours: it cannot answer one. */
+function echoesOther(c: TcpConnection, segment: Segment): boolean {
+  const { tcb, sender } = c;
+  const synAck = sender.queue.first;
+  if (!tcb.timestampsOn || !segment.hasTimestamps || segment.tsEcr === 0 || c.sendsEarly) return false;
+  if (synAck === undefined) return false;
+  return seqLt(segment.tsEcr, tcb.timestamp(c.openedAt)) || seqGt(segment.tsEcr, tcb.timestamp(synAck.sentAt));
 }
 
 /** Is it in the window from `next` to `edge`, or touches it? */

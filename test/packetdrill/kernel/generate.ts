@@ -80,6 +80,10 @@ export const THEMES: readonly Theme[] = [
     weights: { write: 5, ack: 6, sack: 2, duplicateAck: 1, data: 6, early: 1, old: 0.5, read: 2, wait: 2, fin: 0.3 },
     settings: ['net.ipv4.tcp_ecn=1'],
   },
+  {
+    name: 'handshake',
+    weights: { handshake: 8, accept: 2, write: 1, ack: 1, read: 1, wait: 2, longWait: 2, close: 0.4, fin: 0.5 },
+  },
   { name: 'small', weights: { write: 3, smallWrite: 8, more: 3, ack: 5, option: 4, wait: 3, data: 1 } },
 ];
 
@@ -108,6 +112,7 @@ type StepName =
   | 'reset'
   | 'odd'
   | 'synAgain'
+  | 'handshake'
   | 'accept';
 
 const OPENING = `
@@ -131,6 +136,7 @@ export class Generator {
   /** The opening SYN again, with so much data, and how much it had. */
   private syn: (length: number) => string = () => '';
   private early = 0;
+  private passive = true;
   private readonly marks: Marks | undefined;
 
   constructor(seed: string, theme: Theme, recording: Recording) {
@@ -149,6 +155,7 @@ export class Generator {
   *opening(): IterableIterator<string> {
     if (this.theme.name === 'fast-open-server') return yield* this.fastOpenServer();
     if (this.theme.name === 'fast-open-client') return yield* this.fastOpenClient();
+    if (this.theme.name === 'handshake') return yield* this.halfOpen();
     yield* OPENING.trim().split('\n');
     const passive = this.chance(0.7);
     if (this.chance(0.15)) yield `+0 setsockopt(3, SOL_SOCKET, SO_RCVBUF, [${this.pick([4000, 10000, 30000])}], 4) = 0`;
@@ -167,6 +174,46 @@ export class Generator {
       yield '+0 connect(3, ..., ...) = -1 EINPROGRESS';
       yield `+${this.time(10, 100)} < ${this.marks?.handshake('S.') ?? 'S.'} 0:0(0) ack 1 win ${window} <${offered}${this.stamps ? this.recording.lastStamp : ''}${scale}>`;
     }
+  }
+
+  /** One SYN, from either side. */
+  private *halfOpen(): IterableIterator<string> {
+    yield* OPENING.trim().split('\n');
+    this.passive = this.chance(0.6);
+    const stamps = this.stamps ? `,nop,nop,TS val ${this.stampClock} ecr 0` : '';
+    const scale = this.scale < 0 ? '' : `,nop,wscale ${this.scale}`;
+    this.syn = (length: number): string =>
+      `< S 0:${length}(${length}) win ${this.scale > 2 ? 32792 : this.window} <mss ${this.mss}${this.sacks ? ',nop,nop,sackOK' : ''}${stamps}${scale}>`;
+    if (this.passive) {
+      yield '+0 bind(3, ..., ...) = 0';
+      yield `+0 listen(3, ${this.pick([1, 5])}) = 0`;
+      yield `+0 ${this.syn(0)}`;
+    } else {
+      yield '+0 connect(3, ..., ...) = -1 EINPROGRESS';
+    }
+  }
+
+  /** What answers a SYN or a SYN+ACK, well or badly. */
+  private handshake(): string {
+    const gap = `+${this.time(0, 100)}`;
+    const ack = this.chance(0.8) ? 1 : this.pick([0, 2, 1000]);
+    const length = this.pick([0, 0, 0, 10, 1000]);
+    if (this.passive) {
+      if (this.chance(0.15)) return `${gap} ${this.syn(this.pick([0, 10]))}`;
+      const seq = this.chance(0.8) ? 1 : this.pick([0, 2, 1000, 70000]);
+      const flags = this.chance(0.7) ? '.' : this.pick(['R.', 'R', 'F.', 'S', 'S.', 'SF', '-', 'P.', 'F']);
+      if (seq === 1 && ack === 1 && flags === '.' && this.seq === 1) this.seq += length;
+      return this.segment(flags, seq, length, ack).replace(/^\S+/, gap);
+    }
+    const options = /<.*>/.exec(this.syn(0).slice(2))?.[0].replace('ecr 0', `ecr ${this.recording.lastStamp}`) ?? '';
+    const window = this.scale > 2 ? 32792 : this.window;
+    if (this.chance(0.4)) return `${gap} < S. 0:0(0) ack ${ack} win ${window} ${options}`;
+    if (this.chance(0.3)) return `${gap} ${this.syn(this.pick([0, 0, 10]))}`;
+    if (this.chance(0.4)) return this.segment(this.pick(['R.', 'R']), this.pick([0, 1]), 0, ack).replace(/^\S+/, gap);
+    return this.segment(this.pick(['.', 'F.', 'SF', 'SF.', '-', 'P.']), this.pick([0, 1]), length, ack).replace(
+      /^\S+/,
+      gap,
+    );
   }
 
   /** A SYN with a cookie and data, a cookie and none, a request, or a cookie that is wrong. */
@@ -313,6 +360,8 @@ export class Generator {
         return this.odd();
       case 'synAgain':
         return this.una > 1 ? undefined : `+${this.time(0, 100)} ${this.syn(this.pick([this.early, 0]))}`;
+      case 'handshake':
+        return this.handshake();
       case 'accept':
         if (this.recording.calls.fd(4) !== undefined) return undefined;
         return `+${this.time(0, 20)} accept4(3, ..., ..., SOCK_NONBLOCK) = 4`;
