@@ -120,15 +120,23 @@ function writeAligned(w: Writer, s: Segment): void {
     if (s.sackPermitted) w.u8(OPTION.sackPermitted, 2);
     else w.align(4, 2);
     timestamps(w, s);
-  } else if (s.sackPermitted) {
-    w.u8(OPTION.noOperation, OPTION.noOperation, OPTION.sackPermitted, 2);
+    if (s.accEcn.length > 0) accEcn(w, s.accEcn);
+  } else {
+    if (s.accEcn.length > 0) accEcn(w, s.accEcn);
+    if (s.sackPermitted) {
+      w.align(4, 2);
+      w.u8(OPTION.sackPermitted, 2);
+    }
   }
-  if (s.windowScale >= 0) w.u8(OPTION.noOperation, OPTION.windowScale, 3, s.windowScale);
+  if (s.windowScale >= 0) {
+    w.align(4, 1);
+    w.u8(OPTION.windowScale, 3, s.windowScale);
+  }
   if (s.sack.length > 0) {
-    w.u8(OPTION.noOperation, OPTION.noOperation);
+    w.align(4, 2);
     sack(w, s.sack);
   }
-  if (s.accEcn.length > 0) accEcn(w, s.accEcn);
+  if (s.accEcn.length > 0) w.align(4, 0);
   if (s.fastOpen !== undefined) fastOpen(w, s);
   unknown(w, s);
   w.align(4, 0);

@@ -40,6 +40,7 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, windowUpd
   s.lastAckAt = now;
   // Of one who only receives: each of his segments repeats the acknowledgement.
   if (wasEmpty && ack === priorUna && segment.sack.length === 0 && recovery.tlpHighSeq === undefined) {
+    readMarks(s, NEWS.begin(tcb.sndNxt), segment, 0);
     return reviewWindow(s, now);
   }
   const news = NEWS.begin(tcb.sndNxt);
@@ -64,6 +65,7 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, windowUpd
     return;
   }
   removeAcknowledged(s, now, news, priorHighest);
+  readMarks(s, news, segment, recovery.rate.delivered - priorDelivered);
   recovery.rack.adapt(news.priorDelivered, recovery.rate.delivered);
   if (recovery.tlpHighSeq !== undefined) recovery.judgeProbe(ack, news);
   let resend: ReturnType<typeof recovery.judge> = 'nothing';
@@ -75,6 +77,13 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, windowUpd
   finish(s, now, news, recovery.rate.delivered - priorDelivered, queue.everLost - priorLost);
   if (news.advanced) armUserTimeout(s, now, true);
   sendAfter(s, now, resend);
+}
+
+/** RFC 9768 §3.2.2: what AccECN's counters say of `delivered` segments; of an acknowledgement that is surely not an old one. */
+function readMarks(s: Sender, news: AckNews, segment: Segment, delivered: number): void {
+  const accurate = s.host.accurateEcn;
+  if (accurate === undefined || news.synAcked || !(news.progress || s.tcb.tsAdvanced)) return;
+  news.ece = accurate.feedback(segment.flags, segment.accEcn, delivered, s.tcb.mss);
 }
 
 /** Nothing is in flight: may what waits be sent now? */

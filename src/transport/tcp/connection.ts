@@ -12,6 +12,7 @@ import { Fifo } from '../../base/fifo.ts';
 import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqLt, seqMax } from '../../base/seq32.ts';
 import { ACK, CWR, ECE, RST, type Segment, SYN } from '../../wire/tcp.ts';
+import type { AccurateEcn } from './accurate-ecn.ts';
 import { ChallengeLimit } from './challenge-limit.ts';
 import { Deadlines, DUE } from './deadlines.ts';
 import { type Ecn, ecnAsked } from './ecn.ts';
@@ -158,7 +159,7 @@ export class TcpConnection implements SenderHost {
     this.setState('LISTEN', 'passive OPEN');
     agree(this, syn);
     this.tcb.tsRecentAt = now;
-    this.ecn = ecnAsked(syn.flags, this.settings.ecn, syn.ecn);
+    this.ecn = ecnAsked(syn.flags, this.settings, syn.ecn);
     if (this.tcb.timestampsOn) this.receiver.window.setMss(this.advertisedMss - TIMESTAMPS_LENGTH);
     this.receiver.open(syn.seq);
     this.setState('SYN_RCVD', 'SYN arrives');
@@ -254,6 +255,7 @@ export class TcpConnection implements SenderHost {
     this.keepAlivesUnanswered = 0;
     this.lastHeardAt = now;
     this.segmentsReceived += segment.pieces;
+    this.tcb.tsAdvanced = false;
     this.tcb.lastEcho = segment.hasTimestamps ? segment.tsEcr : undefined;
     const consequence = segmentArrives(this, now, segment);
     if (more && this.mayWait) return true;
@@ -376,15 +378,18 @@ export class TcpConnection implements SenderHost {
   }
 
   get extraOptions(): number {
-    return this.receiver.sackLength;
+    const sack = this.receiver.sackLength;
+    if (!this.ecn?.isAccurate) return sack;
+    const room = 40 - sack - (this.tcb.timestampsOn ? TIMESTAMPS_LENGTH : 0);
+    return sack + this.ecn.optionLength(room, sack > 0);
   }
 
   get ecnOn(): boolean {
     return this.ecn !== undefined;
   }
 
-  get accurateEcn(): boolean {
-    return this.ecn?.isAccurate ?? false;
+  get accurateEcn(): AccurateEcn | undefined {
+    return this.ecn?.isAccurate ? this.ecn : undefined;
   }
 
   get keepsSynAckBack(): boolean {

@@ -256,7 +256,7 @@ export class TcpEndpoint implements TcpObserver {
       }
       this.sendOne(segment, false);
       segment.seq = seqAdd(segment.seq, unit);
-      segment.flags &= ~CWR;
+      if (!this.connection.ecn?.isAccurate) segment.flags &= ~CWR;
     }
   }
 

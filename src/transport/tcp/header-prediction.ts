@@ -3,7 +3,7 @@
  * what Linux does differently for them.
  */
 import { seqGt, seqLt } from '../../base/seq32.ts';
-import { ACK, PSH, type Segment } from '../../wire/tcp.ts';
+import { ACK, AE, CWR, ECE, PSH, type Segment } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
 
 /** What fits into the smallest of Linux's buffers, behind its headers. */
@@ -22,7 +22,10 @@ export function isExpected(c: TcpConnection, segment: Segment): boolean {
 /** The next in order, a pure acknowledgement with the window known already. */
 export function isPredicted(c: TcpConnection, segment: Segment): boolean {
   const { tcb } = c;
-  const plain = (segment.flags & ~PSH) === ACK && segment.seq === tcb.rcvNxt && !c.receiver.hasGap;
+  const { ecn } = c;
+  if (ecn?.isAccurate && !ecn.expects(segment.flags)) return false;
+  const flags = ecn?.isAccurate ? segment.flags & ~(AE | CWR | ECE) : segment.flags;
+  const plain = (flags & ~PSH) === ACK && segment.seq === tcb.rcvNxt && !c.receiver.hasGap;
   return plain && tcb.state === 'ESTABLISHED' && segment.window << tcb.sndScale === tcb.sndWnd;
 }
 

@@ -4,7 +4,7 @@
  */
 import { type Instant, seconds } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqInWindow, seqLe, seqLt } from '../../base/seq32.ts';
-import { ACK, CWR, FIN, RST, type Segment, SYN } from '../../wire/tcp.ts';
+import { ACK, CWR, ECE, FIN, RST, type Segment, SYN } from '../../wire/tcp.ts';
 import { acknowledge, acknowledgeOld } from './acknowledge.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE } from './deadlines.ts';
@@ -51,10 +51,13 @@ function takeUnexpected(c: TcpConnection, now: Instant, segment: Segment): boole
   if (!checkReset(c, now, segment)) return false;
   // Third, security and compartment: RFC 9293 appendix A.1, ignored.
   if (!checkSyn(c, now, segment)) return false;
+  // What its acknowledgement lets us send is to tell of it already.
+  const fresh = seqGt(segment.end, c.tcb.rcvNxt);
+  const answer = c.accurateEcn?.packetArrived(segment.ecn, fresh ? segment.length : 0, segment.sequenceLength > 0);
   if (!checkAck(c, now, segment)) return false;
-  if (c.ecn?.packetArrived(segment.ecn, segment.length)) c.receiver.policy.beQuick(2);
   // Sixth, URG: the urgent pointer is not told to the user; the data stays in line (RFC 6093 §6).
   if (takeText(c, now, segment)) checkFin(c, now);
+  if (answer) c.receiver.ackNow = true;
   return true;
 }
 
@@ -95,8 +98,8 @@ function inSynSent(c: TcpConnection, now: Instant, segment: Segment): void {
   c.receiver.open(segment.seq);
   tcb.tsRecentAt = now;
   if (segment.has(ACK)) {
-    const { ecn } = c.settings;
-    c.ecn = ecnAnswered(segment.flags, ecn, segment.ecn);
+    c.ecn = ecnAnswered(segment.flags, c.settings, segment.ecn);
+    c.accurateEcn?.optionArrived(segment.accEcn);
     c.receiver.offerInitial();
     takeWindowOfSyn(c, segment);
     acknowledge(c.sender, now, segment, true, false);
@@ -108,7 +111,7 @@ function inSynSent(c: TcpConnection, now: Instant, segment: Segment): void {
     // Simultaneous open: "form a SYN,ACK segment and send it". Linux scales its window whatever the other end offers.
     if (c.settings.segmentRule === 'linux' && c.settings.windowScaling) tcb.rcvScale = c.receiver.scale;
     takeWindowOfSyn(c, segment);
-    c.ecn = ecnAsked(segment.flags, c.settings.ecn, segment.ecn);
+    c.ecn = ecnAsked(segment.flags, c.settings, segment.ecn);
     c.setState('SYN_RCVD', 'SYN arrives (simultaneous open)');
     c.sender.resendSyn(now, SYN | ACK | c.synAckEcn, false);
   }
@@ -226,6 +229,7 @@ function updateTimestamp(c: TcpConnection, now: Instant, segment: Segment): void
   const { tcb } = c;
   if (!tcb.timestampsOn || !segment.hasTimestamps) return;
   if (seqGe(segment.tsVal, tcb.tsRecent) && seqLe(segment.seq, tcb.lastAckSent)) {
+    tcb.tsAdvanced ||= segment.tsVal !== tcb.tsRecent;
     tcb.tsRecent = segment.tsVal;
     tcb.tsRecentAt = now;
   }
@@ -305,6 +309,7 @@ function checkAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
     tcb.sndWnd = segment.window << tcb.sndScale;
     tcb.sndWl1 = segment.seq;
     if (c.settings.segmentRule === 'linux') tcb.setLargestWindow(tcb.sndWnd, true);
+    c.accurateEcn?.thirdAck(segment.flags, segment.length > 0);
     const accepted = processAck(c, now, segment);
     if (!accepted) return false;
     c.setState('ESTABLISHED', 'ACK of SYN arrives');
@@ -345,13 +350,12 @@ function processAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
     acknowledgeOld(c.sender, now, segment);
     return true;
   }
-  if (segment.has(CWR) && c.ecn !== undefined && !c.ecn.isAccurate) {
-    c.ecn.reduced();
-  }
+  if (segment.has(CWR) && c.ecn?.isAccurate === false) c.ecn.reduced();
+  if (segment.accEcn.length > 0) c.accurateEcn?.optionArrived(segment.accEcn);
   const windowUpdated = updateWindow(c, segment);
   // The SYN+ACK was not ECN-capable: nothing that is said with its acknowledgement can be about us.
   const handshake = segment.has(SYN) || c.state === 'SYN_RCVD';
-  const ece = c.ecn?.echoed(segment.flags, handshake) ?? false;
+  const ece = !handshake && c.ecn?.isAccurate === false && segment.has(ECE);
   acknowledge(c.sender, now, segment, windowUpdated, ece);
   c.softError = undefined;
   return true;

@@ -2,7 +2,10 @@
 import type { Instant } from '../../base/instant.ts';
 import type { Seq } from '../../base/seq32.ts';
 import { ACK, Segment, SYN } from '../../wire/tcp.ts';
+import { tcpOptionsLength } from '../../wire/tcp-options.ts';
+import type { AccurateEcn } from './accurate-ecn.ts';
 import type { TcpConnection } from './connection.ts';
+import { ECT0 } from './ecn-field.ts';
 import { isForgotten } from './forgotten.ts';
 
 export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq: Seq): Segment {
@@ -30,9 +33,17 @@ export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq:
       if (tcb.sackOn && (receiver.hasGap || receiver.hasDuplicate)) segment.sack = receiver.sackBlocks();
       if (c.ecn !== undefined) segment.flags |= c.ecn.ackFlags;
     }
+    if (c.ecn?.isAccurate) countMarks(c, c.ecn, segment, isSyn);
     receiver.acknowledged();
   }
   return segment;
+}
+
+/** RFC 9768 §3.2.3. */
+function countMarks({ settings }: TcpConnection, ecn: AccurateEcn, segment: Segment, isSynAck: boolean): void {
+  segment.accEcn = ecn.option(40 - tcpOptionsLength(segment), segment.sack.length > 0, isSynAck);
+  // Acknowledgements and retransmissions of Linux's are ECN-capable too, since marks of them are counted.
+  if (!isSynAck && !ecn.isMangled && settings.segmentRule === 'linux') segment.ecn = ECT0;
 }
 
 /** It is Linux's remains of a connection that answer, no longer the connection as it did the FIN. */

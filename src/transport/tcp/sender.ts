@@ -2,11 +2,13 @@
  * The sending half of a connection: the user's bytes on their way, the timers that watch over them, and what the two
  * windows are. What goes out and when is the transmitter's; what an acknowledgement means is in acknowledge.ts.
  */
+
 import { powerOfTwoFrom } from '../../base/bits.ts';
 import { Fifo } from '../../base/fifo.ts';
 import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqDiff, seqGt, seqLt } from '../../base/seq32.ts';
-import { ACK, FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
+import { FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
+import type { AccurateEcn } from './accurate-ecn.ts';
 import { DUE } from './deadlines.ts';
 import { restartAfterIdle } from './idle-restart.ts';
 import { LimitClock } from './limits.ts';
@@ -15,6 +17,7 @@ import type { RttEstimator } from './rtt.ts';
 import { SendBuffer } from './send-buffer.ts';
 import { SendQueue } from './send-queue.ts';
 import { SendRecord } from './send-record.ts';
+import { synTimedOut } from './syn-timeout.ts';
 import { scheduleProbe } from './tail-loss-probe.ts';
 import { RECORD_LIMIT, Transmitter } from './transmitter.ts';
 import { armUserTimeout, withinUserTimeout } from './user-timeout.ts';
@@ -32,7 +35,9 @@ export interface SenderHost extends RecoveryHost {
   readonly extraOptions: number;
   readonly rtt: RttEstimator;
   readonly ecnOn: boolean;
-  readonly accurateEcn: boolean;
+  /** Flags of a SYN+ACK that ECN needs. */
+  readonly synAckEcn: number;
+  readonly accurateEcn: AccurateEcn | undefined;
   /** Data may go out before the handshake is complete (RFC 7413). */
   readonly sendsEarly: boolean;
   readonly passive: boolean;
@@ -435,20 +440,10 @@ export class Sender {
   /** The retransmission timer expired; the connection has checked R2. */
   retransmitTimeout(now: Instant): void {
     const { recovery, rtt, host } = this;
-    const { tcb, settings } = host;
+    const { tcb } = host;
     const handshake = this.queue.first !== undefined && (this.queue.first.flags & SYN) !== 0;
     if (handshake) {
-      // The second timeout says that data sent early is lost as well.
-      const isLoss = host.passive ? host.sendsEarly && recovery.timeouts === 1 : settings.segmentRule === 'linux';
-      if (isLoss) recovery.enterLoss(now);
-      if (!host.keepsSynAckBack) this.resendSyn(now, tcb.state === 'SYN_SENT' ? SYN : SYN | ACK, true);
-      recovery.retransmitStamp ??= tcb.timestamp(now);
-      recovery.timeouts++;
-      if (tcb.state !== 'SYN_SENT' && host.passive) {
-        host.deadlines.setTransmit(DUE.retransmit, now + this.synAckTimeout);
-        return;
-      }
-      if (tcb.state !== 'SYN_SENT' || recovery.timeouts > settings.synLinearTimeouts) rtt.backOff();
+      if (synTimedOut(this, now)) return;
     } else {
       recovery.enterLoss(now);
       if (tcb.sndWnd > 0) recovery.timeouts++;

@@ -49,6 +49,8 @@ export class Tcb {
   /** TS.Recent and when it was set (RFC 7323 §4.3, §5.5). */
   tsRecent = 0;
   tsRecentAt: Instant = 0;
+  /** The segment being dealt with brought a newer one. */
+  tsAdvanced = false;
   /** TSecr of the segment being dealt with, in our own clock. */
   lastEcho: number | undefined;
   /** Last.ACK.sent */

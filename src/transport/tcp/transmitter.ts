@@ -4,7 +4,7 @@
  */
 import type { Instant } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
-import { ACK, CWR, ECE, FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
+import { ACK, CWR, FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
 import { DUE } from './deadlines.ts';
 import { LIMIT } from './limits.ts';
 import { paceFor, pacingRate } from './pacing.ts';
@@ -433,10 +433,9 @@ export class Transmitter {
   /** RFC 3168 §6.1.5: new data is ECN-capable, a retransmission is not; §6.1.2: CWR on the first new data. */
   private mark(segment: Segment, again: boolean, cwrDue: boolean): void {
     const { host, recovery } = this.s;
-    if (!host.ecnOn || segment.length === 0) return;
-    if (again) return;
+    if (!host.ecnOn || segment.length === 0 || again || host.accurateEcn?.isMangled) return;
     segment.ecn = 2;
-    if (cwrDue && !host.accurateEcn) {
+    if (cwrDue && host.accurateEcn === undefined) {
       segment.flags |= CWR;
       recovery.cwrDue = false;
     }
@@ -447,7 +446,7 @@ export class Transmitter {
     const { s } = this;
     const segment = s.host.build(now, flags, record.seq);
     segment.retransmission = again;
-    if (segment.retransmission && (flags & (ECE | CWR)) !== 0 && !(flags & ACK)) segment.flags &= ~(ECE | CWR);
+    if (again) segment.accEcn = []; // RFC 9768 §3.2.3.2.2: perhaps it was the option that was not let through
     s.outbox.push(segment);
     s.queue.transmitted(record, now);
   }

@@ -81,6 +81,11 @@ export const THEMES: readonly Theme[] = [
     settings: ['net.ipv4.tcp_ecn=1'],
   },
   {
+    name: 'accurate-ecn',
+    weights: { write: 5, ack: 6, sack: 2, duplicateAck: 1, data: 6, early: 1, old: 0.5, read: 2, wait: 2, fin: 0.3 },
+    settings: ['net.ipv4.tcp_ecn=1'],
+  },
+  {
     name: 'handshake',
     weights: { handshake: 8, accept: 2, write: 1, ack: 1, read: 1, wait: 2, longWait: 2, close: 0.4, fin: 0.5 },
   },
@@ -148,7 +153,7 @@ export class Generator {
     this.sacks = this.chance(0.75);
     this.scale = this.pick([-1, 0, 7, 7, 7]);
     this.window = this.scale > 2 ? this.pick([257, 1000, 2000]) : this.pick([20000, 32792, 65535]);
-    if (theme.name === 'ecn') this.marks = new Marks(this.random);
+    if (/ecn$/.test(theme.name)) this.marks = new Marks(this.random, theme.name === 'accurate-ecn');
   }
 
   /** The lines that open the connection. */
@@ -157,7 +162,7 @@ export class Generator {
     if (this.theme.name === 'fast-open-client') return yield* this.fastOpenClient();
     if (this.theme.name === 'handshake') return yield* this.halfOpen();
     yield* OPENING.trim().split('\n');
-    const passive = this.chance(0.7);
+    const passive = this.chance(0.7) && this.theme.name !== 'accurate-ecn';
     if (this.chance(0.15)) yield `+0 setsockopt(3, SOL_SOCKET, SO_RCVBUF, [${this.pick([4000, 10000, 30000])}], 4) = 0`;
     if (this.chance(0.1)) yield `+0 setsockopt(3, SOL_SOCKET, SO_SNDBUF, [${this.pick([5000, 10000, 30000])}], 4) = 0`;
     if (this.chance(0.1)) yield `+0 setsockopt(3, SOL_TCP, TCP_MAXSEG, [${this.pick([600, 1000, 1300])}], 4) = 0`;
@@ -172,7 +177,8 @@ export class Generator {
       yield '+0 accept4(3, ..., ..., SOCK_NONBLOCK) = 4';
     } else {
       yield '+0 connect(3, ..., ...) = -1 EINPROGRESS';
-      yield `+${this.time(10, 100)} < ${this.marks?.handshake('S.') ?? 'S.'} 0:0(0) ack 1 win ${window} <${offered}${this.stamps ? this.recording.lastStamp : ''}${scale}>`;
+      const counts = this.marks?.option(0) ?? '';
+      yield `+${this.time(10, 100)} < ${this.marks?.handshake('S.') ?? 'S.'} 0:0(0) ack 1 win ${window} <${offered}${this.stamps ? this.recording.lastStamp : ''}${scale}${counts === '' ? '' : `,${counts}`}>`;
     }
   }
 
@@ -479,6 +485,8 @@ export class Generator {
       options.push(`nop,nop,TS val ${this.stampClock} ecr ${this.recording.lastStamp}`);
     }
     if (extra !== '') options.push(`nop,nop,${extra}`);
+    else if (this.marks !== undefined && this.marks.option(this.una - 1) !== '')
+      options.push(this.marks.option(this.una - 1));
     return options.length === 0 ? '' : ` <${options.join(',')}>`;
   }
 
