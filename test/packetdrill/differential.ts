@@ -49,7 +49,7 @@ const prologue = `\`../common/defaults.sh\`\n${settings.map(setting => `\`sysctl
 async function record(number: number): Promise<string> {
   const theme = themes[number % themes.length];
   // A host remembers the Fast Open cookies of addresses.
-  const remote = theme.name === 'fast-open-client' ? REMOTE + 1 + (number % 250) : REMOTE;
+  const remote = theme.name === 'fast-open-client' ? REMOTE + 1 + (number % 251) : REMOTE;
   const recording = new Recording(device, {
     fields: [...FIELDS, ...MORE_FIELDS],
     polls: true,
