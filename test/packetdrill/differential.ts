@@ -3,12 +3,11 @@
  * real time, many side by side, and what it did is then what ours must do: segments, windows, times, answers of calls,
  * poll and TCP_INFO.
  *
- *   ip netns add kernel
- *   ip netns exec kernel npx tsx test/packetdrill/differential.ts [--scripts=200] [--seed=1] [--theme=NAME] [--keep=DIR]
+ *   npm run differential [-- --scripts=200] [--seed=1] [--theme=NAME] [--keep=DIR]
  *     [--set=SYSCTL=VALUE]... [--steps=25] [--samples=DIR]
  *
  * Each script that ours does not follow is written to DIR, with the place where the two part; with --samples, those that
- * it does are written there. Needs root and TUN.
+ * it does are written there. Needs root, TUN and a network namespace of its own, which the npm script makes.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
