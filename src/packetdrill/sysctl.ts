@@ -14,8 +14,8 @@ const ECN_MODES: Record<string, EcnMode> = {
   1: 'on',
   2: 'passive',
   3: 'accurate',
-  4: 'accurate',
-  5: 'passive',
+  4: 'accurate-on',
+  5: 'accurate-passive',
 };
 
 function congestion(system: keyof typeof CONGESTION_CONTROLS): Change {

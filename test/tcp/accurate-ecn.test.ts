@@ -36,6 +36,10 @@ test('a count of bytes that goes back is of an older acknowledgement', () => {
 test('RFC 9768 §3.1.2: what the flags of a SYN and of a SYN+ACK agree on', () => {
   const asked = (ace: number) => ecnAsked(aceFlags(ace), accurate, NOT_ECT)?.isAccurate;
   assert.deepEqual([0, 1, 2, 3, 4, 5, 6, 7].map(asked), [undefined, true, true, false, true, true, true, true]);
+  const only = { ...accurate, ecn: 'accurate-on' as const };
+  assert.equal(ecnAsked(aceFlags(7), only, NOT_ECT)?.isAccurate, true, 'accepted where asked for');
+  assert.equal(ecnAnswered(aceFlags(1), only, NOT_ECT)?.isAccurate, false, 'and not asked for');
+  assert.equal(ecnAnswered(aceFlags(2), only, NOT_ECT), undefined);
   const answered = (ace: number) => ecnAnswered(aceFlags(ace), accurate, NOT_ECT)?.isAccurate;
   assert.deepEqual([0, 1, 2, 3, 4, 5, 6, 7].map(answered), [undefined, false, true, true, true, true, true, undefined]);
 });
@@ -45,6 +49,7 @@ test('RFC 9768 §3.2.2.1, §3.2.2.3: marks of the handshake count, fields that w
   assert.equal(client.ackFlags, aceFlags(6), 'the ACK tells how the SYN+ACK came');
   assert.equal(client.ackFlags, aceFlags(6), 'then r.cep, the SYN+ACK in it');
   assert.equal(new AccurateEcn(false, ECT0, 4).isMangled, true, 'our SYN was not ECT(0)');
+  assert.equal(new AccurateEcn(false, ECT0, 5).isMangled, false, '101 says nothing of it');
   const passive = server();
   passive.thirdAck(aceFlags(0), false);
   assert.equal(passive.isMangled, true, 'zeroed');

@@ -7,6 +7,8 @@ import { aceFlags, aceOf, CE, ECT0, ECT1, NOT_ECT } from './ecn-field.ts';
 
 /** §3.1.1, table 2: the ACE field of a SYN+ACK, and §3.2.2.1 of the ACK of one, tells the codepoint of what it answers. */
 const HANDSHAKE = [2, 3, 4, 6];
+/** §3.1.2: a SYN+ACK with 101 is taken to say that the SYN arrived unchanged. */
+const RESERVED = 5;
 /** §3.2.1: counters begin at 5 and at 1, so that fields of zeros are no answer. */
 const INITIAL_CE = 5;
 const BYTES_24 = 0xffffff;
@@ -53,7 +55,8 @@ export class AccurateEcn {
   private beginAsClient(synCodepoint: number, feedback: number): void {
     this.handshakeAce = HANDSHAKE[synCodepoint];
     // A SYN of ours is never ECN-capable, and nobody may make it so. Linux looks at it where it would count for something.
-    this.isMangled = feedback !== HANDSHAKE[NOT_ECT] && (synCodepoint === CE || !this.isLinux);
+    const unchanged = feedback === HANDSHAKE[NOT_ECT] || feedback === RESERVED;
+    this.isMangled = !unchanged && (synCodepoint === CE || !this.isLinux);
     if (synCodepoint === CE && !this.isMangled) this.received++;
   }
 

@@ -11,11 +11,11 @@ import { assert } from '../../base/assert.ts';
 import { Fifo } from '../../base/fifo.ts';
 import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqLt, seqMax } from '../../base/seq32.ts';
-import { ACK, CWR, ECE, RST, type Segment, SYN } from '../../wire/tcp.ts';
+import { ACK, AE, CWR, ECE, RST, type Segment, SYN } from '../../wire/tcp.ts';
 import type { AccurateEcn } from './accurate-ecn.ts';
 import { ChallengeLimit } from './challenge-limit.ts';
 import { Deadlines, DUE } from './deadlines.ts';
-import { type Ecn, ecnAsked } from './ecn.ts';
+import { asksForClassic, type Ecn, ecnAsked } from './ecn.ts';
 import { FastOpenSide } from './fast-open-side.ts';
 import { agree, takeWindowOfSyn } from './handshake.ts';
 import { type PathProbe, resendSmaller } from './path-probe.ts';
@@ -143,7 +143,7 @@ export class TcpConnection implements SenderHost {
 
   private get ecnOfSyn(): number {
     const { ecn } = this.settings;
-    return ecn === 'accurate' ? 0x100 | CWR | ECE : ecn === 'on' ? CWR | ECE : 0;
+    return ecn === 'accurate' ? AE | CWR | ECE : asksForClassic(ecn) ? CWR | ECE : 0;
   }
 
   /** The flags of a SYN+ACK that ECN needs. */

@@ -2,7 +2,7 @@
 import { ECE } from '../../wire/tcp.ts';
 import { AccurateEcn } from './accurate-ecn.ts';
 import { aceOf, CE, NOT_ECT } from './ecn-field.ts';
-import type { TcpSettings } from './types.ts';
+import type { EcnMode, TcpSettings } from './types.ts';
 
 export type Ecn = ClassicEcn | AccurateEcn;
 
@@ -38,11 +38,14 @@ export class ClassicEcn {
   }
 }
 
+/** Our SYN asks for RFC 3168's ECN. */
+export const asksForClassic = (mode: EcnMode): boolean => mode === 'on' || mode === 'accurate-on';
+
 /** The SYN was answered: what did the two agree on? `flags` of the SYN+ACK and its codepoint, and what we had asked for. */
 export function ecnAnswered(flags: number, settings: TcpSettings, codepoint: number): Ecn | undefined {
   const { ecn: mode, segmentRule } = settings;
   const ace = aceOf(flags);
-  if (mode !== 'accurate') return mode === 'on' && ace === 1 ? new ClassicEcn() : undefined;
+  if (mode !== 'accurate') return asksForClassic(mode) && ace === 1 ? new ClassicEcn() : undefined;
   // RFC 9768 §3.1.2, table 2: the old way, no ECN at all or flags that are only reflected; all else is AccECN, with
   // what is reserved now (101) taken for it.
   if (ace === 1) return new ClassicEcn();
@@ -55,7 +58,7 @@ export function ecnAsked(flags: number, settings: TcpSettings, codepoint: number
   if (mode === 'off') return undefined;
   const ace = aceOf(flags);
   // RFC 9768 §3.1.2: "any combination other than 000, 011 or 111 ... MUST negotiate ... as if they had been set to 111".
-  if (mode === 'accurate' && ace !== 0 && ace !== 3) return new AccurateEcn(segmentRule === 'linux', codepoint);
+  if (mode.startsWith('accurate') && ace !== 0 && ace !== 3) return new AccurateEcn(segmentRule === 'linux', codepoint);
   // RFC 3168 §6.1.1: a SYN must not be ECN-capable itself; one that asks for AccECN may be.
   return (ace === 3 && codepoint === NOT_ECT) || ace === 7 ? new ClassicEcn() : undefined;
 }

@@ -10,8 +10,11 @@ export interface KeepAlive {
   count: number;
 }
 
-/** RFC 3168's negotiation, the more accurate one of RFC 9768, only when the other end asks, or never. */
-export type EcnMode = 'off' | 'passive' | 'on' | 'accurate';
+/**
+ * RFC 3168's negotiation, only when the other end asks ('passive') or by ourselves too ('on'); the more accurate one of
+ * RFC 9768 likewise, where a host may accept AccECN and ask for RFC 3168's ('accurate-on').
+ */
+export type EcnMode = 'off' | 'passive' | 'on' | 'accurate-passive' | 'accurate-on' | 'accurate';
 
 /** In which order and padding options are written (see wire/tcp-options.ts). */
 export type OptionOrder = 'aligned' | 'bsd';

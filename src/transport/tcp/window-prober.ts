@@ -58,7 +58,7 @@ export class WindowProber {
       const room = seqDiff(tcb.sndWndEnd, head.seq);
       const length = Math.min(room, this.s.currentMss);
       head.flags |= PSH;
-      if (head.dataLength > length || (head.flags & FIN && length === room)) {
+      if (head.dataLength > length || head.length > room) {
         this.s.queue.split(head, length, this.s.currentMss);
         head.flags |= PSH;
       }
