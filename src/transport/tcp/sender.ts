@@ -35,6 +35,8 @@ export interface SenderHost extends RecoveryHost {
   readonly extraOptions: number;
   readonly rtt: RttEstimator;
   readonly ecnOn: boolean;
+  /** The user has gone. */
+  readonly orphaned: boolean;
   /** Flags of a SYN+ACK that ECN needs. */
   readonly synAckEcn: number;
   readonly accurateEcn: AccurateEcn | undefined;
@@ -446,7 +448,8 @@ export class Sender {
       if (synTimedOut(this, now)) return;
     } else {
       recovery.enterLoss(now);
-      if (tcb.sndWnd > 0) recovery.timeouts++;
+      // Behind a closed window they are probes, as long as somebody waits (timers.ts).
+      if (tcb.sndWnd > 0 || host.orphaned) recovery.timeouts++;
       const { first } = this.queue;
       if (first !== undefined) this.transmitter.resend(now, first, 1);
       rtt.backOff();
