@@ -9,6 +9,7 @@ import { type Duration, type Instant, minutes, ms } from '../../src/base/instant
 import { seqAdd, seqDiff, seqGt } from '../../src/base/seq32.ts';
 import { TcpConnection } from '../../src/transport/tcp/connection.ts';
 import { PROFILES, type ProfileName } from '../../src/transport/tcp/profiles.ts';
+import type { EcnMode } from '../../src/transport/tcp/types.ts';
 import { ACK, PSH, RST, Segment, SYN } from '../../src/wire/tcp.ts';
 
 type Side = 0 | 1;
@@ -54,7 +55,7 @@ export const scenario = fc.record({
   sack: fc.boolean(),
   timestamps: fc.boolean(),
   buffer: fc.constantFrom(4000, 20_000, 200_000),
-  ecn: fc.boolean(),
+  ecn: fc.constantFrom<EcnMode>('off', 'on', 'accurate'),
   iss: fc.constantFrom(0, 1000, 0x7fffff00, 0xfffffc00),
   steps: fc.array(step, { minLength: 20, maxLength: 300, size: 'max' }),
 });
@@ -146,7 +147,7 @@ class Model {
       ...PROFILES[s.profile],
       sack: s.sack,
       timestamps: s.timestamps,
-      ecn: s.ecn ? ('on' as const) : ('off' as const),
+      ecn: s.ecn,
       receiveBuffer: s.buffer,
       sendBuffer: s.buffer,
       receiveBufferMax: 0,
@@ -215,6 +216,8 @@ class Model {
     const { outbox } = this.machines[from];
     if (outbox.length === 0) return;
     const [segment] = outbox.splice(which % outbox.length, 1);
+    // Congestion on the way marks what may be marked (RFC 3168 §5).
+    if (segment.ecn !== 0 && which % 3 === 2) segment.ecn = 3;
     const to = this.machines[1 - from];
     if (to.tcp.state !== 'CLOSED') to.tcp.segmentArrives(this.now, segment);
     to.drain(this.now);

@@ -141,7 +141,7 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
   }
   // RFC 9293 §3.10.7.4: "special allowance should be made to accept valid ACKs, URGs, and RSTs" at a zero window.
   if (tcb.rcvWnd === 0 && segment.seq === tcb.rcvNxt && segment.has(ACK) && !segment.has(SYN | RST)) {
-    processAck(c, now, segment);
+    if (processAck(c, now, segment)) afterAck(c, now);
   }
   if (c.state === 'CLOSED') return false;
   if (segment.has(FIN) && c.state === 'TIME_WAIT') restartTimeWait(c, now);
