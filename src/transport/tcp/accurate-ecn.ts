@@ -94,12 +94,6 @@ export class AccurateEcn {
     this.fresh = Math.max(this.fresh, codepoint === ECT1 ? 1 : codepoint === CE ? 2 : 3);
   }
 
-  dataArrived(): boolean {
-    return false;
-  }
-
-  reduced(): void {}
-
   /** The ACE field of a segment that goes out now. */
   get ackFlags(): number {
     const ace = this.handshakeAce ?? this.received + INITIAL_CE;

@@ -3,11 +3,11 @@
  * answer, and no more. Segments that come for it are judged by rules of their own.
  */
 import type { Instant } from '../../base/instant.ts';
-import { type Seq, seqAdd, seqGe, seqGt, seqLt } from '../../base/seq32.ts';
+import { type Seq, seqAdd, seqGe, seqGt } from '../../base/seq32.ts';
 import { ACK, FIN, RST, type Segment, SYN } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE } from './deadlines.ts';
-import { bareReset, isBetween, resetOfSyn } from './syn-received.ts';
+import { bareReset, hasOldTimestamp, isBetween, mayAnswer, resetOfSyn } from './syn-received.ts';
 
 export const isForgotten = (c: TcpConnection): boolean =>
   c.settings.segmentRule === 'linux' && (c.state === 'TIME_WAIT' || (c.state === 'FIN_WAIT_2' && c.orphaned));
@@ -19,7 +19,8 @@ export function wakes(c: TcpConnection, now: Instant, segment: Segment): boolean
 
 function inFinWait2(c: TcpConnection, now: Instant, segment: Segment): boolean {
   const { rcvNxt, rcvWnd } = c.tcb;
-  if (isOld(c, segment) || !isBetween(segment, rcvNxt, seqAdd(rcvNxt, rcvWnd))) return answered(c, now, segment);
+  if (hasOldTimestamp(c, segment) || !isBetween(segment, rcvNxt, seqAdd(rcvNxt, rcvWnd)))
+    return answered(c, now, segment);
   if (segment.has(RST)) return ended(c, 'RST arrives');
   if (segment.has(SYN) && seqGe(segment.seq, rcvNxt)) return reset(c, segment);
   if (!segment.has(ACK) || !seqGt(segment.end, rcvNxt) || segment.sequenceLength === 0) return false;
@@ -29,7 +30,7 @@ function inFinWait2(c: TcpConnection, now: Instant, segment: Segment): boolean {
 
 function inTimeWait(c: TcpConnection, now: Instant, segment: Segment): boolean {
   const { tcb, settings } = c;
-  const old = isOld(c, segment);
+  const old = hasOldTimestamp(c, segment);
   if (!old && segment.seq === tcb.rcvNxt && (segment.sequenceLength === 0 || segment.has(RST))) {
     // RFC 1337: a RST must not end TIME_WAIT early.
     if (segment.has(RST) && !settings.protectsTimeWait) return ended(c, 'RST arrives');
@@ -42,10 +43,6 @@ function inTimeWait(c: TcpConnection, now: Instant, segment: Segment): boolean {
   return answered(c, now, segment);
 }
 
-/** RFC 7323 §5.3 R1. */
-const isOld = ({ tcb }: TcpConnection, segment: Segment): boolean =>
-  tcb.timestampsOn && segment.hasTimestamps && seqLt(segment.tsVal, tcb.tsRecent);
-
 function noteTimestamp({ tcb }: TcpConnection, now: Instant, value: Seq): void {
   tcb.tsRecent = value;
   tcb.tsRecentAt = now;
@@ -55,8 +52,7 @@ const restart = (c: TcpConnection, now: Instant): void => c.deadlines.set(DUE.ti
 
 /** Acknowledged; what carries no data, not too often. */
 function answered(c: TcpConnection, now: Instant, segment: Segment): false {
-  const honest = segment.sequenceLength > 0 && !segment.has(SYN);
-  if (honest || c.challenges.allowByInterval(now)) c.receiver.ackNow = true;
+  if (mayAnswer(c, now, segment)) c.receiver.ackNow = true;
   return false;
 }
 

@@ -5,9 +5,7 @@
 import { seqGt, seqLt } from '../../base/seq32.ts';
 import { ACK, AE, CWR, ECE, PSH, type Segment } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
-
-/** What fits into the smallest of Linux's buffers, behind its headers. */
-const MOST_PREDICTED = 152;
+import { SMALL_SEGMENT } from './window-policy.ts';
 
 /** The next segment of an established connection, with nothing about it that any of the numbered checks would stop at. */
 export function isExpected(c: TcpConnection, segment: Segment): boolean {
@@ -21,8 +19,7 @@ export function isExpected(c: TcpConnection, segment: Segment): boolean {
 
 /** The next in order, a pure acknowledgement with the window known already. */
 export function isPredicted(c: TcpConnection, segment: Segment): boolean {
-  const { tcb } = c;
-  const { ecn } = c;
+  const { tcb, ecn } = c;
   if (ecn?.isAccurate && !ecn.expects(segment.flags)) return false;
   const flags = ecn?.isAccurate ? segment.flags & ~(AE | CWR | ECE) : segment.flags;
   const plain = (flags & ~PSH) === ACK && segment.seq === tcb.rcvNxt && !c.receiver.hasGap;
@@ -35,7 +32,7 @@ export function isPredicted(c: TcpConnection, segment: Segment): boolean {
  */
 export const opensNothing = (c: TcpConnection, segment: Segment): boolean =>
   segment.length > 0 &&
-  segment.length <= MOST_PREDICTED &&
+  segment.length <= SMALL_SEGMENT &&
   segment.ack === c.tcb.sndUna &&
   c.settings.segmentRule === 'linux' &&
   isPredicted(c, segment);

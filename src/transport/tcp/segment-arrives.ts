@@ -447,9 +447,11 @@ function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
   const isNew = segment.length > 0 && seqGt(segment.end, c.tcb.rcvNxt);
   if (c.receiver.accept(now, segment, segment.has(FIN))) c.emit(READABLE);
   // RFC 3168 §6.1.3: what the IP header said of congestion on the way here.
-  if (isNew && c.ecn?.dataArrived(segment.ecn)) c.receiver.policy.beQuick(2);
-  // The other end's window may be one segment now.
-  if (segment.has(CWR) && c.ecn?.isAccurate === false) c.receiver.ackNow = true;
+  if (c.ecn?.isAccurate === false) {
+    if (isNew && c.ecn.dataArrived(segment.ecn)) c.receiver.policy.beQuick(2);
+    // The other end's window may be one segment now.
+    if (segment.has(CWR)) c.receiver.ackNow = true;
+  }
   return true;
 }
 

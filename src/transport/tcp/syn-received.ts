@@ -21,7 +21,7 @@ export const isRequest = (c: TcpConnection): boolean =>
 export function admits(c: TcpConnection, now: Instant, segment: Segment, reset: () => void): boolean {
   const { tcb } = c;
   const fresh = segment.seq !== tcb.irs;
-  const old = isOld(c, segment);
+  const old = !segment.has(RST) && hasOldTimestamp(c, segment);
   if (!fresh && (segment.flags & (SYN | ACK | RST)) === SYN && !old) {
     repeatSynAck(c, now);
     return false;
@@ -48,10 +48,8 @@ export function admits(c: TcpConnection, now: Instant, segment: Segment, reset: 
 }
 
 /** RFC 7323 §5.3 R1. */
-function isOld(c: TcpConnection, segment: Segment): boolean {
-  const { tcb } = c;
-  return tcb.timestampsOn && segment.hasTimestamps && !segment.has(RST) && seqLt(segment.tsVal, tcb.tsRecent);
-}
+export const hasOldTimestamp = ({ tcb }: TcpConnection, segment: Segment): boolean =>
+  tcb.timestampsOn && segment.hasTimestamps && seqLt(segment.tsVal, tcb.tsRecent);
 
 /** What it echoes is no timestamp of a SYN+ACK of ours: it cannot answer one. */
 function echoesOther(c: TcpConnection, segment: Segment): boolean {
@@ -79,7 +77,7 @@ function repeatSynAck(c: TcpConnection, now: Instant): void {
 }
 
 /** What carries data is no part of a loop of acknowledgements. */
-const mayAnswer = (c: TcpConnection, now: Instant, segment: Segment): boolean =>
+export const mayAnswer = (c: TcpConnection, now: Instant, segment: Segment): boolean =>
   (segment.sequenceLength > 0 && !segment.has(SYN)) || c.challenges.allowByInterval(now);
 
 /** An acknowledgement of the SYN and of nothing behind it. */

@@ -6,6 +6,7 @@ import type { Instant } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import { ACK, CWR, FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
 import { DUE } from './deadlines.ts';
+import { ECT0 } from './ecn-field.ts';
 import { LIMIT } from './limits.ts';
 import { paceFor, pacingRate } from './pacing.ts';
 import type { SendRecord } from './send-record.ts';
@@ -434,7 +435,7 @@ export class Transmitter {
   private mark(segment: Segment, again: boolean, cwrDue: boolean): void {
     const { host, recovery } = this.s;
     if (!host.ecnOn || segment.length === 0 || again || host.accurateEcn?.isMangled) return;
-    segment.ecn = 2;
+    segment.ecn = ECT0;
     if (cwrDue && host.accurateEcn === undefined) {
       segment.flags |= CWR;
       recovery.cwrDue = false;

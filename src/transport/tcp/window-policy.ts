@@ -154,13 +154,14 @@ class SpaceWindow implements WindowPolicy {
 const RATIO = 1 / 2;
 /** What a segment takes of memory: its buffer is a power of two, small ones are all alike, and there is what describes it. */
 const HEADERS = 424;
-const SMALL = 152;
+/** Bytes of data that the smallest of Linux's buffers holds, behind its headers. */
+export const SMALL_SEGMENT = 152;
 const SMALL_COST = 832;
-const costOf = (length: number): number =>
-  length <= SMALL ? SMALL_COST : powerOfTwoFrom(Math.max(length + HEADERS, 1024)) + 256;
+const bufferFor = (length: number): number => powerOfTwoFrom(Math.max(length + HEADERS, 1024));
+const costOf = (length: number): number => (length <= SMALL_SEGMENT ? SMALL_COST : bufferFor(length) + 256);
 /** What of its buffer is left for data that follows. */
 const spareOf = (length: number): number =>
-  (length <= SMALL ? SMALL : powerOfTwoFrom(Math.max(length + HEADERS, 1024)) - HEADERS) - length;
+  (length <= SMALL_SEGMENT ? SMALL_SEGMENT : bufferFor(length) - HEADERS) - length;
 const INITIAL_SEGMENTS = 10;
 
 /** Linux: memory is what is limited, and the window opens as the segments show how well they use it. */

@@ -14,6 +14,32 @@ export interface Theme {
   settings?: readonly string[];
 }
 
+/** Both directions, since marks are told by the other end. */
+const MARKED: Theme['weights'] = {
+  write: 5,
+  ack: 6,
+  sack: 2,
+  duplicateAck: 1,
+  data: 6,
+  early: 1,
+  old: 0.5,
+  read: 2,
+  wait: 2,
+  fin: 0.3,
+};
+/** What is done with Fast Open, on whichever side. */
+const FAST_OPEN: Theme['weights'] = {
+  write: 3,
+  ack: 4,
+  data: 2,
+  read: 2,
+  wait: 2,
+  longWait: 1,
+  fin: 1,
+  close: 1,
+  reset: 0.3,
+};
+
 export const THEMES: readonly Theme[] = [
   {
     name: 'sender',
@@ -45,15 +71,7 @@ export const THEMES: readonly Theme[] = [
   {
     name: 'fast-open-server',
     weights: {
-      write: 3,
-      ack: 4,
-      data: 2,
-      read: 2,
-      wait: 2,
-      longWait: 1,
-      fin: 1,
-      close: 1,
-      reset: 0.3,
+      ...FAST_OPEN,
       odd: 0.5,
       synAgain: 1,
       accept: 3,
@@ -62,27 +80,19 @@ export const THEMES: readonly Theme[] = [
   {
     name: 'fast-open-client',
     weights: {
-      write: 3,
-      ack: 4,
-      data: 2,
-      read: 2,
-      wait: 2,
-      longWait: 1,
-      fin: 1,
-      close: 1,
-      reset: 0.3,
+      ...FAST_OPEN,
       odd: 0.3,
       sack: 1,
     },
   },
   {
     name: 'ecn',
-    weights: { write: 5, ack: 6, sack: 2, duplicateAck: 1, data: 6, early: 1, old: 0.5, read: 2, wait: 2, fin: 0.3 },
+    weights: MARKED,
     settings: ['net.ipv4.tcp_ecn=1'],
   },
   {
     name: 'accurate-ecn',
-    weights: { write: 5, ack: 6, sack: 2, duplicateAck: 1, data: 6, early: 1, old: 0.5, read: 2, wait: 2, fin: 0.3 },
+    weights: MARKED,
     settings: ['net.ipv4.tcp_ecn=1'],
   },
   {
@@ -167,18 +177,16 @@ export class Generator {
     if (this.chance(0.1)) yield `+0 setsockopt(3, SOL_SOCKET, SO_SNDBUF, [${this.pick([5000, 10000, 30000])}], 4) = 0`;
     if (this.chance(0.1)) yield `+0 setsockopt(3, SOL_TCP, TCP_MAXSEG, [${this.pick([600, 1000, 1300])}], 4) = 0`;
     const offered = `mss ${this.mss}${this.sacks ? ',nop,nop,sackOK' : ''}${this.stamps ? `,nop,nop,TS val ${this.stampClock} ecr ` : ''}`;
-    const scale = this.scale < 0 ? '' : `,nop,wscale ${this.scale}`;
-    const window = this.scale > 2 ? 32792 : this.window;
     if (passive) {
       yield '+0 bind(3, ..., ...) = 0';
       yield '+0 listen(3, 1) = 0';
-      yield `+0 < ${this.marks?.handshake('S') ?? 'S'} 0:0(0) win ${window} <${offered}${this.stamps ? '0' : ''}${scale}>`;
+      yield `+0 < ${this.marks?.handshake('S') ?? 'S'} 0:0(0) win ${this.synWindow} <${offered}${this.stamps ? '0' : ''}${this.scaleOption}>`;
       yield this.segment('.', 1, 0, 1).replace(/^\S+/, `+${this.time(10, 100)}`);
       yield '+0 accept4(3, ..., ..., SOCK_NONBLOCK) = 4';
     } else {
       yield '+0 connect(3, ..., ...) = -1 EINPROGRESS';
       const counts = this.marks?.option(0) ?? '';
-      yield `+${this.time(10, 100)} < ${this.marks?.handshake('S.') ?? 'S.'} 0:0(0) ack 1 win ${window} <${offered}${this.stamps ? this.recording.lastStamp : ''}${scale}${counts === '' ? '' : `,${counts}`}>`;
+      yield `+${this.time(10, 100)} < ${this.marks?.handshake('S.') ?? 'S.'} 0:0(0) ack 1 win ${this.synWindow} <${offered}${this.stamps ? this.recording.lastStamp : ''}${this.scaleOption}${counts === '' ? '' : `,${counts}`}>`;
     }
   }
 
@@ -187,9 +195,8 @@ export class Generator {
     yield* OPENING.trim().split('\n');
     this.passive = this.chance(0.6);
     const stamps = this.stamps ? `,nop,nop,TS val ${this.stampClock} ecr 0` : '';
-    const scale = this.scale < 0 ? '' : `,nop,wscale ${this.scale}`;
     this.syn = (length: number): string =>
-      `< S 0:${length}(${length}) win ${this.scale > 2 ? 32792 : this.window} <mss ${this.mss}${this.sacks ? ',nop,nop,sackOK' : ''}${stamps}${scale}>`;
+      `< S 0:${length}(${length}) win ${this.synWindow} <mss ${this.mss}${this.sacks ? ',nop,nop,sackOK' : ''}${stamps}${this.scaleOption}>`;
     if (this.passive) {
       yield '+0 bind(3, ..., ...) = 0';
       yield `+0 listen(3, ${this.pick([1, 5])}) = 0`;
@@ -212,8 +219,7 @@ export class Generator {
       return this.segment(flags, seq, length, ack).replace(/^\S+/, gap);
     }
     const options = /<.*>/.exec(this.syn(0).slice(2))?.[0].replace('ecr 0', `ecr ${this.recording.lastStamp}`) ?? '';
-    const window = this.scale > 2 ? 32792 : this.window;
-    if (this.chance(0.4)) return `${gap} < S. 0:0(0) ack ${ack} win ${window} ${options}`;
+    if (this.chance(0.4)) return `${gap} < S. 0:0(0) ack ${ack} win ${this.synWindow} ${options}`;
     if (this.chance(0.3)) return `${gap} ${this.syn(this.pick([0, 0, 10]))}`;
     if (this.chance(0.4)) return this.segment(this.pick(['R.', 'R']), this.pick([0, 1]), 0, ack).replace(/^\S+/, gap);
     return this.segment(this.pick(['.', 'F.', 'SF', 'SF.', '-', 'P.']), this.pick([0, 1]), length, ack).replace(
@@ -230,9 +236,8 @@ export class Generator {
     yield `+0 setsockopt(3, SOL_TCP, TCP_FASTOPEN, [${this.pick([1, 5])}], 4) = 0`;
     const cookie = this.pick(['3021b9d889017eeb', '3021b9d889017eeb', '3021b9d889017eeb', '0123456789abcdef', '']);
     const stamps = this.stamps ? `TS val ${this.stampClock} ecr 0,` : 'nop,nop,';
-    const scale = this.scale < 0 ? '' : `,nop,wscale ${this.scale}`;
     this.syn = (length: number): string =>
-      `< S 0:${length}(${length}) win ${this.scale > 2 ? 32792 : this.window} <mss ${this.mss},${this.sacks ? 'sackOK,' : 'nop,nop,'}${stamps}FO ${cookie},nop,nop${scale}>`;
+      `< S 0:${length}(${length}) win ${this.synWindow} <mss ${this.mss},${this.sacks ? 'sackOK,' : 'nop,nop,'}${stamps}FO ${cookie},nop,nop${this.scaleOption}>`;
     this.early = this.pick([0, 10, 100, 1000]);
     yield `+0 ${this.syn(this.early)}`;
     this.seq = 1;
@@ -252,10 +257,9 @@ export class Generator {
     const sent = this.recording.sentTo - 1;
     const taken = this.pick([sent, sent, sent, 0, Math.floor(sent / 2)]);
     const stamps = this.stamps ? `,nop,nop,TS val ${this.stampClock} ecr ${this.recording.lastStamp}` : '';
-    const scale = this.scale < 0 ? '' : `,nop,wscale ${this.scale}`;
     const data = this.chance(0.2) ? 100 : 0;
     this.una = 1 + taken;
-    yield `+${this.chance(0.2) ? '1.1' : this.time(10, 100)} < S. 0:${data}(${data}) ack ${1 + taken} win ${this.scale > 2 ? 32792 : this.window} <mss ${this.mss}${this.sacks ? ',nop,nop,sackOK' : ''}${stamps}${scale}>`;
+    yield `+${this.chance(0.2) ? '1.1' : this.time(10, 100)} < S. 0:${data}(${data}) ack ${1 + taken} win ${this.synWindow} <mss ${this.mss}${this.sacks ? ',nop,nop,sackOK' : ''}${stamps}${this.scaleOption}>`;
     this.seq = 1 + data;
   }
 
@@ -388,6 +392,15 @@ export class Generator {
     return Math.min(sentTo, this.una + size * (1 + this.random.below(segments)));
   }
 
+  private get scaleOption(): string {
+    return this.scale < 0 ? '' : `,nop,wscale ${this.scale}`;
+  }
+
+  /** Of a SYN, which is not scaled. */
+  private get synWindow(): number {
+    return this.scale > 2 ? 32792 : this.window;
+  }
+
   private get segmentSize(): number {
     return this.mss - (this.stamps ? 12 : 0);
   }
@@ -484,9 +497,8 @@ export class Generator {
       this.stampClock += 10;
       options.push(`nop,nop,TS val ${this.stampClock} ecr ${this.recording.lastStamp}`);
     }
-    if (extra !== '') options.push(`nop,nop,${extra}`);
-    else if (this.marks !== undefined && this.marks.option(this.una - 1) !== '')
-      options.push(this.marks.option(this.una - 1));
+    const counts = extra === '' ? (this.marks?.option(this.una - 1) ?? '') : `nop,nop,${extra}`;
+    if (counts !== '') options.push(counts);
     return options.length === 0 ? '' : ` <${options.join(',')}>`;
   }
 
