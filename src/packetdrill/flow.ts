@@ -13,14 +13,15 @@ export class Flow {
   /** Opened by the host under test. */
   readonly active: boolean;
   endpoint: TcpEndpoint | undefined;
-  /** Live sequence number less the script's; undefined until the host has sent something. */
-  private base: number | undefined;
+  /** The host's initial sequence number, and what the script calls it; undefined until its SYN was seen. */
+  private localIsn: number | undefined;
+  private scriptIsn = 0;
   /** Script's timestamp values to live ones. */
   private readonly stamps = new Map<number, number>();
   private lastStamp: { script: number; live: number } | undefined;
   heardSyn = false;
-  /** The initial sequence number of the script's side: what follows its SYN is told relative to it. */
-  remoteBase = 0;
+  /** The initial sequence number of the script's side. */
+  private remoteIsn = 0;
 
   constructor(localPort: number, remotePort: number, active: boolean) {
     this.localPort = localPort;
@@ -28,8 +29,17 @@ export class Flow {
     this.active = active;
   }
 
-  get seqBase(): number {
-    return this.base ?? 0;
+  /**
+   * What is taken from the wire's numbers before they are compared. In a SYN a script gives initial sequence numbers
+   * as they are; everywhere else numbers are relative to them.
+   */
+  bases(syn: boolean): { seq: number; ack: number } {
+    return { seq: this.localBase(syn), ack: syn ? 0 : this.remoteIsn };
+  }
+
+  private localBase(syn: boolean): number {
+    const isn = this.localIsn ?? 0;
+    return syn ? (isn - this.scriptIsn) | 0 : isn;
   }
 
   owns(found: Sighting): boolean {
@@ -41,8 +51,9 @@ export class Flow {
 
   /** The first that the host sends tells where its sequence numbers begin. */
   learn(script: ScriptSegment, found: Sighting, syn: boolean): void {
-    if (found.segment !== undefined && (this.base === undefined ? syn : false)) {
-      this.base = (found.segment.seq - script.seq) >>> 0;
+    if (found.segment !== undefined && syn && this.localIsn === undefined) {
+      this.localIsn = found.segment.seq;
+      this.scriptIsn = script.seq;
     }
     const live = found.options.find(option => option.kind === 'TS');
     const told = script.options?.find(option => option.kind === 'TS');
@@ -61,15 +72,15 @@ export class Flow {
 
   /** A sequence number of the script's side on the wire. */
   remoteSeq(script: ScriptSegment): number {
-    if (!(script.flags & SYN)) return seqAdd(script.seq, this.remoteBase);
+    if (!(script.flags & SYN)) return seqAdd(script.seq, this.remoteIsn);
     // A SYN into a connection that stands is an attack, not a beginning.
     const opens = this.endpoint === undefined || !this.heardSyn || OVER.has(this.endpoint.state);
-    if (opens) this.remoteBase = script.seq;
+    if (opens) this.remoteIsn = script.seq;
     return script.seq;
   }
 
-  liveSeq(seq: number): number {
-    return seqAdd(seq, this.seqBase);
+  liveSeq(seq: number, syn = false): number {
+    return seqAdd(seq, this.localBase(syn));
   }
 
   /** For option lists that are sent as they stand. */

@@ -6,7 +6,7 @@ import { checkIpv4, decodeIpv4, ipv4HeaderLength, PROTOCOL, prependIpv4 } from '
 import { checkIpv6, decodeIpv6, ipv6, ipv6End, prependIpv6, upperLayerOf } from '../wire/ipv6.ts';
 import { HEADROOM, Packet } from '../wire/packet.ts';
 import { Malformed } from '../wire/reader.ts';
-import { ACK, decodeTcp, FIN, RST, Segment, SYN, tcp } from '../wire/tcp.ts';
+import { ACK, decodeTcp, FIN, PSH, RST, Segment, SYN, tcp } from '../wire/tcp.ts';
 import { formatOptions, formatSegment, readOptions } from './notation.ts';
 import type { IpInfo, ScriptSegment, ScriptTcpOption } from './script.ts';
 
@@ -134,7 +134,8 @@ export function joined(a: Sighting, b: Sighting, size: number): Sighting | undef
   const segment = Object.assign(new Segment(), second);
   segment.seq = first.seq;
   segment.length = first.length + second.length;
-  segment.flags = second.flags | first.flags;
+  // Of several bursts the last tells whether the whole was pushed.
+  segment.flags = second.flags | (first.flags & ~PSH);
   return { ...b, at: a.at, segment, options: b.options };
 }
 

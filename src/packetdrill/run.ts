@@ -313,7 +313,7 @@ class Run {
     const flow = this.flowFor(segment);
     const ends = { source: remote, destination: local, sourcePort: flow.remotePort, destinationPort: flow.localPort };
     const options = writeOptions(segment.options ?? [], flow.map);
-    const ack = segment.ack === undefined ? 0 : flow.liveSeq(segment.ack);
+    const ack = segment.ack === undefined ? 0 : flow.liveSeq(segment.ack, (segment.flags & SYN) !== 0);
     const built = buildSegment(segment, ends, flow.remoteSeq(segment), ack, options);
     if (segment.flags & SYN) flow.heardSyn = true;
     const { mss = 0 } = this.options;
@@ -362,8 +362,9 @@ class Run {
     }
     const flow = this.flow ?? new Flow(found.segment?.sourcePort ?? 0, found.segment?.destinationPort ?? 0, true);
     this.flow = flow;
-    flow.learn(packet.tcp, found, ((found.segment?.flags ?? 0) & SYN) !== 0);
-    const relative = { seq: flow.seqBase, ack: flow.remoteBase };
+    const syn = ((found.segment?.flags ?? 0) & SYN) !== 0;
+    flow.learn(packet.tcp, found, syn);
+    const relative = flow.bases(syn);
     const reason = difference(packet.tcp, packet.ip, found, relative, ecr => ecr);
     if (reason !== undefined) throw new Mismatch(`${reason} differs`, shown, describe(found, relative));
   }
