@@ -33,6 +33,10 @@ export class DualStack implements InternetLayer {
     return this.of(destination).mtuFor(destination);
   }
 
+  linkMtuFor(destination: IpAddress): number {
+    return this.of(destination).linkMtuFor(destination);
+  }
+
   offloads(destination: IpAddress): boolean {
     return this.of(destination).offloads(destination);
   }

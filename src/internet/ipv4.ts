@@ -123,6 +123,11 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     return isLocal ? 65535 : this.pathMtu.get(destination, route?.interface.mtu ?? 1500);
   }
 
+  linkMtuFor(destination: Ipv4Address): number {
+    const { isLocal, route } = this.paths.to(destination);
+    return isLocal ? 65535 : (route?.interface.mtu ?? 1500);
+  }
+
   offloads(destination: Ipv4Address): boolean {
     const { isLocal, route } = this.paths.to(destination);
     return isLocal || (route?.interface.link.offloads ?? false);

@@ -102,8 +102,12 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
 
   mtuFor(destination: Ipv6Address): number {
     if (this.isLocal(destination)) return 65535;
-    const route = this.routeTo(destination);
-    return this.pathMtu.get(destination, route?.out.interface.mtu ?? 1500);
+    return this.pathMtu.get(destination, this.linkMtuFor(destination));
+  }
+
+  linkMtuFor(destination: Ipv6Address): number {
+    if (this.isLocal(destination)) return 65535;
+    return this.routeTo(destination)?.out.interface.mtu ?? 1500;
   }
 
   offloads(destination: Ipv6Address): boolean {

@@ -88,6 +88,8 @@ export interface InternetLayer<A = IpAddress> {
   offloads(destination: A): boolean;
   /** Path MTU to a destination, bytes of a whole datagram. */
   mtuFor(destination: A): number;
+  /** That of the link on the way there, whatever is known of the path behind it. */
+  linkMtuFor(destination: A): number;
   register(protocol: number, handler: ProtocolHandler<A>): void;
   /** Answers a datagram for which there is no port. */
   portUnreachable(datagram: IncomingDatagram<A>): void;

@@ -245,7 +245,10 @@ const HANDLERS: Record<string, Handler> = {
     return badPointer(args[1], c.number(args[2])) ?? count(receive(file, c.number(args[2]), 0));
   },
   readv: withStream((c, socket, args) => count(receive(socket, vectorLength(c, args[1]), 0))),
-  recv: withStream((c, socket, args) => count(receive(socket, c.number(args[2]), c.number(args[3])))),
+  recv: withStream(
+    (c, socket, args) =>
+      badPointer(args[1], c.number(args[2])) ?? count(receive(socket, c.number(args[2]), c.number(args[3]))),
+  ),
   recvfrom: (c, args) => HANDLERS[c.any(args[0]) instanceof DatagramFile ? 'read' : 'recv'](c, args, NO_CALL),
   recvmsg: withStream((c, socket, args) => receiveMessage(c, socket, args[1], c.number(args[2]))),
   write: (c, args) => {

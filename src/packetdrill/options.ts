@@ -32,6 +32,7 @@ const INERT = new Set([
   'SO_RCVTIMEO',
   'SO_SNDTIMEO',
   'IP_RECVERR',
+  'IP_FREEBIND',
   'IPV6_RECVERR',
   'IPV6_V6ONLY',
   'TCP_LOG_ID',

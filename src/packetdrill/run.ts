@@ -26,7 +26,7 @@ import {
 } from './script.ts';
 import { CommandUnsupported, Shell, type ShellFiles } from './shell.ts';
 import { CODE_SYMBOLS } from './symbols.ts';
-import { infoFields } from './tcp-info-fields.ts';
+import { infoFields, memoryFields } from './tcp-info-fields.ts';
 import { Unsupported, Values } from './values.ts';
 import { type IpVersion, World } from './world.ts';
 
@@ -266,7 +266,8 @@ class Run {
   private code(code: string): void {
     const endpoint = this.findEndpoint();
     const fields = endpoint === undefined ? {} : infoFields(endpoint.info(), this.world.profile);
-    runCode(code, { ...CODE_SYMBOLS, ...fields });
+    const memory = endpoint === undefined ? {} : memoryFields(endpoint);
+    runCode(code, { ...CODE_SYMBOLS, ...fields, ...memory });
   }
 
   /** The endpoint under test; the flow remembers it, since it outlives its place in the host's table. */

@@ -36,6 +36,10 @@ const LINUX: Record<string, Change> = {
   tcp_sack: (_, v) => ({ sack: on(v) }),
   tcp_dsack: (_, v) => ({ duplicateSack: on(v) }),
   tcp_window_scaling: (_, v) => ({ windowScaling: on(v) }),
+  tcp_syncookies: (tcp, v) => {
+    tcp.synCookies = (['never', 'when-full', 'always'] as const)[numberOf(v)] ?? 'when-full';
+    return {};
+  },
   tcp_syn_retries: (_, v) => ({ synRetries: numberOf(v) }),
   tcp_synack_retries: (_, v) => ({ synAckRetries: numberOf(v) }),
   tcp_syn_linear_timeouts: (_, v) => ({ synLinearTimeouts: numberOf(v) }),
@@ -81,6 +85,7 @@ const LINUX: Record<string, Change> = {
   tcp_keepalive_time: (tcp, v) => keepAlive(tcp, { idle: seconds(numberOf(v)) }),
   tcp_keepalive_intvl: (tcp, v) => keepAlive(tcp, { interval: seconds(numberOf(v)) }),
   tcp_keepalive_probes: (tcp, v) => keepAlive(tcp, { count: numberOf(v) }),
+  tcp_rto_max_ms: (_, v) => ({ maxRto: ms(numberOf(v)) }),
   tcp_rto_min_us: (_, v) => ({ minRto: numberOf(v) * 1000 }),
   tcp_moderate_rcvbuf: (_, v) => ({ receiveBufferTuning: on(v) ? 'auto' : 'off' }),
   tcp_min_rtt_wlen: (_, v) => ({ minRttWindow: seconds(numberOf(v)) }),
@@ -102,7 +107,6 @@ const WITHOUT_EFFECT = new Set([
   // Since 6.16 there is nothing but RACK.
   'tcp_recovery',
   'tcp_no_metrics_save',
-  'tcp_syncookies',
   'tcp_mem',
   'tcp_low_latency',
   'tcp_autocorking',

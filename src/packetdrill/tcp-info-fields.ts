@@ -1,4 +1,5 @@
 /** TCP_INFO's fields by the names that code blocks and getsockopt have for them, in the kernel's units. */
+import type { TcpEndpoint } from '../transport/tcp/endpoint.ts';
 import type { TcpInfo } from '../transport/tcp/info.ts';
 import type { ProfileName } from '../transport/tcp/profiles.ts';
 import { BSD_STATES, CA_STATES, STATE_NUMBERS } from './symbols.ts';
@@ -82,5 +83,16 @@ export function infoFields(i: TcpInfo, profile: ProfileName): Record<string, num
     tcpi_rcv_wnd: i.rcvWnd,
     tcpi_snd_rexmitpack: i.totalRetransmissions,
     tcpi_snd_zerowin: 0,
+  };
+}
+
+/** SO_MEMINFO, as far as it is about what a user can set or a window depends on. */
+export function memoryFields({ connection }: TcpEndpoint): Record<string, number> {
+  const { receiver, sender } = connection;
+  return {
+    SK_MEMINFO_RMEM_ALLOC: receiver.memory,
+    SK_MEMINFO_RCVBUF: receiver.window.capacity,
+    SK_MEMINFO_SNDBUF: sender.capacity,
+    SK_MEMINFO_WMEM_QUEUED: sender.memoryUsed,
   };
 }

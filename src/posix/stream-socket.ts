@@ -120,6 +120,7 @@ export class StreamSocket implements Waitable {
       case 'writable':
         return this.wake(POLL.out | POLL.wrNorm);
       case 'error':
+        if (this.ended) return; // known since it was accepted
         this.error = event.code;
         this.connecting = false;
         this.ended = true;

@@ -96,7 +96,8 @@ export class TcpEndpoint implements TcpObserver {
       settings: options.settings,
       iss: options.iss,
       tsOffset: options.tsOffset,
-      localMss: Math.min(pathMss, 65535 - headers),
+      // RFC 9293 §3.7.1: what can be received does not depend on the path to the other end.
+      localMss: Math.min(ip.linkMtuFor(options.remoteAddress), 65535) - headers,
       pathMss,
       observer: this,
       largeSegments: true,

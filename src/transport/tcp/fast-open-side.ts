@@ -37,7 +37,7 @@ export class FastOpenSide {
   grant: { cookie: Uint8Array; experimental: boolean } | undefined;
   /** Told once the SYN+ACK has come. */
   onOutcome: ((outcome: FastOpenOutcome) => void) | undefined;
-  /** The data of our SYN was acknowledged with it. */
+  /** The data of a SYN was acknowledged with it: ours, or the other end's. */
   dataAcknowledged = false;
   /** Why data did not go with the SYN, or was not taken (tcp(7), tcpi_fastopen_client_fail). */
   failure: 'none' | 'no-cookie' | 'data-not-acknowledged' | 'syn-resent' = 'none';
@@ -102,6 +102,7 @@ export class FastOpenSide {
     const { c } = this;
     if (!this.accepted || syn.length === 0) return;
     c.receiver.takeEarly(now, syn.payload as Uint8Array);
+    this.dataAcknowledged = true;
   }
 
   /** The client's side: the SYN+ACK. `acknowledged`: SND.UNA behind it. */

@@ -94,7 +94,7 @@ export function tcpInfo(c: TcpConnection, now: Instant): TcpInfo {
     windowScaling: tcb.scalingOn,
     ecn: c.ecnOn,
     ecnSeen: c.ecn?.hasSeen ?? false,
-    synDataAcknowledged: c.fastOpen !== undefined && (c.fastOpen.dataAcknowledged || c.fastOpen.accepted),
+    synDataAcknowledged: c.fastOpen?.dataAcknowledged ?? false,
     fastOpenFailure: c.fastOpen?.failure ?? 'none',
     sndScale: tcb.sndScale,
     rcvScale: tcb.rcvScale,

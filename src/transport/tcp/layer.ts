@@ -15,7 +15,7 @@ import { ConnectionTable } from './connection-table.ts';
 import { type EndpointOwner, headersTo, newDatagram, sendSegment, TcpEndpoint, traceSegment } from './endpoint.ts';
 import { FastOpenCache, FastOpenCookies } from './fast-open.ts';
 import { type FourTuple, SequenceNumbers } from './isn.ts';
-import { type ListenerHost, type ListenOptions, TcpListener } from './listener.ts';
+import { type ListenerHost, type ListenOptions, type SynCookieMode, TcpListener } from './listener.ts';
 import { Resting } from './resting.ts';
 import type { State } from './state.ts';
 import { SynCookies } from './syn-cookies.ts';
@@ -39,6 +39,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   private readonly ip: InternetLayer;
   private readonly numbers: SequenceNumbers;
   private readonly cookies: SynCookies;
+  synCookies: SynCookieMode = 'when-full';
   /** Every listener takes Fast Open, asked for or not. */
   fastOpenAllListeners = false;
   /** With what SO_KEEPALIVE begins (RFC 9293 §3.8.4: idle for no less than two hours). */
@@ -243,6 +244,8 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     const code: TcpErrorCode = hard ? 'ECONNREFUSED' : meaning === 'network' ? 'ENETUNREACH' : 'EHOSTUNREACH';
     // RFC 5927 §4.1, §5.2: hard errors are soft ones on a connection that is established; RFC 1122 §4.2.3.9: so are the others.
     if (hard && endpoint.state === 'SYN_SENT') connection.fail(code, why);
+    // One that Fast Open has opened early is in its handshake as well: its user is told.
+    else if (endpoint.state === 'SYN_RCVD' && connection.sendsEarly) connection.fail(code, why);
     else connection.softError = { code, why };
   }
 
@@ -290,7 +293,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     answer.flags = SYN | ACK;
     answer.seq = this.cookies.make(now, ends, syn);
     answer.ack = seqAdd(syn.seq, 1);
-    answer.mss = this.ip.mtuFor(ends.remoteAddress) - headersTo(ends.remoteAddress);
+    answer.mss = this.ip.linkMtuFor(ends.remoteAddress) - headersTo(ends.remoteAddress);
     answer.order = settings.optionOrder;
     answer.window = Math.min(newWindowPolicy(settings, answer.mss).initial(), 65535);
     if (syn.hasTimestamps && settings.timestamps) {

@@ -20,6 +20,9 @@ export interface ListenOptions {
   fastOpenBacklog?: number;
 }
 
+/** When a SYN is answered without remembering it. */
+export type SynCookieMode = 'never' | 'when-full' | 'always';
+
 /** What a listener has the layer do. */
 export interface ListenerHost {
   /** A connection that answers `syn`. */
@@ -28,6 +31,7 @@ export interface ListenerHost {
   /** Undefined: `ack` does not end a handshake that began with a cookie of ours. */
   acceptCookie(listener: TcpListener, ends: FourTuple, ack: Segment): TcpEndpoint | undefined;
   note(ends: FourTuple, decision: string, why: string): void;
+  readonly synCookies: SynCookieMode;
   closed(listener: TcpListener): void;
 }
 
@@ -79,11 +83,13 @@ export class TcpListener {
   /** Established connections go to `handler` at once; without one they wait for `accept`. */
   set onConnection(handler: ((endpoint: TcpEndpoint) => void) | undefined) {
     this.handler = handler;
-    while (this.handler !== undefined && this.queue.length > 0) this.handler(this.queue.shift() as TcpEndpoint);
+    while (this.handler !== undefined && this.queue.length > 0) this.handler(this.accept() as TcpEndpoint);
   }
 
   accept(): TcpEndpoint | undefined {
-    return this.queue.shift();
+    const endpoint = this.queue.shift();
+    endpoint?.connection.receiver.window.setUser?.(true);
+    return endpoint;
   }
 
   /** The half-open and the unaccepted are reset, as when a server's process ends. */
@@ -102,12 +108,13 @@ export class TcpListener {
     if (this.queue.length >= this.backlog) {
       return this.host.note(ends, 'accept-queue-full', 'a SYN is ignored until the server accepts');
     }
-    if (this.halfOpen.size < this.backlog) {
+    const { synCookies } = this.host;
+    if (this.halfOpen.size < this.backlog && !(this.synCookies && synCookies === 'always')) {
       const endpoint = this.host.acceptSyn(this, ends, syn);
       this.halfOpen.add(endpoint);
       this.watch(endpoint);
       if (endpoint.connection.sendsEarly) this.hand(endpoint);
-    } else if (this.synCookies) {
+    } else if (this.synCookies && synCookies !== 'never') {
       this.cookiesSent++;
       this.host.note(ends, 'syn-cookie', `${this.halfOpen.size} half-open connections: this SYN is not remembered`);
       this.host.answerWithCookie(this, ends, syn);
@@ -150,6 +157,7 @@ export class TcpListener {
     if (this.handler !== undefined) this.handler(endpoint);
     else {
       this.queue.push(endpoint);
+      endpoint.connection.receiver.window.setUser?.(false);
       this.onQueued();
     }
   }

@@ -28,7 +28,7 @@ export class ReadQueue {
   private charge(length: number, cost: number, policy: WindowPolicy): void {
     const fits = this.costs.length > 0 && length <= this.spare;
     const charged = fits ? 0 : cost;
-    this.spare = fits ? this.spare - length : (policy.spare?.(length) ?? 0);
+    this.spare = fits ? this.spare - length : (policy.spare?.(length, cost) ?? 0);
     this.costs = added(this.costs, charged);
     this.memory += charged;
   }

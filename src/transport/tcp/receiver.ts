@@ -80,6 +80,11 @@ export class Receiver {
     return this.ready.unread;
   }
 
+  /** That it takes, where the policy says what a segment costs. */
+  get memory(): number {
+    return this.ready.memory + this.reassembly.cost;
+  }
+
   get hasGap(): boolean {
     return !this.reassembly.isEmpty || this.finAt !== undefined;
   }
@@ -156,11 +161,10 @@ export class Receiver {
 
   /** The same object each time: it is asked for several times for every segment. */
   private state(now: Instant, scale: number): BufferState {
-    const { reassembly } = this;
     const buffer = STATE;
     buffer.now = now;
     buffer.unread = this.ready.unread;
-    buffer.memory = this.ready.memory + reassembly.cost;
+    buffer.memory = this.memory;
     buffer.offered = this.tcb.rcvWnd;
     buffer.lastOffered = this.lastOffered;
     buffer.fullSize = this.policy.fullSize;
@@ -196,7 +200,7 @@ export class Receiver {
       const length = seqDiff(end, start);
       const { payload } = segment;
       const bytes = length === payload.length ? payload : payload.subarray(from, from + length);
-      const cost = this.window.cost?.(segment.length) ?? 0;
+      const cost = this.window.cost?.(segment) ?? 0;
       if (start === tcb.rcvNxt && this.reassembly.isEmpty) this.append(bytes, cost);
       else this.holdOrAppend(start, bytes, cost);
     } else if (segment.length > 0) {
@@ -219,7 +223,7 @@ export class Receiver {
   takeEarly(now: Instant, bytes: Uint8Array): void {
     this.segmentsWithData++;
     this.lastDataAt = now;
-    this.append(bytes, this.window.cost?.(bytes.length) ?? 0);
+    this.append(bytes, this.window.cost?.({ length: bytes.length, unit: 0 }) ?? 0);
     this.acknowledgedTo = this.tcb.rcvNxt;
     this.duplicatesAt = this.tcb.rcvNxt;
     this.offerInitial();
@@ -233,7 +237,7 @@ export class Receiver {
   private acceptNext(now: Instant, segment: Segment): boolean {
     const before = this.ready.unread;
     this.segmentsWithData += segment.pieces;
-    this.append(segment.payload as Uint8Array, this.window.cost?.(segment.length) ?? 0);
+    this.append(segment.payload as Uint8Array, this.window.cost?.(segment) ?? 0);
     this.dataArrived(now, segment);
     return this.ready.unread > before;
   }
@@ -267,25 +271,30 @@ export class Receiver {
   private dataArrived(now: Instant, segment: Segment): void {
     this.lastDataAt = now;
     this.measure(now, segment, true);
-    if (largestOf(segment) >= WORTH_GROWING) this.growWindow(largestOf(segment));
+    if (segment.length >= WORTH_GROWING) this.growWindow(segment);
     this.ackWanted = true;
   }
 
   /** It brought nothing that can be read. Without SACK the window stays: the acknowledgement is to be a duplicate. */
   private heldBack(now: Instant, segment: Segment, held: boolean): void {
     this.measure(now, segment, false);
-    if (held && this.tcb.sackOn) this.growWindow(largestOf(segment));
+    // It takes its memory only once the window has grown for it.
+    if (held && this.tcb.sackOn) this.growWindow(segment, this.window.cost?.(segment));
+    const { highestHeld } = this;
+    if (highestHeld !== undefined) this.window.held?.(seqDiff(highestHeld, this.tcb.rcvNxt), this.rtt.srtt);
   }
 
-  private growWindow(length: number): void {
-    if (this.window.grew?.(this.state(0, this.tcb.rcvScale), length)) this.policy.windowGrew();
+  private growWindow(segment: Segment, notYet = 0): void {
+    const state = this.state(0, this.tcb.rcvScale);
+    state.memory -= notYet;
+    if (this.window.grew?.(state, segment)) this.policy.windowGrew();
   }
 
   private measure(now: Instant, segment: Segment, inOrder: boolean): void {
     const before = this.policy.fullSize;
     this.policy.received(now, this.arrival(segment), inOrder);
     const largest = largestOf(segment);
-    if (largest > before) this.window.measured(largest, this.lastOffered);
+    if (largest > before) this.window.measured(segment, this.lastOffered);
   }
 
   private arrival(segment: Segment): Arrival {

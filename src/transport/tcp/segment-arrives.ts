@@ -174,7 +174,8 @@ function isAcceptable(c: TcpConnection, segment: Segment): boolean {
     // edge only while nothing waits to be read.
     const edge = seqAdd(rcvNxt, rcvWnd);
     if (seqLt(segment.end, lastAckSent) || seqGt(segment.seq, edge)) return false;
-    return !seqGt(segment.end, edge) || c.receiver.readable === 0;
+    // A FIN may lie beyond: some send it into a closed window, over and over.
+    return !seqGt(seqAdd(segment.seq, segment.length), edge) || c.receiver.readable === 0;
   }
   if (length === 0) return rcvWnd === 0 ? segment.seq === rcvNxt : seqInWindow(segment.seq, rcvNxt, rcvWnd);
   if (rcvWnd === 0) return false;
@@ -338,14 +339,14 @@ function processAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
     c.challengeAck(now, 'an ACK of something not yet sent');
     return false;
   }
-  const isLinux = c.settings.segmentRule === 'linux';
   // Linux looks at timestamps when it is sure of the segment, or when header prediction lets it pass.
+  const isLinux = c.settings.segmentRule === 'linux';
   if (!isLinux || isPredicted(c, segment)) updateTimestamp(c, now, segment);
   if (seqDiff(tcb.sndUna, segment.ack) > oldestAck(c)) {
     c.challengeAck(now, 'an ACK from too long ago');
     return false;
   }
-  if (isLinux && !seqLt(segment.ack, tcb.sndUna)) updateTimestamp(c, now, segment);
+  if (isLinux) updateTimestamp(c, now, segment);
   if (seqLt(segment.ack, tcb.sndUna)) {
     acknowledgeOld(c.sender, now, segment);
     return true;

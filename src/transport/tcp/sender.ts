@@ -283,7 +283,7 @@ export class Sender {
     return this.memoryUsed < this.capacity && this.unsent < this.host.settings.notSentLowWater;
   }
 
-  private get memoryUsed(): number {
+  get memoryUsed(): number {
     return this.buffer.length + this.queue.length * this.host.settings.recordOverhead;
   }
 

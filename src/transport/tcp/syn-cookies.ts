@@ -7,12 +7,15 @@ import { type Instant, seconds } from '../../base/instant.ts';
 import type { Random } from '../../base/random.ts';
 import { seqAdd } from '../../base/seq32.ts';
 import { DrawnKey, type SipKey, sipHash } from '../../base/siphash.ts';
-import { addressWords } from '../../wire/ip-address.ts';
+import { addressWords, isIpv6 } from '../../wire/ip-address.ts';
 import { Segment, SYN } from '../../wire/tcp.ts';
 import type { FourTuple } from './isn.ts';
 
-/** Common values, the largest not above the peer's is taken. */
-const MSS_TABLE = [216, 536, 1024, 1220, 1360, 1400, 1440, 1460];
+/** Common values, the largest not above the peer's is taken. IPv6 has jumbo frames among them, as Linux does. */
+const MSS_TABLES = {
+  ipv4: [216, 536, 1024, 1300, 1360, 1400, 1440, 1460],
+  ipv6: [536, 1024, 1220, 1360, 1400, 1420, 1440, 8940],
+} as const;
 const PERIOD = seconds(64);
 /** Periods for which a cookie is good: one to two minutes. */
 const MAX_AGE = 2;
@@ -32,7 +35,7 @@ export class SynCookies {
     const wanted = syn.mss >= 0 ? syn.mss : 536;
     const index = Math.max(
       0,
-      MSS_TABLE.findLastIndex(mss => mss <= wanted),
+      tableFor(ends).findLastIndex(mss => mss <= wanted),
     );
     return ((period & 31) << 27) | (index << 24) | this.hash(ends, syn.seq, period, index) | 0;
   }
@@ -55,7 +58,7 @@ export class SynCookies {
     const current = Math.floor(now / PERIOD);
     const age = (current - (cookie >>> 27)) & 31;
     if (age >= MAX_AGE || (cookie & 0xffffff) !== this.hash(ends, seq, current - age, index)) return undefined;
-    return remembered(ack, seq, index);
+    return remembered(ack, seq, tableFor(ends)[index]);
   }
 
   private hash(ends: FourTuple, seq: number, period: number, index: number): number {
@@ -71,11 +74,14 @@ export class SynCookies {
   }
 }
 
-function remembered(ack: Segment, seq: number, index: number): Segment {
+const tableFor = ({ remoteAddress }: FourTuple): readonly number[] =>
+  isIpv6(remoteAddress) ? MSS_TABLES.ipv6 : MSS_TABLES.ipv4;
+
+function remembered(ack: Segment, seq: number, mss: number): Segment {
   const syn = new Segment();
   syn.flags = SYN;
   syn.seq = seq;
-  syn.mss = MSS_TABLE[index];
+  syn.mss = mss;
   syn.window = ack.window;
   if (ack.hasTimestamps) {
     const bits = ack.tsEcr & 31;

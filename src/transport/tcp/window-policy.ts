@@ -17,6 +17,12 @@ export interface BufferState {
   scale: number;
 }
 
+/** Of a segment with data; `unit` is not 0 where several came as one, each of them of that size (Segment.unit). */
+export interface SegmentSize {
+  readonly length: number;
+  readonly unit: number;
+}
+
 export interface WindowPolicy {
   /** The window to offer, bytes; the caller never takes back what was promised. */
   offer(state: BufferState): number;
@@ -31,14 +37,18 @@ export interface WindowPolicy {
   setMss(mss: number): void;
   /** Less than half of the buffer was free when a window was last reckoned. */
   readonly isScarce: boolean;
-  /** Full segments of the other end have this size; `lastOffered` is the window that it knows. */
-  measured(length: number, lastOffered: number): void;
+  /** Full segments of the other end are larger than thought; `lastOffered` is the window that it knows. */
+  measured(size: SegmentSize, lastOffered: number): void;
   /** Data was received in order. True: the window may be larger now. Absent: it never is for that. */
-  grew?(state: BufferState, length: number): boolean;
-  /** What a segment with so many bytes of data takes of memory. Absent: nothing but its bytes counts. */
-  cost?(length: number): number;
-  /** Bytes that its buffer has room for behind its own: what follows is copied there and takes nothing more. */
-  spare?(length: number): number;
+  grew?(state: BufferState, size: SegmentSize): boolean;
+  /** What is held before its turn reaches so far beyond RCV.NXT: the buffer has to hold what fills the gap as well. */
+  held?(reach: number, rtt: Duration | undefined): void;
+  /** What a segment takes of memory. Absent: nothing but its bytes counts. */
+  cost?(size: SegmentSize): number;
+  /** What such a buffer has room for behind its own `length` bytes: what follows is copied there and takes nothing more. */
+  spare?(length: number, cost: number): number;
+  /** Somebody has the connection and may read; nobody has while it waits to be accepted. Absent: no matter. */
+  setUser?(has: boolean): void;
   /** The user has read `bytes`: the buffer follows what he reads in a round trip. */
   read(now: Instant, bytes: number, rtt: Duration | undefined, unread: number): void;
   established(mss: number, scale: number): void;
@@ -65,8 +75,10 @@ export function windowShift(settings: TcpSettings, capacity: number): number {
   if (settings.windowScale !== undefined) return settings.windowScale;
   const fixed = settings.receiveBufferTuning === 'fixed';
   const receiveBuffer = fixed ? capacity : Math.max(capacity, settings.receiveBufferMax);
+  // Of a buffer of memory it is known what a window can become at most only where the user has set it.
+  const window = fixed && settings.windowRule === 'linux' ? Math.floor(capacity * RATIO) : receiveBuffer;
   let shift = 0;
-  while (shift < 14 && 65535 << shift < receiveBuffer) shift++;
+  while (shift < 14 && 65535 << shift < window) shift++;
   return shift;
 }
 
@@ -157,12 +169,29 @@ const HEADERS = 424;
 /** Bytes of data that the smallest of Linux's buffers holds, behind its headers. */
 export const SMALL_SEGMENT = 152;
 const SMALL_COST = 832;
+/** What was coalesced lies in pages, with its headers apart. */
+const PAGE = 4096;
+const HEAD_COST = 768;
 const bufferFor = (length: number): number => powerOfTwoFrom(Math.max(length + HEADERS, 1024));
-const costOf = (length: number): number => (length <= SMALL_SEGMENT ? SMALL_COST : bufferFor(length) + 256);
-/** What of its buffer is left for data that follows. */
-const spareOf = (length: number): number =>
-  (length <= SMALL_SEGMENT ? SMALL_SEGMENT : bufferFor(length) - HEADERS) - length;
+const isCoalesced = ({ length, unit }: SegmentSize): boolean => unit > 0 && length > unit;
+const pagesFor = (length: number): number => Math.ceil(length / PAGE) * PAGE;
+
+function costOf(size: SegmentSize): number {
+  const { length } = size;
+  if (isCoalesced(size)) return pagesFor(length) + HEAD_COST;
+  return length <= SMALL_SEGMENT ? SMALL_COST : bufferFor(length) + 256;
+}
+
+/** What of its buffer is left for data that follows; nothing of pages. */
+function spareOf(length: number, cost: number): number {
+  if (cost === SMALL_COST) return SMALL_SEGMENT - length;
+  const buffer = bufferFor(length);
+  return cost === buffer + 256 ? buffer - HEADERS - length : 0;
+}
+
 const INITIAL_SEGMENTS = 10;
+/** Below it the buffer grows in proportion: where a round trip is nothing, twice the window is plenty (Linux). */
+const LOW_RTT: Duration = 1e6;
 
 /** Linux: memory is what is limited, and the window opens as the segments show how well they use it. */
 class MemoryWindow implements WindowPolicy {
@@ -177,6 +206,7 @@ class MemoryWindow implements WindowPolicy {
   roundSpace = 0;
   private roundBytes = 0;
   private fixed: boolean;
+  private hasUser = true;
 
   constructor(settings: TcpSettings, mss: number) {
     this.settings = settings;
@@ -227,9 +257,9 @@ class MemoryWindow implements WindowPolicy {
   }
 
   /** How much of its memory such a segment fills is how much of the buffer may be offered. */
-  measured(length: number, lastOffered: number): void {
+  measured(size: SegmentSize, lastOffered: number): void {
     const before = this.ratio;
-    this.ratio = Math.max(1, Math.floor((length * 256) / costOf(length))) / 256;
+    this.ratio = Math.max(1, Math.floor((size.length * 256) / costOf(size))) / 256;
     if (this.ratio === before) return;
     this.setClamp(this.space(this.capacity), lastOffered);
     this.roundSpace = Math.min(this.roundSpace, this.clamp);
@@ -242,12 +272,12 @@ class MemoryWindow implements WindowPolicy {
     this.clamp = clamp;
   }
 
-  cost(length: number): number {
-    return costOf(length);
+  cost(size: SegmentSize): number {
+    return costOf(size);
   }
 
-  spare(length: number): number {
-    return spareOf(length);
+  spare(length: number, cost: number): number {
+    return spareOf(length, cost);
   }
 
   private free({ memory }: BufferState): number {
@@ -273,10 +303,11 @@ class MemoryWindow implements WindowPolicy {
     return mss === full && free > offered + (full >> 1) ? free : offered;
   }
 
-  grew(state: BufferState, length: number): boolean {
+  grew(state: BufferState, size: SegmentSize): boolean {
     const room = Math.min(this.clamp, this.free(state)) - this.threshold;
     if (room <= 0) return false;
-    const cost = this.space(costOf(length));
+    const { length } = size;
+    const cost = this.space(isCoalesced(size) ? pagesFor(length) : costOf(size));
     const by = cost <= length ? 2 * this.mss : this.slowly(cost, length, state.fullSize);
     if (by > 0) this.threshold += Math.min(room, Math.max(by, 2 * length));
     return by > 0;
@@ -299,19 +330,30 @@ class MemoryWindow implements WindowPolicy {
     this.roundBytes += bytes;
     if (rtt === undefined || now - this.roundStart < rtt) return;
     const copied = this.roundBytes - unread;
-    if (copied > this.roundSpace) {
-      if (!this.fixed && this.roundSpace > 0) {
-        const base = 2 * copied + 16 * this.mss;
-        const wanted = base + (2 * base * (copied - this.roundSpace)) / this.roundSpace;
-        const buffer = Math.min(Math.floor(wanted / this.ratio), this.settings.receiveBufferMax);
-        if (buffer > this.capacity) {
-          this.capacity = buffer;
-          this.clamp = this.space(buffer);
-        }
-      }
-      this.roundSpace = copied;
-    }
+    if (copied > this.roundSpace) this.growBuffer(copied, 0, rtt);
     this.roundStart = now;
     this.roundBytes = 0;
+  }
+
+  setUser(has: boolean): void {
+    this.hasUser = has;
+  }
+
+  held(reach: number, rtt: Duration | undefined): void {
+    if (this.hasUser) this.growBuffer(this.roundSpace, reach, rtt ?? 0);
+  }
+
+  /** Twice what is read in a round trip, more while that grows, and room for what waits for a gap to be filled. */
+  private growBuffer(read: number, reach: number, rtt: Duration): void {
+    const before = this.roundSpace;
+    this.roundSpace = read;
+    if (this.fixed) return;
+    const base = 2 * read;
+    const faster = before > 0 ? (2 * base * (read - before)) / before : 0;
+    const window = base + (rtt < LOW_RTT ? (base * rtt) / LOW_RTT : faster) + reach;
+    const buffer = Math.min(Math.floor(window / this.ratio), this.settings.receiveBufferMax);
+    if (buffer <= this.capacity) return;
+    this.capacity = buffer;
+    this.clamp = this.space(buffer);
   }
 }
