@@ -40,6 +40,7 @@ const LINUX: Record<string, Change> = {
     tcp.synCookies = (['never', 'when-full', 'always'] as const)[numberOf(v)] ?? 'when-full';
     return {};
   },
+  tcp_shrink_window: (_, v) => ({ shrinksWindow: on(v) }),
   tcp_syn_retries: (_, v) => ({ synRetries: numberOf(v) }),
   tcp_synack_retries: (_, v) => ({ synAckRetries: numberOf(v) }),
   tcp_syn_linear_timeouts: (_, v) => ({ synLinearTimeouts: numberOf(v) }),
@@ -129,7 +130,6 @@ const WITHOUT_EFFECT = new Set([
   'tcp_comp_sack_slack_ns',
   'tcp_backlog_ack_defer',
   'tcp_reflect_tos',
-  'tcp_shrink_window',
   'ip_local_port_range',
   'tcp_plb_enabled',
 ]);

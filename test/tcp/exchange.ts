@@ -80,7 +80,7 @@ export class Exchange {
       },
       iss,
       localMss: mss,
-      observer: { stateChanged() {}, decided: decision => void this.decisions.push(decision) },
+      observer: { stateChanged() {}, decided: decision => void this.decisions.push(decision), dropped() {} },
     });
   }
 

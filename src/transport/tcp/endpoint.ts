@@ -303,6 +303,10 @@ export class TcpEndpoint implements TcpObserver {
     trace?.({ kind: 'decision', time: this.now, host, ...this.ends, decision, why });
   }
 
+  dropped(reason: string): void {
+    this.context.drop('tcp', reason);
+  }
+
   private get ends(): { local: string; remote: string } {
     return {
       local: formatEnd(this.localAddress, this.localPort),

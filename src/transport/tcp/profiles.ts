@@ -20,6 +20,7 @@ export const RFC_PROFILE: TcpSettings = {
   windowRule: 'rfc',
   windowScale: undefined,
   windowClamp: NO_LIMIT,
+  shrinksWindow: false,
   initialReceiveWindow: 0,
   notSentLowWater: NO_LIMIT,
 

@@ -33,6 +33,16 @@ export class ReadQueue {
     this.memory += charged;
   }
 
+  /** What takes much more memory than its bytes is put together, page by page. */
+  condense(policy: WindowPolicy): void {
+    const wanted = policy.condensed?.(this.unread) ?? this.memory;
+    if (wanted >= this.memory || this.costs.length === 0) return;
+    this.costs = this.costs.map(() => 0);
+    this.costs[this.costs.length - 1] = wanted;
+    this.memory = wanted;
+    this.spare = 0;
+  }
+
   /** The next bytes, at most so many: what is left of one chunk. */
   take(max: number): Uint8Array | undefined {
     const first = this.chunks[0];

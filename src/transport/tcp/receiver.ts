@@ -3,6 +3,7 @@ import type { Instant } from '../../base/instant.ts';
 import type { SeqRange } from '../../base/ranges.ts';
 import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax } from '../../base/seq32.ts';
 import { FIN, PSH, type Segment } from '../../wire/tcp.ts';
+import { AckCompression } from './ack-compression.ts';
 import { type AckPolicy, AdaptiveDelay, type Arrival, FixedDelay } from './ack-policy.ts';
 import { type Deadlines, DUE } from './deadlines.ts';
 import { ReadQueue } from './read-queue.ts';
@@ -11,9 +12,6 @@ import type { RttEstimator } from './rtt.ts';
 import { DEFAULT_MSS, type Tcb } from './tcb.ts';
 import type { TcpSettings } from './types.ts';
 import { type BufferState, isWorthTelling, newWindowPolicy, type WindowPolicy, windowShift } from './window-policy.ts';
-
-/** Duplicate ACKs that are never held back: what fast retransmit needs (RFC 5681 §3.2). */
-const NEVER_COMPRESSED = 3;
 
 /** Scratch: filled in for every question to a policy, and read before the next. */
 const STATE: BufferState = {
@@ -28,6 +26,9 @@ const STATE: BufferState = {
 const ARRIVAL: Arrival = { length: 0, pieces: 0, push: false, ends: false, window: 0, rto: 0, srtt: undefined };
 /** Less data than this, in its turn, says nothing of the window that its sender needs. */
 const WORTH_GROWING = 128;
+/** What became of a segment's data; the last three: it was dropped, and why. */
+export type Fate = 'readable' | 'taken' | 'zero-window' | 'beyond-window' | 'receive-memory';
+
 const NOTHING_HELD = new Reassembly();
 const NOTHING_READY = new ReadQueue();
 
@@ -59,9 +60,7 @@ export class Receiver {
   private ackWanted = false;
   /** RFC 2018 with RFC 2883 §4: a duplicate is reported in the first block. */
   private duplicate: SeqRange | undefined;
-  private duplicateAcks = 0;
-  private duplicatesAt: Seq = 0;
-  private compressed = 0;
+  private compression: AckCompression | undefined;
 
   constructor(tcb: Tcb, settings: TcpSettings, deadlines: Deadlines, localMss: number, rtt: RttEstimator) {
     this.tcb = tcb;
@@ -115,14 +114,12 @@ export class Receiver {
     tcb.rcvAdv = tcb.rcvNxt;
     tcb.lastAckSent = tcb.rcvNxt;
     this.acknowledgedTo = tcb.rcvNxt;
-    this.duplicatesAt = tcb.rcvNxt;
   }
 
   /** The other end's FIN was the last, and is acknowledged. */
   resumeBehindFin(): void {
     this.finReceived = true;
     this.acknowledgedTo = this.tcb.rcvNxt;
-    this.duplicatesAt = this.tcb.rcvNxt;
   }
 
   established(mss: number, fullSize: number): void {
@@ -152,7 +149,8 @@ export class Receiver {
     const most = this.settings.windowRule === 'linux' ? wanted : 65535 << scale;
     if (wanted > tcb.rcvWnd) tcb.rcvAdv = seqAdd(tcb.rcvNxt, Math.min(wanted, most));
     const unit = 1 << scale;
-    if (this.settings.windowRule === 'linux' && wanted < tcb.rcvWnd) {
+    if (wanted < tcb.rcvWnd && this.settings.shrinksWindow && scale > 0) tcb.takeBack(seqAdd(tcb.rcvNxt, wanted));
+    else if (this.settings.windowRule === 'linux' && wanted < tcb.rcvWnd) {
       // Never less than was promised: what the field cannot say exactly is rounded up, and thereby promised.
       tcb.rcvAdv = seqAdd(tcb.rcvNxt, Math.ceil(tcb.rcvWnd / unit) * unit);
     }
@@ -172,12 +170,13 @@ export class Receiver {
     return buffer;
   }
 
-  /** The data of an acceptable segment (RFC 9293 §3.10.7.4, seventh and eighth). True when something became readable. */
-  accept(now: Instant, segment: Segment, hasFin: boolean): boolean {
+  /** The data of an acceptable segment (RFC 9293 §3.10.7.4, seventh and eighth). */
+  accept(now: Instant, segment: Segment, hasFin: boolean): Fate {
     const { tcb } = this;
+    if (this.window.ingests !== undefined && !this.hasMemoryFor(segment)) return 'receive-memory';
     if (!hasFin && segment.seq === tcb.rcvNxt && this.takesWhole(segment.length)) return this.acceptNext(now, segment);
     // Linux takes the whole of what it takes at all.
-    const takesAll = this.settings.segmentRule === 'linux' && seqLt(segment.seq, tcb.rcvAdv);
+    const takesAll = this.settings.segmentRule === 'linux' && tcb.rcvWnd > 0 && seqLt(segment.seq, tcb.rcvAdv);
     const windowEnd = takesAll ? seqMax(tcb.rcvAdv, segment.end) : tcb.rcvAdv;
     const dataEnd = seqAdd(segment.seq, segment.length);
     const start = seqLt(segment.seq, tcb.rcvNxt) ? tcb.rcvNxt : segment.seq;
@@ -206,6 +205,7 @@ export class Receiver {
     } else if (segment.length > 0) {
       this.ackNow = true;
       this.policy.beQuick(16);
+      return seqGt(start, tcb.rcvNxt) ? 'beyond-window' : 'zero-window';
     }
     // A FIN before its turn has a place in the sequence, and a SACK block may tell of it.
     if (hasFin && this.finAt === dataEnd && seqGt(dataEnd, tcb.rcvNxt)) {
@@ -216,7 +216,22 @@ export class Receiver {
     else if (segment.length > 0) this.heldBack(now, segment, this.reassembly.bytes !== heldBefore);
     if (seqLt(tcb.rcvAdv, tcb.rcvNxt)) tcb.rcvAdv = tcb.rcvNxt;
     this.takeFin(hasFin);
-    return this.ready.unread > before;
+    return this.ready.unread > before ? 'readable' : 'taken';
+  }
+
+  /** Linux: what is in order is refused while memory is overdrawn and something waits to be read, and the window closes. */
+  private hasMemoryFor(segment: Segment): boolean {
+    const { tcb, window } = this;
+    const inOrder = seqLe(segment.seq, tcb.rcvNxt) && seqGt(segment.end, tcb.rcvNxt);
+    if (!inOrder || (tcb.rcvWnd === 0 && segment.length > 0)) return true;
+    if (window.ingests?.(this.memory) ?? true) return true;
+    this.policy.stopBeingQuick();
+    this.ready.condense(window);
+    if (this.memory > window.capacity) this.forgetHeld();
+    if (window.ingests?.(this.memory) ?? true) return true;
+    tcb.takeBack(tcb.rcvNxt);
+    this.ackNow = true;
+    return segment.length === 0 || this.ready.unread === 0;
   }
 
   /** Data that came on a SYN (RFC 7413 §4.2): it says nothing yet of how the other end sends. */
@@ -225,7 +240,6 @@ export class Receiver {
     this.lastDataAt = now;
     this.append(bytes, this.window.cost?.({ length: bytes.length, unit: 0 }) ?? 0);
     this.acknowledgedTo = this.tcb.rcvNxt;
-    this.duplicatesAt = this.tcb.rcvNxt;
     this.offerInitial();
   }
 
@@ -234,12 +248,12 @@ export class Receiver {
   }
 
   /** What nearly all data is: the next in order, all of it within the window. */
-  private acceptNext(now: Instant, segment: Segment): boolean {
+  private acceptNext(now: Instant, segment: Segment): Fate {
     const before = this.ready.unread;
     this.segmentsWithData += segment.pieces;
     this.append(segment.payload as Uint8Array, this.window.cost?.(segment) ?? 0);
     this.dataArrived(now, segment);
-    return this.ready.unread > before;
+    return this.ready.unread > before ? 'readable' : 'taken';
   }
 
   /** `withThis`: the FIN may have come just now, not before its turn. */
@@ -255,7 +269,7 @@ export class Receiver {
     if (seqLt(tcb.rcvAdv, tcb.rcvNxt)) tcb.rcvAdv = tcb.rcvNxt;
     // Linux lets the answer to a FIN ride on what the user may still send.
     if (this.policy instanceof AdaptiveDelay && tcb.state === 'ESTABLISHED') {
-      this.ackNow = !withThis;
+      this.ackNow = !withThis || this.window.ingests?.(this.memory) === false;
       this.ackWanted = true;
       this.policy.becomeInteractive();
     } else {
@@ -329,20 +343,15 @@ export class Receiver {
   /** RFC 5681 §4.2: "A TCP receiver SHOULD send an immediate duplicate ACK when an out-of-order segment arrives". */
   private considerDuplicateAck(now: Instant): void {
     const { tcb, settings } = this;
-    if (this.duplicatesAt !== tcb.rcvNxt) {
-      this.duplicatesAt = tcb.rcvNxt;
-      this.duplicateAcks = 0;
-    }
     const { srtt } = this.rtt;
-    const most = settings.maxCompressedAcks;
-    if (!tcb.sackOn || this.duplicateAcks < NEVER_COMPRESSED || this.compressed >= most || srtt === undefined) {
-      this.duplicateAcks++;
+    if (!tcb.sackOn || settings.maxCompressedAcks === 0 || srtt === undefined) {
       this.ackNow = true;
       return;
     }
-    // Many at once say the same: one for several, a twentieth of a round trip later (RFC 8985 §3.4 allows it).
-    this.compressed++;
-    if (!this.deadlines.isSet(DUE.compressedAck)) {
+    this.compression ??= new AckCompression();
+    this.ackNow = !this.compression.holdsBack(tcb.rcvNxt, settings.maxCompressedAcks);
+    // One for several, a twentieth of a round trip later.
+    if (!this.ackNow && !this.deadlines.isSet(DUE.compressedAck)) {
       this.deadlines.set(DUE.compressedAck, now + Math.min(1e6, srtt / 20));
     }
   }
@@ -409,7 +418,7 @@ export class Receiver {
     this.ackNow = false;
     this.ackWanted = false;
     this.acknowledgedTo = this.tcb.rcvNxt;
-    this.compressed = 0;
+    this.compression?.acknowledged();
     if (this.finReceived) this.forgetHeld();
     this.policy.acknowledged(1);
     this.deadlines.clear(DUE.delayedAck);

@@ -67,7 +67,7 @@ function takeExpected(c: TcpConnection, now: Instant, segment: Segment): void {
   acknowledge(c.sender, now, segment, updateWindow(c, segment), false);
   c.softError = undefined;
   if (segment.length === 0) return;
-  if (c.receiver.accept(now, segment, false)) c.emit(READABLE);
+  takeData(c, now, segment, false);
   checkFin(c, now);
 }
 
@@ -144,6 +144,7 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
     if (processAck(c, now, segment)) afterAck(c, now);
   }
   if (c.state === 'CLOSED') return false;
+  if (seqGt(segment.end, tcb.rcvEdge)) c.observer?.dropped('beyond-window');
   if (segment.has(FIN) && c.state === 'TIME_WAIT') restartTimeWait(c, now);
   if (c.settings.segmentRule === 'linux' && segment.has(RST) && isLateReset(c, segment)) {
     resetArrives(c);
@@ -172,7 +173,7 @@ function isAcceptable(c: TcpConnection, segment: Segment): boolean {
   if (c.settings.segmentRule === 'linux') {
     // Anything that touches what lies between the last acknowledgement and the window's edge; what goes beyond the
     // edge only while nothing waits to be read.
-    const edge = seqAdd(rcvNxt, rcvWnd);
+    const edge = c.tcb.rcvEdge;
     if (seqLt(segment.end, lastAckSent) || seqGt(segment.seq, edge)) return false;
     // A FIN may lie beyond: some send it into a closed window, over and over.
     return !seqGt(seqAdd(segment.seq, segment.length), edge) || c.receiver.readable === 0;
@@ -446,7 +447,7 @@ function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
     return false;
   }
   const isNew = segment.length > 0 && seqGt(segment.end, c.tcb.rcvNxt);
-  if (c.receiver.accept(now, segment, segment.has(FIN))) c.emit(READABLE);
+  takeData(c, now, segment, segment.has(FIN));
   // RFC 3168 §6.1.3: what the IP header said of congestion on the way here.
   if (c.ecn?.isAccurate === false) {
     if (isNew && c.ecn.dataArrived(segment.ecn)) c.receiver.policy.beQuick(2);
@@ -454,6 +455,12 @@ function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
     if (segment.has(CWR)) c.receiver.ackNow = true;
   }
   return true;
+}
+
+function takeData(c: TcpConnection, now: Instant, segment: Segment, hasFin: boolean): void {
+  const fate = c.receiver.accept(now, segment, hasFin);
+  if (fate === 'readable') c.emit(READABLE);
+  else if (fate !== 'taken') c.observer?.dropped(fate);
 }
 
 /** Linux: what claims to be behind the other end's FIN is an error, what is before it the retransmission that it is. */

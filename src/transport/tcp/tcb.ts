@@ -1,6 +1,6 @@
 /** The transmission control block: the variables of RFC 9293 §3.3.1 under their own names, and the options agreed on. */
 import type { Instant } from '../../base/instant.ts';
-import { type Seq, seqAdd, seqDiff } from '../../base/seq32.ts';
+import { type Seq, seqAdd, seqDiff, seqMax } from '../../base/seq32.ts';
 import type { State } from './state.ts';
 
 /** RFC 9293 §3.7.1: "If an MSS Option is not received at connection setup, TCP implementations MUST assume 536". */
@@ -31,8 +31,9 @@ export class Tcb {
   // Receive sequence space.
   irs: Seq = 0;
   rcvNxt: Seq = 0;
-  /** The right edge that we have promised: it never moves back (RFC 9293 §3.8.6, "shrinking the window"). */
+  /** The right edge that we promise: it does not move back (RFC 9293 §3.8.6, "shrinking the window"), or is kept here. */
   rcvAdv: Seq = 0;
+  private takenBack: Seq | undefined;
   rcvScale = 0;
 
   /** MSS option of the other end, or what the user allows (TCP_MAXSEG). */
@@ -77,6 +78,18 @@ export class Tcb {
   /** RCV.WND as promised. */
   get rcvWnd(): number {
     return Math.max(0, seqDiff(this.rcvAdv, this.rcvNxt));
+  }
+
+  /** RFC 9293 §3.8.6: "the receiver ... MUST be prepared to accept" what it has once promised; the farthest edge ever. */
+  get rcvEdge(): Seq {
+    const { rcvAdv, takenBack } = this;
+    return takenBack === undefined ? rcvAdv : seqMax(rcvAdv, takenBack);
+  }
+
+  /** The window shrinks: its right edge is `edge` from now on. */
+  takeBack(edge: Seq): void {
+    this.takenBack = this.rcvEdge;
+    this.rcvAdv = edge;
   }
 
   /** The timestamp clock: milliseconds (RFC 7323 §5.4: between 1 ms and 1 s a tick). */

@@ -38,6 +38,8 @@ export interface TcpSettings {
   /** The shift to offer; undefined: as the buffers need it. */
   windowScale: number | undefined;
   windowClamp: number;
+  /** What was promised may be taken back when memory runs out (RFC 9293 §3.8.6: "shrinking", strongly discouraged). */
+  shrinksWindow: boolean;
   /** Segments; 0: the whole buffer. */
   initialReceiveWindow: number;
   /** Bytes not yet sent from which on the writer is told to wait (TCP_NOTSENT_LOWAT). */
@@ -215,4 +217,6 @@ export type TcpEvent =
 export interface TcpObserver {
   stateChanged(from: State, to: State, cause: string): void;
   decided(decision: string, why: string): void;
+  /** A segment, or its data, for a reason that is counted. */
+  dropped(reason: string): void;
 }

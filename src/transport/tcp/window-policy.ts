@@ -45,8 +45,12 @@ export interface WindowPolicy {
   held?(reach: number, rtt: Duration | undefined): void;
   /** What a segment takes of memory. Absent: nothing but its bytes counts. */
   cost?(size: SegmentSize): number;
+  /** What so many bytes take that lie one behind the other. */
+  condensed?(length: number): number;
   /** What such a buffer has room for behind its own `length` bytes: what follows is copied there and takes nothing more. */
   spare?(length: number, cost: number): number;
+  /** Is there memory for more? A buffer that the user has not set grows to what is in it. Absent: only bytes count. */
+  ingests?(memory: number): boolean;
   /** Somebody has the connection and may read; nobody has while it waits to be accepted. Absent: no matter. */
   setUser?(has: boolean): void;
   /** The user has read `bytes`: the buffer follows what he reads in a round trip. */
@@ -169,16 +173,15 @@ const HEADERS = 424;
 /** Bytes of data that the smallest of Linux's buffers holds, behind its headers. */
 export const SMALL_SEGMENT = 152;
 const SMALL_COST = 832;
-/** What was coalesced lies in pages, with its headers apart. */
+/** What was coalesced lies in a buffer of one page, as far as it fits behind its headers, and in whole pages beyond. */
 const PAGE = 4096;
-const HEAD_COST = 768;
+const SHARED_INFO = 320;
+const FIRST_PAGE = PAGE - HEADERS;
 const bufferFor = (length: number): number => powerOfTwoFrom(Math.max(length + HEADERS, 1024));
 const isCoalesced = ({ length, unit }: SegmentSize): boolean => unit > 0 && length > unit;
-const pagesFor = (length: number): number => Math.ceil(length / PAGE) * PAGE;
-
 function costOf(size: SegmentSize): number {
   const { length } = size;
-  if (isCoalesced(size)) return pagesFor(length) + HEAD_COST;
+  if (isCoalesced(size) && length > FIRST_PAGE) return PAGE + 256 + Math.ceil((length - FIRST_PAGE) / PAGE) * PAGE;
   return length <= SMALL_SEGMENT ? SMALL_COST : bufferFor(length) + 256;
 }
 
@@ -207,6 +210,8 @@ class MemoryWindow implements WindowPolicy {
   private roundBytes = 0;
   private fixed: boolean;
   private hasUser = true;
+  /** By the user, since the connection began. */
+  private isSet = false;
 
   constructor(settings: TcpSettings, mss: number) {
     this.settings = settings;
@@ -220,6 +225,7 @@ class MemoryWindow implements WindowPolicy {
   setCapacity(bytes: number): void {
     this.capacity = bytes;
     this.fixed = true;
+    this.isSet = true;
     this.clamp = Math.min(this.settings.windowClamp, this.space(bytes));
   }
 
@@ -276,6 +282,13 @@ class MemoryWindow implements WindowPolicy {
     return costOf(size);
   }
 
+  condensed(length: number): number {
+    const page = PAGE - SHARED_INFO;
+    const rest = length % page;
+    const last = rest === 0 ? 0 : Math.max(SMALL_COST, powerOfTwoFrom(rest + SHARED_INFO) + 256);
+    return Math.floor(length / page) * (PAGE + 256) + last;
+  }
+
   spare(length: number, cost: number): number {
     return spareOf(length, cost);
   }
@@ -291,6 +304,7 @@ class MemoryWindow implements WindowPolicy {
     if (mss <= 0) return 0;
     let free = this.free(state);
     const unit = 1 << state.scale;
+    if (this.settings.shrinksWindow && state.scale > 0) return this.offerWhatIsFree(free, full, mss, unit);
     this.isScarce = free < full >> 1;
     if (this.isScarce) {
       free = Math.floor(free / unit) * unit;
@@ -303,11 +317,19 @@ class MemoryWindow implements WindowPolicy {
     return mss === full && free > offered + (full >> 1) ? free : offered;
   }
 
+  /** What was promised does not bind: whole units of what is free now. */
+  private offerWhatIsFree(free: number, full: number, mss: number, unit: number): number {
+    const whole = Math.floor(free / unit) * unit;
+    this.isScarce = whole < full >> 1;
+    if (this.isScarce && (whole < this.space(this.capacity) >> 4 || whole < mss || whole < unit)) return 0;
+    return whole > this.threshold ? Math.ceil(this.threshold / unit) * unit : whole;
+  }
+
   grew(state: BufferState, size: SegmentSize): boolean {
     const room = Math.min(this.clamp, this.free(state)) - this.threshold;
     if (room <= 0) return false;
     const { length } = size;
-    const cost = this.space(isCoalesced(size) ? pagesFor(length) : costOf(size));
+    const cost = this.space(costOf(size));
     const by = cost <= length ? 2 * this.mss : this.slowly(cost, length, state.fullSize);
     if (by > 0) this.threshold += Math.min(room, Math.max(by, 2 * length));
     return by > 0;
@@ -333,6 +355,16 @@ class MemoryWindow implements WindowPolicy {
     if (copied > this.roundSpace) this.growBuffer(copied, 0, rtt);
     this.roundStart = now;
     this.roundBytes = 0;
+  }
+
+  ingests(memory: number): boolean {
+    const { receiveBufferMax, receiveBufferTuning } = this.settings;
+    if (memory <= this.capacity) return true;
+    const isSet = receiveBufferTuning === 'fixed' || this.isSet;
+    if (!isSet && this.capacity < receiveBufferMax) this.capacity = Math.min(memory, receiveBufferMax);
+    if (memory <= this.capacity) return true;
+    this.threshold = Math.min(this.clamp, 2 * this.mss);
+    return false;
   }
 
   setUser(has: boolean): void {
