@@ -217,7 +217,10 @@ export class StreamSocket implements Waitable {
     const waits = !this.nonBlocking && !flags.dontWait;
     let done = 0;
     let opened = false;
+    let sleeps = false;
     return () => {
+      // Who waits for memory is woken when there is enough of it, not whenever there is some.
+      if (sleeps && this.waitsForMemory) return undefined;
       const target = flags.fastOpenTo ?? this.deferred;
       if (target !== undefined && !opened && this.endpoint === undefined) {
         opened = true;
@@ -229,8 +232,14 @@ export class StreamSocket implements Waitable {
       const step = this.sendSome(bytes, done, flags, waits);
       if (step === undefined || typeof step === 'object') return step;
       done = step;
+      sleeps = true;
       return done >= bytes.length || !waits ? done : undefined;
     };
+  }
+
+  private get waitsForMemory(): boolean {
+    if (this.error !== undefined || this.writeShut || this.isGone) return false;
+    return this.endpoint?.connection.sender.isWritable === false;
   }
 
   /** The SYN with what fits on it; what does not is sent like other data, when the handshake is over. */
