@@ -70,6 +70,11 @@ class Mismatch extends Error {
 
 /** packetdrill's: an eighth of the time since the event before. */
 const TOLERANCE_SHARE = 0.125;
+/**
+ * What a call takes on a real system. packetdrill reckons a relative time from when the event before was over, so that
+ * data is out a little longer than a script says by the time it is acknowledged: a retransmission less long than that.
+ */
+const CALL_TIME: Duration = us(10);
 const FIRST_REMOTE_PORT = 32768;
 /** How long '*' is waited for, and how long a call that must not block. */
 const PATIENCE: Duration = 600e9;
@@ -176,6 +181,8 @@ class Run {
         break;
       case 'call':
         this.call(event, event.call, before);
+        this.advance(this.world.now + CALL_TIME);
+        if (time.kind !== 'absolute') this.lastTime += CALL_TIME;
         break;
       case 'command':
         this.advance(this.world.now + this.shell.run(event.command) * 1e9);

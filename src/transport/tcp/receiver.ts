@@ -205,7 +205,7 @@ export class Receiver {
     } else if (segment.length > 0) {
       this.ackNow = true;
       this.policy.beQuick(16);
-      return seqGt(start, tcb.rcvNxt) ? 'beyond-window' : 'zero-window';
+      if (!hasFin && seqGt(dataEnd, tcb.rcvNxt)) return seqGt(start, tcb.rcvNxt) ? 'beyond-window' : 'zero-window';
     }
     // A FIN before its turn has a place in the sequence, and a SACK block may tell of it.
     if (hasFin && this.finAt === dataEnd && seqGt(dataEnd, tcb.rcvNxt)) {
