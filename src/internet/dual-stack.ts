@@ -41,6 +41,10 @@ export class DualStack implements InternetLayer {
     return this.of(destination).offloads(destination);
   }
 
+  refuses(destination: IpAddress): boolean {
+    return this.of(destination).refuses(destination);
+  }
+
   register(protocol: number, handler: ProtocolHandler): void {
     this.v4.register(protocol, handler);
     this.v6.register(protocol, handler);

@@ -133,6 +133,10 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     return isLocal || (route?.interface.link.offloads ?? false);
   }
 
+  refuses(destination: Ipv4Address): boolean {
+    return this.paths.to(destination).route?.interface.link.refuses ?? false;
+  }
+
   join(group: Ipv4Address, interfaceName?: string): void {
     for (const own of this.named(interfaceName)) own.join(group);
   }

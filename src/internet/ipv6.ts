@@ -115,6 +115,10 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
     return this.routeTo(destination)?.out.interface.link.offloads ?? false;
   }
 
+  refuses(destination: Ipv6Address): boolean {
+    return this.routeTo(destination)?.out.interface.link.refuses ?? false;
+  }
+
   join(): void {}
   leave(): void {}
 

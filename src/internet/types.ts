@@ -86,6 +86,8 @@ export interface InternetLayer<A = IpAddress> {
   isBroadcast(address: A): boolean;
   /** What goes there may be given down with a unit. */
   offloads(destination: A): boolean;
+  /** The link there takes nothing now. */
+  refuses(destination: A): boolean;
   /** Path MTU to a destination, bytes of a whole datagram. */
   mtuFor(destination: A): number;
   /** That of the link on the way there, whatever is known of the path behind it. */

@@ -30,6 +30,8 @@ export interface Link {
   readonly mtu: number;
   /** It takes frames with a unit as they are, up to 64 KB at once. Others cut them first. Absent: it does not. */
   readonly offloads?: boolean;
+  /** Its queue takes nothing now: who asks before he sends need not lose what he sends. Absent: it never says so. */
+  readonly refuses?: boolean;
   /** `given`: nobody here keeps it. */
   send(frame: Frame, unit?: Unit, given?: boolean): void;
   /** The same for a frame that is given, with the room in front of it: a header of the link's own goes there. */

@@ -231,6 +231,9 @@ const HANDLERS: Record<string, Handler> = {
   connect: (c, args) => {
     const file = c.any(args[0]);
     if (isFailed(file)) return answer(file);
+    if (args[1]?.kind === 'symbol' && args[1].name === 'AF_UNSPEC') {
+      return answer(file instanceof StreamSocket ? file.disconnect() : 0);
+    }
     const to = c.address(args[1], 'remote');
     if (to.address === undefined) return answer(failed('ECONNREFUSED'));
     if (file instanceof DatagramFile) return answer(file.connect(to.address, to.port));

@@ -142,7 +142,10 @@ const COMMANDS: Record<string, Command> = {
   tc: (world, args) => {
     if (args[0] !== 'qdisc') return 'only qdiscs are translated';
     const kind = args.find(word => ['pfifo', 'pfifo_fast', 'fq', 'fq_codel', 'noqueue', 'bfifo'].includes(word));
-    if (kind === undefined) return args[1] === 'del' ? undefined : 'this qdisc is not translated';
+    const removes = args[1] === 'del' || args[1] === 'delete';
+    if (kind === undefined && !removes) return 'this qdisc is not translated';
+    const limit = args.indexOf('limit');
+    world.link.refuses = limit >= 0 && Number(args[limit + 1]) === 0;
     world.change({ paced: kind === 'fq' });
     return undefined;
   },

@@ -27,6 +27,8 @@ class Tun implements Link {
   mtu: number;
   receive: (frame: Frame, unit?: Unit) => void = () => {};
   readonly sent: Sighting[] = [];
+  /** A queue of no length (tc qdisc ... limit 0). */
+  refuses = false;
   private readonly now: () => Instant;
 
   constructor(mtu: number, now: () => Instant) {
@@ -35,7 +37,7 @@ class Tun implements Link {
   }
 
   send(frame: Frame): void {
-    const sighting = sight(frame, this.now());
+    const sighting = this.refuses ? undefined : sight(frame, this.now());
     if (sighting !== undefined) this.sent.push(sighting);
   }
 }

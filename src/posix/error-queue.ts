@@ -70,13 +70,21 @@ export class ErrorQueue {
     while (this.stamped.length > 0 && seqGe(una, this.stamped[0].end)) {
       this.tell(now, this.stamped.shift() as Stamped, 'acknowledged');
     }
-    while (this.waiting.length > 0 && seqGe(una, this.waiting[0].end)) {
-      const { id } = this.waiting.shift() as { id: number };
-      const last = this.notices[this.notices.length - 1];
-      if (last?.kind === 'zero-copy' && last.last + 1 === id) last.last = id;
-      else this.notices.push({ kind: 'zero-copy', first: id, last: id });
-      this.filled();
-    }
+    while (this.waiting.length > 0 && seqGe(una, this.waiting[0].end)) this.releaseFirst();
+  }
+
+  /** The connection is gone, and with it what it needed of the user's memory. */
+  released(): void {
+    while (this.waiting.length > 0) this.releaseFirst();
+    this.stamped.length = 0;
+  }
+
+  private releaseFirst(): void {
+    const { id } = this.waiting.shift() as { id: number };
+    const last = this.notices[this.notices.length - 1];
+    if (last?.kind === 'zero-copy' && last.last + 1 === id) last.last = id;
+    else this.notices.push({ kind: 'zero-copy', first: id, last: id });
+    this.filled();
   }
 
   private tell(at: Instant, { id, points }: Stamped, point: StampedPoint): void {

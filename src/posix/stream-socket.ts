@@ -178,6 +178,26 @@ export class StreamSocket implements Waitable {
     return () => this.connectResult();
   }
 
+  /** Back to a socket that was never connected, by a reset where the other end knows of it (connect to AF_UNSPEC). */
+  disconnect(): Result<number> {
+    this.listener?.close();
+    this.listener = undefined;
+    const { endpoint } = this;
+    if (endpoint !== undefined) {
+      const { state } = endpoint;
+      endpoint.onEvent = () => {};
+      endpoint.forget();
+      if (state !== 'CLOSED' && state !== 'TIME_WAIT') this.error = 'ECONNRESET';
+      endpoint.abort();
+      this.errors.released();
+    }
+    this.endpoint = undefined;
+    this.deferred = undefined;
+    this.connecting = this.connected = this.readShut = this.writeShut = this.ended = false;
+    this.wake(ANYTHING);
+    return 0;
+  }
+
   private beginConnect(address: IpAddress, port: number): Result<number> | undefined {
     if (this.listener !== undefined) return failed('EISCONN');
     if (this.connecting && this.endpoint !== undefined) return this.nonBlocking ? failed('EALREADY') : undefined;
@@ -199,6 +219,7 @@ export class StreamSocket implements Waitable {
   private open(address: IpAddress, port: number, early: Uint8Array | undefined, fastOpen: boolean): Failed | undefined {
     const endpoint = this.stack.connect(this, address, port);
     if (typeof endpoint === 'string') return failed(endpoint);
+    this.error = undefined;
     this.connecting = true;
     this.attach(endpoint);
     if (fastOpen) this.stack.prepareFastOpen(endpoint, this);

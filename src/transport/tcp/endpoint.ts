@@ -303,6 +303,10 @@ export class TcpEndpoint implements TcpObserver {
     trace?.({ kind: 'decision', time: this.now, host, ...this.ends, decision, why });
   }
 
+  get isRefused(): boolean {
+    return this.ip.refuses(this.remoteAddress);
+  }
+
   dropped(reason: string): void {
     this.context.drop('tcp', reason);
   }

@@ -21,7 +21,7 @@ import { synTimedOut } from './syn-timeout.ts';
 import { scheduleProbe } from './tail-loss-probe.ts';
 import { RECORD_LIMIT, Transmitter } from './transmitter.ts';
 import { armUserTimeout, withinUserTimeout } from './user-timeout.ts';
-import { WindowProber } from './window-prober.ts';
+import { RESOURCE_INTERVAL, WindowProber } from './window-prober.ts';
 
 /** RFC 6298 §5.7: the timeout with which data begins when the SYN was lost. */
 const AFTER_LOST_SYN: Duration = 3e9;
@@ -260,7 +260,7 @@ export class Sender {
     const { queue, tcb, host } = this;
     if (!queue.isEmpty || queue.head !== undefined || length === 0 || length > this.capacity) return false;
     if (tcb.state !== 'ESTABLISHED' && tcb.state !== 'CLOSE_WAIT') return false;
-    if (host.settings.cork || host.pathProbe !== undefined || this.paces) return false;
+    if (host.settings.cork || host.pathProbe !== undefined || this.paces || this.isRefused) return false;
     return length <= tcb.sndWnd && length <= this.currentMss;
   }
 
@@ -451,10 +451,18 @@ export class Sender {
       // Behind a closed window they are probes, as long as somebody waits (timers.ts).
       if (tcb.sndWnd > 0 || host.orphaned) recovery.timeouts++;
       const { first } = this.queue;
+      // A link that is full says nothing of the path: no reason to wait longer.
+      if (this.isRefused)
+        return host.deadlines.setTransmit(DUE.retransmit, withinUserTimeout(this, now, now + RESOURCE_INTERVAL));
       if (first !== undefined) this.transmitter.resend(now, first, 1);
       rtt.backOff();
     }
     host.deadlines.setTransmit(DUE.retransmit, withinUserTimeout(this, now, now + rtt.rto));
+  }
+
+  /** Our own link would drop what is sent now. */
+  get isRefused(): boolean {
+    return this.host.settings.asksLink && (this.host.observer?.isRefused ?? false);
   }
 
   // --- pacing

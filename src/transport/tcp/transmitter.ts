@@ -84,7 +84,7 @@ export class Transmitter {
     const { burst } = this;
     for (;;) {
       const { head } = queue;
-      if (head === undefined || this.isPaced(now)) break;
+      if (head === undefined || this.isPaced(now) || s.isRefused) break;
       const mss = s.currentMss;
       const quota = Math.min(this.quota || (force === 'probe' ? 1 : 0), burst);
       if (quota === 0) break;

@@ -137,6 +137,8 @@ export interface TcpSettings {
   synAckRetries: number;
   /** TCP_DEFER_ACCEPT: an ACK without data completes no handshake until so many SYN+ACKs were repeated; 0: it does. */
   deferAccept: number;
+  /** What our own link has no room for is not sent, and tried again soon; else it is lost as anywhere on the way. */
+  asksLink: boolean;
   /** SYNs that are repeated without doubling the timeout. */
   synLinearTimeouts: number;
   /** R2 for data: at least 100 seconds. */
@@ -213,8 +215,10 @@ export type TcpEvent =
   /** CLOSED, or TIME_WAIT: nothing more will happen that concerns a user. */
   | { type: 'closed' };
 
-/** Told of changes of state and of decisions that need a why. */
+/** Told of changes of state and of decisions that need a why; and asked what only the driver knows. */
 export interface TcpObserver {
+  /** What is sent now would be dropped by our own link. */
+  readonly isRefused?: boolean;
   stateChanged(from: State, to: State, cause: string): void;
   decided(decision: string, why: string): void;
   /** A segment, or its data, for a reason that is counted. */

@@ -1,11 +1,14 @@
 /** Asking for a window when the other end offers none (RFC 9293 §3.8.6.1): the persist timer and its probes. */
-import type { Instant } from '../../base/instant.ts';
+import { type Duration, type Instant, ms } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqLt, seqMin } from '../../base/seq32.ts';
 import { ACK, FIN, PSH } from '../../wire/tcp.ts';
 import { DUE } from './deadlines.ts';
 import type { SendRecord } from './send-record.ts';
 import type { Sender } from './sender.ts';
 import { withinUserTimeout } from './user-timeout.ts';
+
+/** How often a link that was full is tried again. */
+export const RESOURCE_INTERVAL: Duration = ms(500);
 
 export class WindowProber {
   /** Probes since the other end was last heard of. */
@@ -53,6 +56,12 @@ export class WindowProber {
     if (head === undefined || !this.s.queue.isEmpty) return;
     host.observer?.decided('zero-window-probe', 'the other end offers no window');
     this.since ??= now;
+    if (this.s.isRefused) {
+      // It is our own link that takes nothing: no reason to ask less often.
+      this.unanswered++;
+      host.deadlines.setTransmit(DUE.persist, withinUserTimeout(this.s, now, now + RESOURCE_INTERVAL));
+      return;
+    }
     if (seqLt(head.seq, tcb.sndWndEnd) && !host.settings.fillsSmallWindow) {
       // A small window: what fits in it serves as a probe.
       const room = seqDiff(tcb.sndWndEnd, head.seq);
