@@ -156,8 +156,9 @@ function withStream(
 const bytesOf = (n: number): Uint8Array => new Uint8Array(Math.max(0, n));
 const DONTWAIT = SYMBOLS.MSG_DONTWAIT;
 
-function sendFlags(flags: number): { more: boolean; endOfRecord: boolean; dontWait: boolean; zeroCopy: boolean } {
+function sendFlags(flags: number): SendFlags {
   return {
+    urgent: (flags & SYMBOLS.MSG_OOB) !== 0,
     more: (flags & SYMBOLS.MSG_MORE) !== 0,
     endOfRecord: (flags & SYMBOLS.MSG_EOR) !== 0,
     dontWait: (flags & DONTWAIT) !== 0,
@@ -186,12 +187,14 @@ function resolved(to: {
   return to.address === undefined ? undefined : { address: to.address, port: to.port };
 }
 
-const receive = (socket: StreamSocket, most: number, flags: number): Attempt<Uint8Array> =>
-  socket.receive(most, {
+const receive = (socket: StreamSocket, most: number, flags: number): Attempt<Uint8Array> => {
+  if (flags & SYMBOLS.MSG_OOB) return socket.receiveUrgent((flags & SYMBOLS.MSG_PEEK) !== 0);
+  return socket.receive(most, {
     peek: (flags & SYMBOLS.MSG_PEEK) !== 0,
     dontWait: (flags & DONTWAIT) !== 0,
     waitAll: (flags & SYMBOLS.MSG_WAITALL) !== 0,
   });
+};
 
 const count = (attempt: Attempt<Uint8Array>): Attempt<CallOutcome> =>
   mapped(attempt, bytes => ({ result: bytes.length }));
@@ -370,7 +373,7 @@ function splice(c: Calls, args: Expression[]): Attempt<CallOutcome> {
   if (from instanceof StreamSocket && to instanceof Pipe) {
     const most = Math.min(length, to.room);
     if (most === 0) return answer(failed('EAGAIN'));
-    return mapped(from.receive(most, { dontWait }), bytes => {
+    return mapped(from.receive(most, { dontWait, stopAtMark: true }), bytes => {
       to.length += bytes.length;
       return { result: bytes.length };
     });
@@ -413,7 +416,9 @@ function ioctl(c: Calls, socket: StreamSocket, args: Expression[]): Attempt<Call
   const asksQueue = [SYMBOLS.SIOCINQ, SYMBOLS.SIOCOUTQ, SYMBOLS.SIOCOUTQNSD].includes(request);
   if (asksQueue && socket.listener !== undefined) return answer(failed('EINVAL'));
   if (request === SYMBOLS.SIOCINQ) {
-    value = socket.endpoint?.connection.receiver.readable ?? 0;
+    value = socket.endpoint === undefined ? 0 : socket.mark.ahead(socket.endpoint);
+  } else if (request === SYMBOLS.SIOCATMARK) {
+    value = socket.endpoint !== undefined && socket.mark.isNext(socket.endpoint) ? 1 : 0;
   } else if (request === SYMBOLS.SIOCOUTQ) value = socket.outQueue.unacknowledged;
   else if (request === SYMBOLS.SIOCOUTQNSD) value = socket.outQueue.unsent;
   else if (request === SYMBOLS.FIONBIO) {

@@ -160,6 +160,9 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
       if (n < 0 || n > 1) return failed('EINVAL');
       socket.reportsInq = n === 1;
       return 0;
+    case 'SO_OOBINLINE':
+      socket.mark.inline = n !== 0;
+      return 0;
     case 'SO_ZEROCOPY':
       if (n < 0 || n > 1) return failed('EINVAL');
       socket.zeroCopy = n === 1;
@@ -334,6 +337,8 @@ export function getOption(world: World, socket: StreamSocket, name: string): Opt
       return settings.minRto / 1e3;
     case 'TCP_INQ':
       return socket.reportsInq ? 1 : 0;
+    case 'SO_OOBINLINE':
+      return socket.mark.inline ? 1 : 0;
     case 'SO_ZEROCOPY':
       return socket.zeroCopy ? 1 : 0;
     case 'IP_TOS':

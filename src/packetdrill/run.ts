@@ -24,7 +24,7 @@ import {
   type ScriptSegment,
   type SystemCall,
 } from './script.ts';
-import { CommandUnsupported, Shell, type ShellFiles } from './shell.ts';
+import { CommandFailed, CommandUnsupported, Shell, type ShellFiles } from './shell.ts';
 import { CODE_SYMBOLS } from './symbols.ts';
 import { infoFields, memoryFields } from './tcp-info-fields.ts';
 import { Unsupported, Values } from './values.ts';
@@ -111,6 +111,7 @@ function verdictOf(error: unknown, line: number): Verdict {
   if (error instanceof Mismatch) {
     return { status: 'fail', line, message: error.message, expected: error.expected, got: error.got };
   }
+  if (error instanceof CommandFailed) return { status: 'fail', line, message: error.message };
   if (error instanceof AssertionFailed) return { status: 'fail', line, message: `assertion failed: ${error.message}` };
   const known =
     error instanceof Unsupported ||

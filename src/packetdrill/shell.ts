@@ -3,11 +3,17 @@
  * and one that is not there makes the script unsupported.
  */
 import { CONGESTION_CONTROLS } from '../transport/tcp/profiles.ts';
+import { Counters } from './counters.ts';
 import { applySysctl } from './sysctl.ts';
 import type { World } from './world.ts';
 
 export class CommandUnsupported extends Error {
   override name = 'CommandUnsupported';
+}
+
+/** It ran, and what it looked for was not so. */
+export class CommandFailed extends Error {
+  override name = 'CommandFailed';
 }
 
 export interface ShellFiles {
@@ -30,12 +36,14 @@ sysctl -q net.ipv4.tcp_fastopen_key=a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4
 export class Shell {
   private readonly world: World;
   private readonly files: ShellFiles;
+  private readonly counters: Counters;
   private readonly variables = new Map<string, string>();
   private depth = 0;
 
   constructor(world: World, files: ShellFiles) {
     this.world = world;
     this.files = files;
+    this.counters = new Counters(world.host.context);
   }
 
   /** Throws CommandUnsupported. Answers how long the commands slept, seconds. */
@@ -80,12 +88,21 @@ export class Shell {
     }
     const base = name.split('/').pop() ?? name;
     if (base.endsWith('.sh')) return this.script(name, base);
+    if (base === 'nstat') return this.nstat(raw);
+    if (raw.includes('|') && base !== 'echo' && base !== 'grep') throw new CommandUnsupported(`the pipeline '${shown}' is not translated`);
     if (base === 'set_sysctls.py') return this.sysctls(args, shown);
     const command = COMMANDS[base];
     if (command === undefined) throw new CommandUnsupported(`the command '${shown}' is not translated`);
     if (base === 'sleep') return Number(args[0]);
     const refusal = command(this.world, args, raw);
     if (refusal !== undefined) throw new CommandUnsupported(`'${shown}': ${refusal}`);
+    return 0;
+  }
+
+  private nstat(pipeline: string): number {
+    const answer = this.counters.run(pipeline);
+    if (answer === 'fails') throw new CommandFailed(`'${pipeline}' finds nothing`);
+    if (answer !== 'holds') throw new CommandUnsupported(`'${pipeline}': ${answer.unknown}`);
     return 0;
   }
 
@@ -160,7 +177,6 @@ const COMMANDS: Record<string, Command> = {
   modprobe: NOTHING,
   dd: NOTHING,
   truncate: NOTHING,
-  nstat: NOTHING,
   chmod: NOTHING,
   rm: NOTHING,
   cat: NOTHING,

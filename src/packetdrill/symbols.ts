@@ -70,6 +70,7 @@ export const SYMBOLS: Readonly<Record<string, number>> = {
   EPOLL_CTL_DEL: 2,
   EPOLL_CTL_MOD: 3,
   FIONBIO: 0x5421,
+  SIOCATMARK: 0x8905,
   SIOCINQ: 0x541b,
   FIONREAD: 0x541b,
   SIOCOUTQ: 0x5411,

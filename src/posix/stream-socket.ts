@@ -11,6 +11,7 @@ import { ErrorQueue, type StampedPoint } from './error-queue.ts';
 import { ANYTHING, POLL, type Waitable } from './events.ts';
 import { type Attempt, type Errno, type Failed, failed, type Result } from './results.ts';
 import type { StreamStack } from './stack.ts';
+import { UrgentMark } from './urgent-mark.ts';
 
 export interface SendFlags {
   more?: boolean;
@@ -19,6 +20,8 @@ export interface SendFlags {
   zeroCopy?: boolean;
   /** Sizes of the buffers that the bytes lie in, where they are several. */
   buffers?: readonly number[];
+  /** The last byte is urgent (MSG_OOB). */
+  urgent?: boolean;
   /** Connect to here with the data on the SYN. */
   fastOpenTo?: { address: IpAddress; port: number };
   /** Instead of what the socket asks to be told of. */
@@ -29,8 +32,8 @@ export interface ReceiveFlags {
   peek?: boolean;
   dontWait?: boolean;
   waitAll?: boolean;
-  /** The bytes are thrown away. */
-  truncate?: boolean;
+  /** Nothing at the urgent mark, which stays where it is (splice). */
+  stopAtMark?: boolean;
 }
 
 /** Buffers that a segment can be made of where they stay the user's (Linux: MAX_SKB_FRAGS). */
@@ -66,6 +69,7 @@ export class StreamSocket implements Waitable {
   stamps: ReadonlySet<StampedPoint> = NO_STAMPS;
   stampBase: Seq | undefined;
   receiveLowWater = 1;
+  readonly mark = new UrgentMark();
   reportsInq = false;
   /** TCP_FASTOPEN_KEY as it was given, and the cookies that it makes; undefined: the host's. */
   fastOpenKey = '';
@@ -115,6 +119,9 @@ export class StreamSocket implements Waitable {
         return this.wake(ANYTHING);
       case 'readable':
         return this.wake(POLL.in | POLL.rdNorm);
+      case 'urgent':
+        this.mark.move(this.endpoint?.connection.urgent?.rcvUp);
+        return this.wake(POLL.pri);
       case 'fin':
         return this.wake(ANYTHING);
       case 'writable':
@@ -294,13 +301,14 @@ export class StreamSocket implements Waitable {
       return done > 0 ? done : failed('EAGAIN');
     }
     if (bytes.length === done) return done;
-    const { more = false, endOfRecord = false } = flags;
+    const { more = false, endOfRecord = false, urgent = false } = flags;
     const pinned = (flags.zeroCopy ?? false) && this.zeroCopy;
     let total = done;
     for (const end of pinned ? endsOfPinned(bytes.length, flags.buffers) : [bytes.length]) {
       if (end <= total) continue;
       const isLast = end === bytes.length;
-      total += endpoint.write(bytes.subarray(total, end), { more: more && isLast, boundary: endOfRecord || !isLast });
+      const boundary = endOfRecord || !isLast;
+      total += endpoint.write(bytes.subarray(total, end), { more: more && isLast, boundary, urgent });
       if (total < end) break;
     }
     if (pinned && total === bytes.length) this.errors.zeroCopySent(endpoint.connection.sender.writeSeq);
@@ -341,16 +349,28 @@ export class StreamSocket implements Waitable {
         if (seen.length > 0) return seen;
       } else {
         while (got < most) {
-          const bytes = endpoint.read(most - got);
+          const room = this.mark.before(endpoint, most - got, got > 0 || flags.stopAtMark === true);
+          const bytes = room === 0 ? undefined : endpoint.read(room);
           if (bytes === undefined) break;
           parts.push(bytes);
           got += bytes.length;
+          this.mark.passed(endpoint);
         }
         if (got >= (flags.waitAll ? most : 1)) return concat(parts);
+        if (flags.stopAtMark && endpoint.connection.receiver.readable > 0) return new Uint8Array(0);
       }
       const end = this.receiveEnd(endpoint, got);
       if (end !== undefined) return got > 0 ? concat(parts) : end;
       return waits ? undefined : got > 0 ? concat(parts) : failed('EAGAIN');
+    };
+  }
+
+  /** The one byte that is out of band (MSG_OOB). */
+  receiveUrgent(peek: boolean): Attempt<Uint8Array> {
+    return () => {
+      const { endpoint } = this;
+      if (endpoint === undefined) return failed('ENOTCONN');
+      return this.mark.take(endpoint, peek, this.isGone);
     };
   }
 
@@ -424,7 +444,8 @@ export class StreamSocket implements Waitable {
     if (readEnd) mask |= POLL.in | POLL.rdNorm | POLL.rdHup;
     const halfOpen = endpoint.state === 'SYN_RCVD' && !connection.sendsEarly;
     if (endpoint.state === 'SYN_SENT' || halfOpen) return mask;
-    if (connection.receiver.readable >= this.receiveLowWater) mask |= POLL.in | POLL.rdNorm;
+    if (this.mark.isHere(endpoint)) mask |= POLL.pri;
+    if (this.mark.readable(endpoint) >= this.receiveLowWater) mask |= POLL.in | POLL.rdNorm;
     if (this.writeShut || gone || connection.sender.isWritable) mask |= POLL.out | POLL.wrNorm;
     else connection.sender.writerWaits = true;
     return mask;

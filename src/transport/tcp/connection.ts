@@ -28,6 +28,7 @@ import { isLegal, isSynchronized, mayWrite, type State } from './state.ts';
 import { Tcb, TIMESTAMPS_LENGTH } from './tcb.ts';
 import { timedOut } from './timers.ts';
 import type { TcpErrorCode, TcpEvent, TcpObserver, TcpSettings } from './types.ts';
+import { Urgent } from './urgent.ts';
 
 /** Bytes that one acknowledgement stands for, at most. */
 const MOST_AT_ONCE = 65536;
@@ -57,6 +58,7 @@ export class TcpConnection implements SenderHost {
   /** Parts that most connections never use are made for the first use; so are those below. */
   fastOpen: FastOpenSide | undefined;
   pathProbe: PathProbe | undefined;
+  urgent: Urgent | undefined;
   private challengeLimit: ChallengeLimit | undefined;
   observer: TcpObserver | undefined;
   readonly localMss: number;
@@ -106,6 +108,20 @@ export class TcpConnection implements SenderHost {
   useFastOpen(): FastOpenSide {
     this.fastOpen ??= new FastOpenSide(this);
     return this.fastOpen;
+  }
+
+  useUrgent(): Urgent {
+    this.urgent ??= new Urgent();
+    return this.urgent;
+  }
+
+  /** Bytes of urgent data that the user has not read (RFC 9293 §3.8.5, MUST-33). */
+  get urgentRemaining(): number {
+    return this.urgent?.remaining(this.receiver.readSeq) ?? 0;
+  }
+
+  get isUrgent(): boolean {
+    return this.urgent?.isPending(this.tcb) ?? false;
   }
 
   /** What answers to unacceptable segments are limited by; made for the first. */
@@ -187,6 +203,8 @@ export class TcpConnection implements SenderHost {
   /** Takes what the send buffer has room for; 'writable' follows when a write was not taken whole. */
   write(now: Instant, bytes: Uint8Array, options?: WriteOptions): number {
     if (!mayWrite(this.state) || this.sender.finRequested) return 0;
+    // "SND.UP <- SND.NXT-1", now that pointers point behind the data (RFC 6093 §2.1): where this write will end.
+    if (options?.urgent) this.useUrgent().sndUp = seqAdd(this.sender.writeSeq, bytes.length);
     const taken = this.sender.write(now, bytes, options);
     if (this.state !== 'SYN_SENT') this.refreshKeepAlive(now);
     return taken;

@@ -84,6 +84,11 @@ export class Receiver {
     return this.ready.memory + this.reassembly.cost;
   }
 
+  /** The next that read() would give. */
+  get readSeq(): Seq {
+    return seqAdd(this.tcb.rcvNxt, -this.ready.unread - (this.finReceived ? 1 : 0));
+  }
+
   get hasGap(): boolean {
     return !this.reassembly.isEmpty || this.finAt !== undefined;
   }

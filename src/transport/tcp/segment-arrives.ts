@@ -4,7 +4,7 @@
  */
 import { type Instant, seconds } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqInWindow, seqLe, seqLt } from '../../base/seq32.ts';
-import { ACK, CWR, ECE, FIN, RST, type Segment, SYN } from '../../wire/tcp.ts';
+import { ACK, CWR, ECE, FIN, RST, type Segment, SYN, URG } from '../../wire/tcp.ts';
 import { acknowledge, acknowledgeOld } from './acknowledge.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE } from './deadlines.ts';
@@ -55,7 +55,7 @@ function takeUnexpected(c: TcpConnection, now: Instant, segment: Segment): boole
   const fresh = seqGt(segment.end, c.tcb.rcvNxt);
   const answer = c.accurateEcn?.packetArrived(segment.ecn, fresh ? segment.length : 0, segment.sequenceLength > 0);
   if (!checkAck(c, now, segment)) return false;
-  // Sixth, URG: the urgent pointer is not told to the user; the data stays in line (RFC 6093 §6).
+  if (segment.has(URG)) takeUrgent(c, segment);
   if (takeText(c, now, segment)) checkFin(c, now);
   if (answer) c.receiver.ackNow = true;
   return true;
@@ -409,6 +409,14 @@ function afterAck(c: TcpConnection, now: Instant): boolean {
     default:
       return true;
   }
+}
+
+/** Sixth: URG. The user is told, and the data stays in line (RFC 6093 §6). */
+function takeUrgent(c: TcpConnection, segment: Segment): void {
+  if (!mayReceive(c.state)) return;
+  // Linux takes no pointer into what has arrived already.
+  const old = c.settings.segmentRule === 'linux' && !seqGt(seqAdd(segment.seq, segment.urgentPointer), c.tcb.rcvNxt);
+  if (!old && c.useUrgent().arrived(segment, c.receiver.readSeq)) c.emit({ type: 'urgent' });
 }
 
 /** Seventh: the segment's text. */

@@ -34,6 +34,7 @@ export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq:
       if (c.ecn !== undefined) segment.flags |= c.ecn.ackFlags;
     }
     if (c.ecn?.isAccurate) countMarks(c, c.ecn, segment, isSyn);
+    if (!isSyn) c.urgent?.mark(segment, tcb);
     receiver.acknowledged();
   }
   return segment;

@@ -43,6 +43,8 @@ export interface SenderHost extends RecoveryHost {
   /** Data may go out before the handshake is complete (RFC 7413). */
   readonly sendsEarly: boolean;
   readonly passive: boolean;
+  /** Urgent data is on its way. */
+  readonly isUrgent: boolean;
   /** The other end has our SYN+ACK, and is waited for to send data. */
   readonly keepsSynAckBack: boolean;
   dataSent(now: Instant): void;
@@ -51,6 +53,8 @@ export interface SenderHost extends RecoveryHost {
 export interface WriteOptions {
   /** More will follow at once: a partial segment waits for it (MSG_MORE). */
   more?: boolean;
+  /** The other end's user should hurry to read this (MSG_OOB; RFC 9293 §3.9.1.2, URGENT flag). */
+  urgent?: boolean;
   /** Nothing of a later write shares a segment with this one (MSG_EOR). */
   boundary?: boolean;
 }

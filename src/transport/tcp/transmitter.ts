@@ -217,7 +217,7 @@ export class Transmitter {
   private nagles(partial: boolean, urge: Urge): boolean {
     const { s } = this;
     const { settings } = s.host;
-    if (!partial || urge !== 'nagle') return false;
+    if (!partial || urge !== 'nagle' || s.host.isUrgent) return false;
     if (settings.cork || s.more) return true;
     if (settings.noDelay || s.queue.isEmpty) return false;
     if (settings.nagle === 'rfc896') return true;
@@ -227,6 +227,8 @@ export class Transmitter {
   private splitPoint(head: SendRecord, mss: number, quota: number, urge: Urge): number {
     const room = seqDiff(this.s.tcb.sndWndEnd, head.seq);
     if (head.segments === 1) return Math.max(mss, head.dataLength);
+    // Each segment has a pointer of its own.
+    if (this.s.host.isUrgent) return mss;
     const most = quota * mss;
     if (most <= room && head !== this.s.queue.tail) return most;
     const needed = Math.min(head.dataLength, room);
@@ -381,7 +383,7 @@ export class Transmitter {
       if (record.seq !== tcb.sndUna) return false;
       room = mss;
     }
-    let length = mss * segments;
+    let length = mss * (s.host.isUrgent ? 1 : segments);
     if (length > room) length = Math.floor(room / mss) * mss || room;
     if (record.dataLength > length) {
       queue.split(record, length, mss);
@@ -405,7 +407,7 @@ export class Transmitter {
     const { s } = this;
     const { host } = s;
     const { dataLength } = record;
-    const whole = host.largeSegments && record.segments > 1 && host.extraOptions === 0;
+    const whole = host.largeSegments && record.segments > 1 && host.extraOptions === 0 && !host.isUrgent;
     const mss = whole ? dataLength : record.mss;
     let seq = record.seq;
     let left = dataLength;

@@ -205,6 +205,8 @@ export type TcpEvent =
   | { type: 'established' }
   /** The other end's FIN has come, behind data that may still wait to be read. */
   | { type: 'fin' }
+  /** The other end's user wants this one to hurry to some point ahead (RFC 9293 §3.8.5, MUST-32). */
+  | { type: 'urgent' }
   /** read() has something. */
   | { type: 'readable' }
   /** The other end has sent its FIN and everything before it was read. */

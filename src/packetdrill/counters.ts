@@ -1,0 +1,55 @@
+/**
+ * `nstat | grep TcpExtBeyondWindow | grep -q " 1 "`: Linux's counters by the names of nstat, from what the host under
+ * test has dropped. A counter that is not here is not understood.
+ */
+import type { HostContext } from '../trace/context.ts';
+
+/** Names of nstat and what a host calls the same. */
+const DROPS: Readonly<Record<string, string>> = {
+  TcpExtBeyondWindow: 'tcp beyond-window',
+  TcpExtTCPZeroWindowDrop: 'tcp zero-window',
+  TcpExtTCPRcvQDrop: 'tcp receive-memory',
+  TcpExtOutOfWindowIcmps: 'tcp icmp-not-in-flight',
+  TcpInCsumErrors: 'tcp tcp-checksum',
+};
+
+export type NstatAnswer = 'holds' | 'fails' | { unknown: string };
+
+export class Counters {
+  private readonly context: HostContext;
+  /** As they were when nstat was asked last: it tells what came since. */
+  private history = new Map<string, number>();
+
+  constructor(context: HostContext) {
+    this.context = context;
+  }
+
+  /** A whole pipeline that begins with nstat. */
+  run(pipeline: string): NstatAnswer {
+    const [nstat, ...filters] = pipeline.split('|').map(part => part.trim());
+    const flags = nstat.split(/\s+/).slice(1).join('');
+    let lines = flags.includes('n') ? [] : this.lines(flags.includes('a'));
+    if (!flags.includes('s')) this.history = new Map(this.context.drops);
+    for (const filter of filters) {
+      const pattern = patternOf(filter);
+      if (pattern === undefined) return { unknown: `only grep is understood behind nstat, not '${filter}'` };
+      const counter = /^\w*(?:Ext|^Ip|^Tcp|^Icmp)\w+$/.exec(pattern)?.[0];
+      if (counter !== undefined && DROPS[counter] === undefined) return { unknown: `${counter} is not counted here` };
+      lines = lines.filter(line => line.includes(pattern));
+    }
+    return filters.length === 0 || lines.length > 0 ? 'holds' : 'fails';
+  }
+
+  private lines(absolute: boolean): string[] {
+    return Object.entries(DROPS).flatMap(([name, key]) => {
+      const count = (this.context.drops.get(key) ?? 0) - (absolute ? 0 : (this.history.get(key) ?? 0));
+      return count === 0 ? [] : [`${name.padEnd(32)}${count}                  0.0`];
+    });
+  }
+}
+
+/** What `grep -q "..."` looks for. */
+function patternOf(filter: string): string | undefined {
+  const found = /^grep(?:\s+-\w+)*\s+(?:"([^"]*)"|'([^']*)'|(\S+))$/.exec(filter);
+  return found === null ? undefined : (found[1] ?? found[2] ?? found[3]);
+}
