@@ -2,8 +2,6 @@
  * `nstat | grep TcpExtBeyondWindow | grep -q " 1 "`: Linux's counters by the names of nstat, from what the host under
  * test has dropped. A counter that is not here is not understood.
  */
-import type { HostContext } from '../trace/context.ts';
-
 /** Names of nstat and what a host calls the same. */
 const DROPS: Readonly<Record<string, string>> = {
   TcpExtBeyondWindow: 'tcp beyond-window',
@@ -16,12 +14,13 @@ const DROPS: Readonly<Record<string, string>> = {
 export type NstatAnswer = 'holds' | 'fails' | { unknown: string };
 
 export class Counters {
-  private readonly context: HostContext;
+  /** 'tcp beyond-window' -> how many. */
+  private readonly drops: ReadonlyMap<string, number>;
   /** As they were when nstat was asked last: it tells what came since. */
   private history = new Map<string, number>();
 
-  constructor(context: HostContext) {
-    this.context = context;
+  constructor(drops: ReadonlyMap<string, number>) {
+    this.drops = drops;
   }
 
   /** A whole pipeline that begins with nstat. */
@@ -29,7 +28,7 @@ export class Counters {
     const [nstat, ...filters] = pipeline.split('|').map(part => part.trim());
     const flags = nstat.split(/\s+/).slice(1).join('');
     let lines = flags.includes('n') ? [] : this.lines(flags.includes('a'));
-    if (!flags.includes('s')) this.history = new Map(this.context.drops);
+    if (!flags.includes('s')) this.history = new Map(this.drops);
     for (const filter of filters) {
       const pattern = patternOf(filter);
       if (pattern === undefined) return { unknown: `only grep is understood behind nstat, not '${filter}'` };
@@ -42,7 +41,7 @@ export class Counters {
 
   private lines(absolute: boolean): string[] {
     return Object.entries(DROPS).flatMap(([name, key]) => {
-      const count = (this.context.drops.get(key) ?? 0) - (absolute ? 0 : (this.history.get(key) ?? 0));
+      const count = (this.drops.get(key) ?? 0) - (absolute ? 0 : (this.history.get(key) ?? 0));
       return count === 0 ? [] : [`${name.padEnd(32)}${count}                  0.0`];
     });
   }

@@ -4,6 +4,7 @@ import type { StampedPoint } from '../posix/error-queue.ts';
 import { type Failed, failed, type Result } from '../posix/results.ts';
 import type { StreamSocket } from '../posix/stream-socket.ts';
 import { FastOpenCookies } from '../transport/tcp/fast-open.ts';
+import { keepAliveChanged } from '../transport/tcp/keep-alive.ts';
 import { CONGESTION_CONTROLS } from '../transport/tcp/profiles.ts';
 import type { Urge } from '../transport/tcp/transmitter.ts';
 import type { TcpSettings } from '../transport/tcp/types.ts';
@@ -82,7 +83,7 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
     }
     case 'SO_KEEPALIVE':
       change({ keepAlive: n ? { ...world.host.tcp.keepAliveDefaults, ...keepAliveOf(socket) } : undefined });
-      endpoint?.connection.keepAliveChanged(now);
+      if (endpoint !== undefined) keepAliveChanged(endpoint.connection, now);
       return 0;
     case 'TCP_KEEPIDLE':
     case 'TCP_KEEPINTVL':
@@ -91,7 +92,7 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
       socket.flags.set(name, n);
       if ((endpoint?.connection.settings ?? socket.settings).keepAlive !== undefined) {
         change({ keepAlive: { ...world.host.tcp.keepAliveDefaults, ...keepAliveOf(socket) } });
-        endpoint?.connection.keepAliveChanged(now);
+        if (endpoint !== undefined) keepAliveChanged(endpoint.connection, now);
       }
       return 0;
     case 'TCP_NODELAY':

@@ -360,7 +360,8 @@ class Run {
     if (when < at - tolerance || when > latest + tolerance) {
       throw new Mismatch(`sent at ${seconds(when)}`, `${shown} at ${seconds(at)}`, `at ${seconds(when)}`);
     }
-    this.lastTime = time.kind === 'any' || time.end !== undefined ? when : at;
+    // packetdrill reckons from when an event was over, be it sooner or later than a script says.
+    this.lastTime = time.kind === 'absolute' && time.end === undefined ? at : this.scriptNow;
   }
 
   private compare(packet: ScriptPacket, found: Sighting, shown: string): void {

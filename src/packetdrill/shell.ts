@@ -43,7 +43,7 @@ export class Shell {
   constructor(world: World, files: ShellFiles) {
     this.world = world;
     this.files = files;
-    this.counters = new Counters(world.host.context);
+    this.counters = new Counters(world.host.context.drops);
   }
 
   /** Throws CommandUnsupported. Answers how long the commands slept, seconds. */
@@ -89,7 +89,8 @@ export class Shell {
     const base = name.split('/').pop() ?? name;
     if (base.endsWith('.sh')) return this.script(name, base);
     if (base === 'nstat') return this.nstat(raw);
-    if (raw.includes('|') && base !== 'echo' && base !== 'grep') throw new CommandUnsupported(`the pipeline '${shown}' is not translated`);
+    if (raw.includes('|') && base !== 'echo' && base !== 'grep')
+      throw new CommandUnsupported(`the pipeline '${shown}' is not translated`);
     if (base === 'set_sysctls.py') return this.sysctls(args, shown);
     const command = COMMANDS[base];
     if (command === undefined) throw new CommandUnsupported(`the command '${shown}' is not translated`);

@@ -55,6 +55,10 @@ const LINUX: Record<string, Change> = {
   tcp_tso_win_divisor: (_, v) => ({ deferDivisor: numberOf(v) }),
   tcp_min_tso_segs: (_, v) => ({ minBurst: numberOf(v) }),
   tcp_ecn: (_, v) => ({ ecn: ECN_MODES[numberOf(v)] ?? 'off' }),
+  tcp_ecn_fallback: (_, v) => ({ ecnFallback: on(v) }),
+  tcp_ecn_option: (_, v) => ({
+    accurateEcnOption: (['off', 'minimal', 'full', 'persistent'] as const)[numberOf(v)] ?? 'full',
+  }),
   tcp_pacing_ss_ratio: (_, v) => ({ pacingSlowStart: numberOf(v) / 100 }),
   tcp_pacing_ca_ratio: (_, v) => ({ pacingAvoidance: numberOf(v) / 100 }),
   tcp_notsent_lowat: (_, v) => ({
@@ -119,8 +123,6 @@ const WITHOUT_EFFECT = new Set([
   'tcp_challenge_ack_limit',
   'tcp_fastopen_blackhole_timeout_sec',
   'tcp_max_syn_backlog',
-  'tcp_ecn_fallback',
-  'tcp_ecn_option',
   'tcp_ecn_option_beacon',
   'tcp_tw_reuse',
   'tcp_abort_on_overflow',
@@ -167,6 +169,10 @@ const FREEBSD: Record<string, Change> = {
 const FREEBSD_WITHOUT_EFFECT =
   /^net\.inet6?\.(tcp\.(log_|hostcache|syncookies|syncache|drop_synfin|functions|always_keepalive|abc|rfc|do_|blackhole|tso|mssdflt|v6mssdflt|minmss|path_mtu|icmp_may_rst|insecure|tolerate|ts_offset|reass|per_cpu|fast_finwait2|nolocaltimewait|fastopen|sack|ecn|udp|pacing|rack|bbr|newreno)|ip6?\.|icmp6?\.|udp\.)/;
 
+/** What holds for connections that are there already, as Linux looks at it anew each time. */
+const AT_ONCE =
+  /tcp_(ecn_option|ecn_fallback|early_retrans|frto|tso_win_divisor|min_tso_segs|slow_start_after_idle|pacing_\w+|dsack|retries2|orphan_retries|max_reordering|comp_sack_nr|invalid_ratelimit|rfc1337|shrink_window|moderate_rcvbuf)$/;
+
 /** False: the knob is not known. */
 export function applySysctl(tcp: TcpLayer, name: string, value: string): boolean {
   const short = name.replace(/^\/proc\/sys\//, '').replaceAll('/', '.');
@@ -182,6 +188,7 @@ export function applySysctl(tcp: TcpLayer, name: string, value: string): boolean
   }
   const settings = change(tcp, value);
   if (settings === 'unknown') return false;
+  if (AT_ONCE.test(name)) for (const { connection } of tcp.connections()) Object.assign(connection.settings, settings);
   tcp.settings = { ...tcp.settings, ...settings };
   return true;
 }

@@ -83,6 +83,28 @@ export function infoFields(i: TcpInfo, profile: ProfileName): Record<string, num
     tcpi_rcv_wnd: i.rcvWnd,
     tcpi_snd_rexmitpack: i.totalRetransmissions,
     tcpi_snd_zerowin: 0,
+    ...accurateFields(i),
+  };
+}
+
+const OPTION_SEEN = { 'not seen': 0, empty: 1, seen: 2, zeroed: 3 } as const;
+
+function accurateFields({ ecn, accurateEcn: i }: TcpInfo): Record<string, number> {
+  return {
+    tcpi_ecn_mode: i === undefined ? (ecn ? 1 : 0) : 2,
+    tcpi_received_ce: i?.receivedMarked ?? 0,
+    tcpi_delivered_e1_bytes: i?.delivered.e1b ?? 0,
+    tcpi_delivered_e0_bytes: i?.delivered.e0b ?? 0,
+    tcpi_delivered_ce_bytes: i?.delivered.ceb ?? 0,
+    tcpi_received_e1_bytes: i?.received.e1b ?? 0,
+    tcpi_received_e0_bytes: i?.received.e0b ?? 0,
+    tcpi_received_ce_bytes: i?.received.ceb ?? 0,
+    tcpi_accecn_fail_mode:
+      (i?.failsSent ? 1 : 0) |
+      (i?.failsReceived ? 2 : 0) |
+      (i?.optionIsLost ? 4 : 0) |
+      (i?.option === 'zeroed' ? 8 : 0),
+    tcpi_accecn_opt_seen: OPTION_SEEN[i?.option ?? 'not seen'],
   };
 }
 

@@ -70,7 +70,7 @@ const isBare = (s: Segment): boolean =>
   !s.sackPermitted &&
   s.sack.length === 0 &&
   s.fastOpen === undefined &&
-  s.accEcn.length === 0 &&
+  s.accEcn === undefined &&
   s.unknownOptions.length === 0;
 
 /** Writes, or only counts when there is nowhere to write to. */
@@ -120,9 +120,9 @@ function writeAligned(w: Writer, s: Segment): void {
     if (s.sackPermitted) w.u8(OPTION.sackPermitted, 2);
     else w.align(4, 2);
     timestamps(w, s);
-    if (s.accEcn.length > 0) accEcn(w, s.accEcn);
+    if (s.accEcn !== undefined) accEcn(w, s.accEcn);
   } else {
-    if (s.accEcn.length > 0) accEcn(w, s.accEcn);
+    if (s.accEcn !== undefined) accEcn(w, s.accEcn);
     if (s.sackPermitted) {
       w.align(4, 2);
       w.u8(OPTION.sackPermitted, 2);
@@ -136,7 +136,7 @@ function writeAligned(w: Writer, s: Segment): void {
     w.align(4, 2);
     sack(w, s.sack);
   }
-  if (s.accEcn.length > 0) w.align(4, 0);
+  if (s.accEcn !== undefined) w.align(4, 0);
   if (s.fastOpen !== undefined) fastOpen(w, s);
   unknown(w, s);
   w.align(4, 0);
@@ -161,7 +161,7 @@ function writeBsd(w: Writer, s: Segment): void {
     sack(w, s.sack);
   }
   if (s.fastOpen !== undefined) fastOpen(w, s);
-  if (s.accEcn.length > 0) accEcn(w, s.accEcn);
+  if (s.accEcn !== undefined) accEcn(w, s.accEcn);
   unknown(w, s);
   while (w.at % 4 !== 0) w.u8(OPTION.end);
 }
@@ -198,7 +198,7 @@ function fastOpen(w: Writer, s: Segment): void {
 
 /** §3.2.3: kind 172 begins with the count of ECT(0), kind 174 with that of ECT(1). */
 function accEcn(w: Writer, fields: readonly AccEcnField[]): void {
-  w.u8(fields[0].name === 'e1b' ? OPTION.accEcn1 : OPTION.accEcn0, 2 + 3 * fields.length);
+  w.u8(fields[0]?.name === 'e0b' ? OPTION.accEcn0 : OPTION.accEcn1, 2 + 3 * fields.length);
   for (const { value } of fields) {
     w.u8((value >>> 16) & 255);
     w.u16(value & 0xffff);

@@ -60,7 +60,6 @@ export interface AccEcnField {
   value: number;
 }
 
-const NO_ACC_ECN: readonly AccEcnField[] = [];
 const NO_SACK: readonly SeqRange[] = [];
 const NO_UNKNOWN: readonly UnknownOption[] = [];
 
@@ -89,8 +88,8 @@ export class Segment {
   /** RFC 7413: a cookie, or no bytes to ask for one. `experimental`: under the number of RFC 6994. */
   fastOpen: Uint8Array | undefined;
   fastOpenExperimental = false;
-  /** RFC 9768 §3.2.3: counts of bytes, in the order in which they stand. */
-  accEcn: readonly AccEcnField[] = NO_ACC_ECN;
+  /** RFC 9768 §3.2.3: counts of bytes, in the order in which they stand; an option may have none. */
+  accEcn: readonly AccEcnField[] | undefined;
   unknownOptions: readonly UnknownOption[] = NO_UNKNOWN;
   order: OptionOrder = 'aligned';
   /** The ECN field of the IP header (RFC 3168 §5), not on TCP's part of the wire. */
@@ -115,7 +114,7 @@ export class Segment {
     this.sack = NO_SACK;
     this.fastOpen = undefined;
     this.fastOpenExperimental = false;
-    this.accEcn = NO_ACC_ECN;
+    this.accEcn = undefined;
     this.unknownOptions = NO_UNKNOWN;
     this.ecn = 0;
     this.unit = 0;

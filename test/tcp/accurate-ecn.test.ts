@@ -3,34 +3,42 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AccurateEcn } from '../../src/transport/tcp/accurate-ecn.ts';
 import { ecnAnswered, ecnAsked } from '../../src/transport/tcp/ecn.ts';
-import { aceFlags, CE, ECT0, NOT_ECT } from '../../src/transport/tcp/ecn-field.ts';
-import { RFC_PROFILE } from '../../src/transport/tcp/profiles.ts';
+import { aceFlags, aceOf, CE, ECT0, NOT_ECT } from '../../src/transport/tcp/ecn-field.ts';
+import { LINUX_PROFILE, RFC_PROFILE } from '../../src/transport/tcp/profiles.ts';
+import type { AccEcnField } from '../../src/wire/tcp.ts';
 
 const MSS = 1000;
 const accurate = { ...RFC_PROFILE, ecn: 'accurate' as const };
-const server = (): AccurateEcn => new AccurateEcn(false, NOT_ECT);
+const server = (): AccurateEcn => new AccurateEcn(accurate, NOT_ECT);
+/** How many packets one acknowledgement says to be marked. */
+const told = (ecn: AccurateEcn, flags: number, option: AccEcnField[] | undefined, packets: number): number =>
+  ecn.feedback.read(aceOf(flags), option, packets, packets * MSS, MSS);
 const bytes = (ceb: number) => [{ name: 'ceb' as const, value: ceb }];
 
 test('RFC 9768 §3.2.2.5.2: the ACE field is believed as far as it can count', () => {
   const ecn = server();
-  assert.equal(ecn.feedback(aceFlags(5), [], 3, MSS), false);
-  assert.equal(ecn.feedback(aceFlags(7), [], 3, MSS), true);
-  assert.equal(ecn.feedback(aceFlags(7), [], 3, MSS), false);
+  assert.equal(told(ecn, aceFlags(5), undefined, 3), 0);
+  assert.equal(told(ecn, aceFlags(7), undefined, 3), 2);
+  assert.equal(told(ecn, aceFlags(7), undefined, 3), 0);
   // 7, 0, 1: it goes round.
-  assert.equal(ecn.feedback(aceFlags(1), [], 3, MSS), true);
+  assert.equal(told(ecn, aceFlags(1), undefined, 3), 2);
   assert.equal(ecn.expects(aceFlags(1)), true);
 });
 
 test('where more was delivered than it can count, the worst is taken for true, unless bytes say otherwise', () => {
-  assert.equal(server().feedback(aceFlags(5), [], 16, MSS), true, 'eight or sixteen may have been marked');
-  assert.equal(server().feedback(aceFlags(5), bytes(0), 16, MSS), false, 'no byte was');
-  assert.equal(server().feedback(aceFlags(5), bytes(8 * MSS), 16, MSS), true);
+  const regular = server();
+  told(regular, aceFlags(5), undefined, 1);
+  assert.equal(told(regular, aceFlags(5), undefined, 16), 16, 'eight or sixteen may have been marked');
+  assert.equal(told(server(), aceFlags(5), bytes(0), 16), 0, 'no byte was');
+  assert.equal(told(server(), aceFlags(5), bytes(8 * MSS), 16), 8, 'half of them');
+  assert.equal(told(server(), aceFlags(5), bytes(8 * MSS), 15), 8);
+  assert.equal(told(server(), aceFlags(5), undefined, 16), 0, 'where acknowledgements are always that few');
 });
 
 test('a count of bytes that goes back is of an older acknowledgement', () => {
   const ecn = server();
-  assert.equal(ecn.feedback(aceFlags(6), bytes(1000), 1, MSS), true);
-  assert.equal(ecn.feedback(aceFlags(6), bytes(500), 16, MSS), true, 'not believed: what the field allows is taken');
+  assert.equal(told(ecn, aceFlags(6), bytes(1000), 1), 1);
+  assert.equal(told(ecn, aceFlags(6), bytes(500), 16), 16, 'not believed: what the field allows is taken');
 });
 
 test('RFC 9768 §3.1.2: what the flags of a SYN and of a SYN+ACK agree on', () => {
@@ -45,11 +53,11 @@ test('RFC 9768 §3.1.2: what the flags of a SYN and of a SYN+ACK agree on', () =
 });
 
 test('RFC 9768 §3.2.2.1, §3.2.2.3: marks of the handshake count, fields that were changed on the way end it', () => {
-  const client = new AccurateEcn(false, CE, 2);
+  const client = new AccurateEcn(accurate, CE, 2);
   assert.equal(client.ackFlags, aceFlags(6), 'the ACK tells how the SYN+ACK came');
   assert.equal(client.ackFlags, aceFlags(6), 'then r.cep, the SYN+ACK in it');
-  assert.equal(new AccurateEcn(false, ECT0, 4).isMangled, true, 'our SYN was not ECT(0)');
-  assert.equal(new AccurateEcn(false, ECT0, 5).isMangled, false, '101 says nothing of it');
+  assert.equal(new AccurateEcn(accurate, ECT0, 4).isMangled, true, 'our SYN was not ECT(0)');
+  assert.equal(new AccurateEcn(accurate, ECT0, 5).isMangled, false, '101 says nothing of it');
   const passive = server();
   passive.thirdAck(aceFlags(0), false);
   assert.equal(passive.isMangled, true, 'zeroed');
@@ -57,11 +65,46 @@ test('RFC 9768 §3.2.2.1, §3.2.2.3: marks of the handshake count, fields that w
 
 test('RFC 9768 §3.2.3: as many fields as there is room for, none that has news left out', () => {
   const ecn = server();
-  assert.deepEqual(ecn.option(40, false, false), [], 'not before the other end is seen to send it');
-  ecn.optionArrived([{ name: 'e1b', value: 1 }]);
-  assert.equal(ecn.option(12, false, false).length, 3);
-  assert.equal(ecn.option(8, false, false).length, 2);
-  ecn.packetArrived(ECT0, 100, true);
-  assert.deepEqual(ecn.option(8, false, false), [], 'the bytes of ECT(0) come third');
-  assert.equal(ecn.option(12, false, false)[2].value, 101);
+  const fields = (room: number, blocks = 0) => ecn.fit(0, room, blocks, undefined).fields;
+  assert.equal(fields(40), -1, 'not before the other end is seen to send it');
+  ecn.feedback.review([{ name: 'e1b', value: 1 }]);
+  assert.equal(fields(12), 3);
+  assert.equal(fields(8), 2);
+  assert.equal(fields(0, 3), 0, 'by itself it stands where SACK would be padded');
+  ecn.packetArrived(ECT0, 100, 1, true);
+  assert.equal(fields(8), -1, 'the bytes of ECT(0) come third');
+  assert.deepEqual({ ...ecn.fit(0, 4, 3, undefined) }, { blocks: 2, fields: 3 }, 'a SACK block gives way to news');
+  assert.equal(ecn.option(0, 3, undefined)?.[2].value, 101);
+});
+
+test('RFC 9768 §3.2.3.2.2: what comes again although it was acknowledged twice says that the option is not let through', () => {
+  const ecn = server();
+  ecn.feedback.review([{ name: 'e1b', value: 1 }]);
+  ecn.option(0, 3, 1000);
+  ecn.repeated(2000);
+  assert.equal(ecn.optionIsLost, false);
+  ecn.repeated(1000);
+  assert.equal(ecn.fit(0, 40, 0, undefined).fields, -1);
+});
+
+test('RFC 9768 §3.2.3.3: where the option is sent only when it tells something, it is so three times per round trip', () => {
+  const ecn = new AccurateEcn({ ...LINUX_PROFILE, accurateEcnOption: 'minimal' }, NOT_ECT);
+  ecn.feedback.review([{ name: 'e1b', value: 1 }]);
+  const rtt = 30e6;
+  assert.equal(ecn.fit(0, 40, 0, rtt).fields, 3, 'the first acknowledgement has it');
+  ecn.option(0, 3, undefined);
+  assert.equal(ecn.fit(9e6, 40, 0, rtt).fields, -1);
+  assert.equal(ecn.fit(10e6, 40, 0, rtt).fields, 3);
+  ecn.packetArrived(CE, 100, 1, true);
+  assert.equal(ecn.fit(1e6, 40, 0, rtt).fields, 3, 'a mark is news');
+});
+
+test('RFC 9768 §3.1.4.2: a SYN+ACK that is lost twice is sent without ECN, and nothing of ours is ECN-capable then', () => {
+  const ecn = server();
+  assert.equal(ecn.synAckFlags, aceFlags(2));
+  ecn.synAckSent(true);
+  assert.equal(ecn.synAckFlags, aceFlags(2));
+  ecn.synAckSent(true);
+  assert.equal(ecn.synAckFlags, 0);
+  assert.equal(ecn.isMangled, true);
 });

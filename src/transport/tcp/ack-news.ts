@@ -33,6 +33,8 @@ export class AckNews {
   reordered: Seq = 0;
   /** Segments delivered out of order. */
   sackDelivered = 0;
+  /** Bytes of data delivered, in order or not. */
+  bytes = 0;
   /** Delivery rate (draft-ietf-ccwg-bbr §4.5.2): of the latest transmission that is acknowledged. */
   priorDelivered = 0;
   priorDeliveredAt: Instant = 0;
@@ -58,6 +60,7 @@ export class AckNews {
     this.lastSacked = undefined;
     this.reordered = nxt;
     this.sackDelivered = 0;
+    this.bytes = 0;
     this.priorDelivered = 0;
     this.priorDeliveredAt = 0;
     this.sendInterval = 0;

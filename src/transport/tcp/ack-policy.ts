@@ -1,5 +1,7 @@
 /** When what was received is acknowledged (RFC 9293 §3.8.6.3, RFC 5681 §4.2): at once, or a little later. */
 import { type Duration, type Instant, ms } from '../../base/instant.ts';
+import { FIN, PSH, type Segment } from '../../wire/tcp.ts';
+import type { RttEstimator } from './rtt.ts';
 
 export interface AckPolicy {
   /** Data has come, in its turn or before it. */
@@ -87,6 +89,24 @@ export class FixedDelay implements AckPolicy {
   setQuick(): void {}
   windowGrew(): void {}
   stopBeingQuick(): void {}
+}
+
+/** The data of a segment, or of the largest of several that came in one. */
+export const largestOf = (segment: Segment): number => (segment.unit > 0 ? segment.unit : segment.length);
+
+/** Scratch: read before the next segment. */
+const ARRIVAL: Arrival = { length: 0, pieces: 0, push: false, ends: false, window: 0, rto: 0, srtt: undefined };
+
+/** `window` is the one that the other end was offered last. */
+export function arrivalOf(segment: Segment, window: number, { srtt, rto }: RttEstimator): Arrival {
+  ARRIVAL.length = largestOf(segment);
+  ARRIVAL.pieces = segment.pieces;
+  ARRIVAL.push = segment.has(PSH);
+  ARRIVAL.ends = segment.has(PSH | FIN);
+  ARRIVAL.window = window;
+  ARRIVAL.rto = rto;
+  ARRIVAL.srtt = srtt;
+  return ARRIVAL;
 }
 
 /** Linux: the delay follows the gaps between arrivals, and at the start of a connection nothing is delayed. */

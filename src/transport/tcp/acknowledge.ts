@@ -4,6 +4,7 @@ import { type Seq, seqDiff, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import { FIN, type Segment, SYN } from '../../wire/tcp.ts';
 import { AckNews } from './ack-news.ts';
 import type { PathSample } from './congestion/types.ts';
+import { aceOf } from './ecn-field.ts';
 import { LIMIT } from './limits.ts';
 import { removeRenoSacks } from './loss-marking.ts';
 import { takeSackBlocks } from './sack.ts';
@@ -83,7 +84,9 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, windowUpd
 function readMarks(s: Sender, news: AckNews, segment: Segment, delivered: number): void {
   const accurate = s.host.accurateEcn;
   if (accurate === undefined || news.synAcked || !(news.progress || s.tcb.tsAdvanced)) return;
-  news.ece = accurate.feedback(segment.flags, segment.accEcn, delivered, s.tcb.mss);
+  accurate.feedback.review(segment.accEcn);
+  const marks = accurate.feedback.read(aceOf(segment.flags), segment.accEcn, delivered, news.bytes, s.tcb.mss);
+  news.ece = marks > 0;
 }
 
 /** Nothing is in flight: may what waits be sent now? */
@@ -116,6 +119,7 @@ function removeAcknowledged(s: Sender, now: Instant, news: AckNews, priorHighest
     const record = queue.takeAcknowledged(tcb.sndUna);
     if (record === undefined) break;
     segments += record.segments;
+    if (!record.sacked) news.bytes += record.dataLength;
     if (record.everResent) {
       news.resentAcked = true;
       lastResent = Math.max(lastResent, record.sentAt);

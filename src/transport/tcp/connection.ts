@@ -18,11 +18,12 @@ import { Deadlines, DUE } from './deadlines.ts';
 import { asksForClassic, type Ecn, ecnAsked } from './ecn.ts';
 import { FastOpenSide } from './fast-open-side.ts';
 import { agree, takeWindowOfSyn } from './handshake.ts';
+import { refreshKeepAlive } from './keep-alive.ts';
 import { type PathProbe, resendSmaller } from './path-probe.ts';
 import { Receiver } from './receiver.ts';
 import { RttEstimator } from './rtt.ts';
 import { segmentArrives } from './segment-arrives.ts';
-import { buildSegment } from './segment-builder.ts';
+import { buildSegment, optionsLength } from './segment-builder.ts';
 import { Sender, type SenderHost, type WriteOptions } from './sender.ts';
 import { isLegal, isSynchronized, mayWrite, type State } from './state.ts';
 import { Tcb, TIMESTAMPS_LENGTH } from './tcb.ts';
@@ -59,7 +60,7 @@ export class TcpConnection implements SenderHost {
   fastOpen: FastOpenSide | undefined;
   pathProbe: PathProbe | undefined;
   urgent: Urgent | undefined;
-  private challengeLimit: ChallengeLimit | undefined;
+  challengeLimit: ChallengeLimit | undefined;
   observer: TcpObserver | undefined;
   readonly localMss: number;
   readonly largeSegments: boolean;
@@ -110,11 +111,6 @@ export class TcpConnection implements SenderHost {
     return this.fastOpen;
   }
 
-  useUrgent(): Urgent {
-    this.urgent ??= new Urgent();
-    return this.urgent;
-  }
-
   /** Bytes of urgent data that the user has not read (RFC 9293 §3.8.5, MUST-33). */
   get urgentRemaining(): number {
     return this.urgent?.remaining(this.receiver.readSeq) ?? 0;
@@ -162,6 +158,10 @@ export class TcpConnection implements SenderHost {
     return ecn === 'accurate' ? AE | CWR | ECE : asksForClassic(ecn) ? CWR | ECE : 0;
   }
 
+  get synEcnAgain(): number {
+    return this.settings.ecn === 'accurate' || !this.settings.ecnFallback ? this.ecnOfSyn : 0;
+  }
+
   /** The flags of a SYN+ACK that ECN needs. */
   get synAckEcn(): number {
     return this.ecn?.synAckFlags ?? 0;
@@ -204,9 +204,12 @@ export class TcpConnection implements SenderHost {
   write(now: Instant, bytes: Uint8Array, options?: WriteOptions): number {
     if (!mayWrite(this.state) || this.sender.finRequested) return 0;
     // "SND.UP <- SND.NXT-1", now that pointers point behind the data (RFC 6093 §2.1): where this write will end.
-    if (options?.urgent) this.useUrgent().sndUp = seqAdd(this.sender.writeSeq, bytes.length);
+    if (options?.urgent) {
+      this.urgent ??= new Urgent();
+      this.urgent.sndUp = seqAdd(this.sender.writeSeq, bytes.length);
+    }
     const taken = this.sender.write(now, bytes, options);
-    if (this.state !== 'SYN_SENT') this.refreshKeepAlive(now);
+    if (this.state !== 'SYN_SENT') refreshKeepAlive(this, now);
     return taken;
   }
 
@@ -279,7 +282,7 @@ export class TcpConnection implements SenderHost {
     if (more && this.mayWait) return true;
     if (consequence === 'sending') this.settle(now);
     else if (consequence === 'acknowledgement') this.acknowledgeSoon(now);
-    else this.refreshKeepAlive(now);
+    else refreshKeepAlive(this, now);
     return false;
   }
 
@@ -306,7 +309,7 @@ export class TcpConnection implements SenderHost {
   private acknowledgeSoon(now: Instant): void {
     const hears = this.state !== 'CLOSED' && this.state !== 'SYN_SENT';
     if (hears && this.sender.outbox.isEmpty) this.receiver.considerAck(now);
-    this.refreshKeepAlive(now);
+    refreshKeepAlive(this, now);
   }
 
   tellWritable(): void {
@@ -339,20 +342,6 @@ export class TcpConnection implements SenderHost {
     if (isSynchronized(this.state) && this.settings.resetsOnTimeout) this.send(this.resetSegment(now));
     const { code, why: cause } = this.softError ?? { code: 'ETIMEDOUT' as const, why };
     this.fail(code, this.softError === undefined ? why : `${why}; ${cause}`);
-  }
-
-  private refreshKeepAlive(now: Instant): void {
-    const { keepAlive } = this.settings;
-    if (keepAlive !== undefined && isSynchronized(this.state) && this.state !== 'TIME_WAIT') {
-      this.deadlines.set(DUE.keepAlive, now + keepAlive.idle);
-    }
-  }
-
-  /** SO_KEEPALIVE and its times were changed. */
-  keepAliveChanged(now: Instant): void {
-    if (this.settings.keepAlive === undefined) this.deadlines.clear(DUE.keepAlive);
-    else if (isSynchronized(this.state))
-      this.deadlines.set(DUE.keepAlive, Math.max(now, this.lastHeardAt + this.settings.keepAlive.idle));
   }
 
   // --- output
@@ -396,10 +385,7 @@ export class TcpConnection implements SenderHost {
   }
 
   get extraOptions(): number {
-    const sack = this.receiver.sackLength;
-    if (!this.ecn?.isAccurate) return sack;
-    const room = 40 - sack - (this.tcb.timestampsOn ? TIMESTAMPS_LENGTH : 0);
-    return sack + this.ecn.optionLength(room, sack > 0);
+    return optionsLength(this);
   }
 
   get ecnOn(): boolean {
@@ -470,11 +456,6 @@ export class TcpConnection implements SenderHost {
   enterFinWait2(now: Instant): void {
     this.setState('FIN_WAIT_2', 'ACK of FIN arrives');
     if (this.orphaned) this.waitForgotten(now);
-  }
-
-  /** What was limited so far were the answers of a request. */
-  forgetChallenges(): void {
-    this.challengeLimit = undefined;
   }
 
   /** RFC 5961 §3-5: an ACK that a genuine other end can answer and a blind attacker cannot; limited (§7). */

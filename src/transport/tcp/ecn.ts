@@ -43,22 +43,22 @@ export const asksForClassic = (mode: EcnMode): boolean => mode === 'on' || mode 
 
 /** The SYN was answered: what did the two agree on? `flags` of the SYN+ACK and its codepoint, and what we had asked for. */
 export function ecnAnswered(flags: number, settings: TcpSettings, codepoint: number): Ecn | undefined {
-  const { ecn: mode, segmentRule } = settings;
+  const { ecn: mode } = settings;
   const ace = aceOf(flags);
   if (mode !== 'accurate') return asksForClassic(mode) && ace === 1 ? new ClassicEcn() : undefined;
   // RFC 9768 §3.1.2, table 2: the old way, no ECN at all or flags that are only reflected; all else is AccECN, with
   // what is reserved now (101) taken for it.
   if (ace === 1) return new ClassicEcn();
-  return ace === 0 || ace === 7 ? undefined : new AccurateEcn(segmentRule === 'linux', codepoint, ace);
+  return ace === 0 || ace === 7 ? undefined : new AccurateEcn(settings, codepoint, ace);
 }
 
 /** A SYN has come: `flags` of it, and what we are willing to. */
 export function ecnAsked(flags: number, settings: TcpSettings, codepoint: number): Ecn | undefined {
-  const { ecn: mode, segmentRule } = settings;
+  const { ecn: mode } = settings;
   if (mode === 'off') return undefined;
   const ace = aceOf(flags);
   // RFC 9768 §3.1.2: "any combination other than 000, 011 or 111 ... MUST negotiate ... as if they had been set to 111".
-  if (mode.startsWith('accurate') && ace !== 0 && ace !== 3) return new AccurateEcn(segmentRule === 'linux', codepoint);
+  if (mode.startsWith('accurate') && ace !== 0 && ace !== 3) return new AccurateEcn(settings, codepoint);
   // RFC 3168 §6.1.1: a SYN must not be ECN-capable itself; one that asks for AccECN may be.
   return (ace === 3 && codepoint === NOT_ECT) || ace === 7 ? new ClassicEcn() : undefined;
 }

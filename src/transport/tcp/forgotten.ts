@@ -7,7 +7,8 @@ import { type Seq, seqAdd, seqGe, seqGt } from '../../base/seq32.ts';
 import { ACK, FIN, RST, type Segment, SYN } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE } from './deadlines.ts';
-import { bareReset, hasOldTimestamp, isBetween, mayAnswer, resetOfSyn } from './syn-received.ts';
+import { bareReset, isBetween, mayAnswer, resetOfSyn } from './syn-received.ts';
+import { hasOldTimestamp } from './timestamps.ts';
 
 export const isForgotten = (c: TcpConnection): boolean =>
   c.settings.segmentRule === 'linux' && (c.state === 'TIME_WAIT' || (c.state === 'FIN_WAIT_2' && c.orphaned));

@@ -35,7 +35,8 @@ export function established(c: TcpConnection, now: Instant): void {
   receiver.established(settings.windowRule === 'freebsd' ? agreed : own, fullSize);
   sender.established(now, c.passive);
   receiver.lastDataAt = now;
-  c.forgetChallenges();
+  // What was limited so far were the answers of a request.
+  c.challengeLimit = undefined;
   if (settings.mtuProbing.mode === 'on') c.pathProbe = new PathProbe(c, now);
   if (settings.keepAlive !== undefined) c.deadlines.set(DUE.keepAlive, now + settings.keepAlive.idle);
 }

@@ -5,7 +5,7 @@
 import { seqGt, seqLt } from '../../base/seq32.ts';
 import { ACK, AE, CWR, ECE, PSH, type Segment } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
-import { SMALL_SEGMENT } from './window-policy.ts';
+import { SMALL_SEGMENT } from './memory-window.ts';
 
 /** The next segment of an established connection, with nothing about it that any of the numbered checks would stop at. */
 export function isExpected(c: TcpConnection, segment: Segment): boolean {

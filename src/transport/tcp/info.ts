@@ -1,6 +1,7 @@
 /** What there is to know of a connection at a moment (RFC 4898 in short, tcp(7)'s TCP_INFO): the one snapshot type. */
 import type { Duration, Instant } from '../../base/instant.ts';
 import { seqDiff } from '../../base/seq32.ts';
+import type { AccurateEcn } from './accurate-ecn.ts';
 import type { TcpConnection } from './connection.ts';
 import type { FastOpenSide } from './fast-open-side.ts';
 import { LIMIT } from './limits.ts';
@@ -73,9 +74,42 @@ export interface TcpInfo {
   duplicateSacks: number;
   delivered: number;
   deliveredMarked: number;
+  /** Undefined: AccECN was not agreed on. */
+  accurateEcn: AccurateEcnInfo | undefined;
   busyTime: Duration;
   windowLimited: Duration;
   bufferLimited: Duration;
+}
+
+/** Bytes by codepoint as the other end has told, and as they came here; packets that came marked. */
+export interface AccurateEcnInfo {
+  delivered: { e0b: number; e1b: number; ceb: number };
+  received: { e0b: number; e1b: number; ceb: number };
+  receivedMarked: number;
+  option: AccurateEcn['feedback']['option'];
+  failsReceived: boolean;
+  failsSent: boolean;
+  optionIsLost: boolean;
+}
+
+/** Without the initial values of the counters. */
+const counted = ({ e0b, e1b, ceb }: { e0b: number; e1b: number; ceb: number }): AccurateEcnInfo['delivered'] => ({
+  e0b: e0b - 1,
+  e1b: e1b - 1,
+  ceb,
+});
+
+function accurateInfo({ feedback, received, ...rest }: AccurateEcn): AccurateEcnInfo {
+  const { failsReceived, failsSent, optionIsLost } = rest;
+  return {
+    delivered: counted(feedback.bytes),
+    received: counted(received.bytes),
+    receivedMarked: received.packets,
+    option: feedback.option,
+    failsReceived,
+    failsSent,
+    optionIsLost,
+  };
 }
 
 export function tcpInfo(c: TcpConnection, now: Instant): TcpInfo {
@@ -139,7 +173,8 @@ export function tcpInfo(c: TcpConnection, now: Instant): TcpInfo {
     outOfOrderSegments: receiver.outOfOrder,
     duplicateSacks: recovery.duplicates,
     delivered: recovery.rate.delivered,
-    deliveredMarked: recovery.rate.deliveredMarked,
+    deliveredMarked: c.accurateEcn?.feedback.packets ?? recovery.rate.deliveredMarked,
+    accurateEcn: c.accurateEcn === undefined ? undefined : accurateInfo(c.accurateEcn),
     busyTime: limits.total(now, LIMIT.busy),
     windowLimited: limits.total(now, LIMIT.window),
     bufferLimited: limits.total(now, LIMIT.buffer),

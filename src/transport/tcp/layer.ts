@@ -16,11 +16,11 @@ import { type EndpointOwner, headersTo, newDatagram, sendSegment, TcpEndpoint, t
 import { FastOpenCache, FastOpenCookies } from './fast-open.ts';
 import { type FourTuple, SequenceNumbers } from './isn.ts';
 import { type ListenerHost, type ListenOptions, type SynCookieMode, TcpListener } from './listener.ts';
+import { newWindowPolicy, windowShift } from './receive-window.ts';
 import { Resting } from './resting.ts';
 import type { State } from './state.ts';
 import { SynCookies } from './syn-cookies.ts';
 import type { KeepAlive, TcpErrorCode, TcpSettings } from './types.ts';
-import { newWindowPolicy, windowShift } from './window-policy.ts';
 
 export interface ConnectOptions {
   remoteAddress: IpAddress;

@@ -33,6 +33,8 @@ export const RFC_PROFILE: TcpSettings = {
   duplicateSack: true,
   optionOrder: 'aligned',
   ecn: 'passive',
+  ecnFallback: true,
+  accurateEcnOption: 'full',
   maxSegment: 0,
   fastOpen: NO_FAST_OPEN,
 

@@ -2,16 +2,17 @@
 import type { Instant } from '../../base/instant.ts';
 import type { SeqRange } from '../../base/ranges.ts';
 import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax } from '../../base/seq32.ts';
-import { FIN, PSH, type Segment } from '../../wire/tcp.ts';
+import type { Segment } from '../../wire/tcp.ts';
 import { AckCompression } from './ack-compression.ts';
-import { type AckPolicy, AdaptiveDelay, type Arrival, FixedDelay } from './ack-policy.ts';
+import { type AckPolicy, AdaptiveDelay, arrivalOf, FixedDelay, largestOf } from './ack-policy.ts';
 import { type Deadlines, DUE } from './deadlines.ts';
 import { ReadQueue } from './read-queue.ts';
 import { Reassembly } from './reassembly.ts';
+import { isUpdateDue, newWindowPolicy, windowShift } from './receive-window.ts';
 import type { RttEstimator } from './rtt.ts';
 import { DEFAULT_MSS, type Tcb } from './tcb.ts';
 import type { TcpSettings } from './types.ts';
-import { type BufferState, isWorthTelling, newWindowPolicy, type WindowPolicy, windowShift } from './window-policy.ts';
+import type { BufferState, WindowPolicy } from './window-policy.ts';
 
 /** Scratch: filled in for every question to a policy, and read before the next. */
 const STATE: BufferState = {
@@ -23,7 +24,6 @@ const STATE: BufferState = {
   fullSize: 0,
   scale: 0,
 };
-const ARRIVAL: Arrival = { length: 0, pieces: 0, push: false, ends: false, window: 0, rto: 0, srtt: undefined };
 /** Less data than this, in its turn, says nothing of the window that its sender needs. */
 const WORTH_GROWING = 128;
 /** What became of a segment's data; the last three: it was dropped, and why. */
@@ -152,7 +152,7 @@ export class Receiver {
     if (this.window.isScarce) this.policy.stopBeingQuick();
     // Linux keeps to what it means, also where the field cannot say it.
     const most = this.settings.windowRule === 'linux' ? wanted : 65535 << scale;
-    if (wanted > tcb.rcvWnd) tcb.rcvAdv = seqAdd(tcb.rcvNxt, Math.min(wanted, most));
+    if (wanted > tcb.rcvWnd) tcb.promise(seqAdd(tcb.rcvNxt, Math.min(wanted, most)));
     const unit = 1 << scale;
     if (wanted < tcb.rcvWnd && this.settings.shrinksWindow && scale > 0) tcb.takeBack(seqAdd(tcb.rcvNxt, wanted));
     else if (this.settings.windowRule === 'linux' && wanted < tcb.rcvWnd) {
@@ -311,22 +311,9 @@ export class Receiver {
 
   private measure(now: Instant, segment: Segment, inOrder: boolean): void {
     const before = this.policy.fullSize;
-    this.policy.received(now, this.arrival(segment), inOrder);
+    this.policy.received(now, arrivalOf(segment, this.lastOffered, this.rtt), inOrder);
     const largest = largestOf(segment);
     if (largest > before) this.window.measured(segment, this.lastOffered);
-  }
-
-  private arrival(segment: Segment): Arrival {
-    const { srtt, rto } = this.rtt;
-    const arrival = ARRIVAL;
-    arrival.length = largestOf(segment);
-    arrival.pieces = segment.pieces;
-    arrival.push = segment.has(PSH);
-    arrival.ends = segment.has(PSH | FIN);
-    arrival.window = this.lastOffered;
-    arrival.rto = rto;
-    arrival.srtt = srtt;
-    return arrival;
   }
 
   /** Once a segment is dealt with and what could be sent has been: is an acknowledgement due? */
@@ -380,22 +367,7 @@ export class Receiver {
       this.ackNow = true;
       return;
     }
-    const offered = tcb.rcvWnd;
-    if (this.settings.windowRule === 'linux') {
-      const fresh = this.window.offer(this.state(0, tcb.rcvScale));
-      if (2 * offered <= this.window.limit && fresh > 0 && fresh >= 2 * offered) {
-        this.ackNow = true;
-      }
-      return;
-    }
-    const { capacity } = this.window;
-    const free = Math.min(capacity - this.ready.unread, 65535 << tcb.rcvScale);
-    if (this.settings.windowRule === 'freebsd') {
-      if (isWorthTelling(free - offered, free, capacity, policy.fullSize)) this.ackNow = true;
-      return;
-    }
-    const enough = Math.min(Math.floor(capacity / 2), 2 * policy.fullSize);
-    if (offered < capacity / 2 && free - offered >= enough) this.ackNow = true;
+    if (isUpdateDue(this.settings, this.window, this.state(0, tcb.rcvScale))) this.ackNow = true;
   }
 
   /** SACK blocks for an acknowledgement; a D-SACK first (RFC 2883 §4). */
@@ -512,6 +484,3 @@ export class Receiver {
       : 'the promised window lies behind RCV.NXT';
   }
 }
-
-/** The data of a segment, or of the largest of several that came in one. */
-const largestOf = (segment: Segment): number => (segment.unit > 0 ? segment.unit : segment.length);

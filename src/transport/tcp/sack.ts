@@ -108,6 +108,7 @@ function mark(r: Recovery, now: Instant, news: AckNews, record: SendRecord, isDu
     queue.markSacked(record);
     news.sacked = true;
     news.sackDelivered += record.segments;
+    news.bytes += record.dataLength;
     r.rate.recordDelivered(record, news);
   }
   if (isDuplicate && record.resent) queue.unmarkResent(record);

@@ -2,8 +2,8 @@
  * SEGMENT ARRIVES (RFC 9293 §3.10.7), one function for each of its numbered checks, in its order, with RFC 5961's
  * answers to blind attacks and RFC 7323's timestamps where they belong.
  */
-import { type Instant, seconds } from '../../base/instant.ts';
-import { seqAdd, seqDiff, seqGe, seqGt, seqInWindow, seqLe, seqLt } from '../../base/seq32.ts';
+import type { Instant } from '../../base/instant.ts';
+import { seqAdd, seqDiff, seqGt, seqInWindow, seqLe, seqLt } from '../../base/seq32.ts';
 import { ACK, CWR, ECE, FIN, RST, type Segment, SYN, URG } from '../../wire/tcp.ts';
 import { acknowledge, acknowledgeOld } from './acknowledge.ts';
 import type { TcpConnection } from './connection.ts';
@@ -12,12 +12,12 @@ import { ecnAnswered, ecnAsked } from './ecn.ts';
 import { isForgotten, wakes } from './forgotten.ts';
 import { agree, established, takeWindowOfSyn } from './handshake.ts';
 import { isExpected, isPredicted, opensNothing } from './header-prediction.ts';
+import { checkReset, isLateReset, resetArrives } from './reset-arrives.ts';
 import { mayReceive } from './state.ts';
 import { admits, bareReset, isRequest } from './syn-received.ts';
+import { failsPaws, updateTimestamp } from './timestamps.ts';
 import type { TcpEvent } from './types.ts';
-
-/** RFC 7323 §5.5: a TS.Recent older than 24 days says nothing any more. */
-const TIMESTAMP_AGE = seconds(24 * 86400);
+import { Urgent } from './urgent.ts';
 
 const READABLE: TcpEvent = { type: 'readable' };
 
@@ -52,8 +52,8 @@ function takeUnexpected(c: TcpConnection, now: Instant, segment: Segment): boole
   // Third, security and compartment: RFC 9293 appendix A.1, ignored.
   if (!checkSyn(c, now, segment)) return false;
   // What its acknowledgement lets us send is to tell of it already.
-  const fresh = seqGt(segment.end, c.tcb.rcvNxt);
-  const answer = c.accurateEcn?.packetArrived(segment.ecn, fresh ? segment.length : 0, segment.sequenceLength > 0);
+  const { length, pieces, sequenceLength } = segment;
+  const answer = c.accurateEcn?.packetArrived(segment.ecn, length, pieces, sequenceLength > 0);
   if (!checkAck(c, now, segment)) return false;
   if (segment.has(URG)) takeUrgent(c, segment);
   if (takeText(c, now, segment)) checkFin(c, now);
@@ -99,7 +99,7 @@ function inSynSent(c: TcpConnection, now: Instant, segment: Segment): void {
   tcb.tsRecentAt = now;
   if (segment.has(ACK)) {
     c.ecn = ecnAnswered(segment.flags, c.settings, segment.ecn);
-    c.accurateEcn?.optionArrived(segment.accEcn);
+    c.accurateEcn?.feedback.review(segment.accEcn);
     c.receiver.offerInitial();
     takeWindowOfSyn(c, segment);
     acknowledge(c.sender, now, segment, true, false);
@@ -136,6 +136,7 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
   if (c.state === 'SYN_RCVD' && segment.has(SYN) && !segment.has(RST) && segment.seq === tcb.irs) {
     // With an ACK it is the other half of a simultaneous open (RFC 9293 §3.5, figure 8): its ACK is what we wait for.
     if (segment.has(ACK)) return true;
+    c.accurateEcn?.synRepeated(segment.flags, segment.ecn);
     c.sender.resendSyn(now, SYN | ACK | c.synAckEcn, false);
     return false;
   }
@@ -157,6 +158,7 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
 
 /** Data that had come before is reported (RFC 2883 §4.1). */
 function noteOld(c: TcpConnection, segment: Segment): void {
+  c.accurateEcn?.repeated(segment.seq);
   const { rcvNxt } = c.tcb;
   // A FIN by itself is no data; Linux reports it all the same.
   const length = c.settings.segmentRule === 'linux' ? segment.sequenceLength : segment.length;
@@ -189,12 +191,6 @@ function isAcceptable(c: TcpConnection, segment: Segment): boolean {
   );
 }
 
-/** A RST that follows the other end's FIN: it may not have heard of our acknowledgement of it. */
-const isLateReset = (c: TcpConnection, segment: Segment): boolean =>
-  c.receiver.finReceived &&
-  segment.seq === seqAdd(c.tcb.rcvNxt, -1) &&
-  (c.state === 'CLOSE_WAIT' || c.state === 'LAST_ACK' || c.state === 'CLOSING');
-
 /** "An acknowledgment should be sent in reply (unless the RST bit is set)". */
 function acknowledgeUnacceptable(c: TcpConnection, now: Instant, segment: Segment): void {
   if (segment.has(RST)) return;
@@ -202,84 +198,6 @@ function acknowledgeUnacceptable(c: TcpConnection, now: Instant, segment: Segmen
   const honest = segment.sequenceLength > 0 && !segment.has(SYN);
   if (honest) c.receiver.ackNow = true;
   else c.challengeAck(now, 'a segment outside the window');
-}
-
-function failsPaws(c: TcpConnection, now: Instant, segment: Segment): boolean {
-  const { tcb } = c;
-  if (!tcb.timestampsOn || !segment.hasTimestamps || segment.has(RST)) return false;
-  if (!seqLt(segment.tsVal, tcb.tsRecent) || now - tcb.tsRecentAt >= TIMESTAMP_AGE) return false;
-  return !isReorderedAck(c, segment);
-}
-
-/** A pure ACK that was overtaken says nothing that could be wrong. */
-function isReorderedAck(c: TcpConnection, segment: Segment): boolean {
-  const { tcb } = c;
-  if (c.settings.segmentRule !== 'linux' || segment.sequenceLength > 0 || !segment.has(ACK)) return false;
-  const window = segment.window << tcb.sndScale;
-  const behind = seqDiff(tcb.tsRecent, segment.tsVal);
-  return (
-    segment.seq === tcb.rcvNxt &&
-    segment.ack === tcb.sndUna &&
-    window <= tcb.sndWnd &&
-    window > 0 &&
-    behind <= (c.sender.rtt.rto * 1.2) / 1e6
-  );
-}
-
-/** RFC 7323 §4.3 (2): "If SEG.TSval >= TS.Recent and SEG.SEQ <= Last.ACK.sent, then SEG.TSval is copied to TS.Recent". */
-function updateTimestamp(c: TcpConnection, now: Instant, segment: Segment): void {
-  const { tcb } = c;
-  if (!tcb.timestampsOn || !segment.hasTimestamps) return;
-  if (seqGe(segment.tsVal, tcb.tsRecent) && seqLe(segment.seq, tcb.lastAckSent)) {
-    tcb.tsAdvanced ||= segment.tsVal !== tcb.tsRecent;
-    tcb.tsRecent = segment.tsVal;
-    tcb.tsRecentAt = now;
-  }
-}
-
-/** Second: RST, by RFC 5961 §3.2: only one that hits RCV.NXT exactly resets. */
-function checkReset(c: TcpConnection, now: Instant, segment: Segment): boolean {
-  if (!segment.has(RST)) return true;
-  if (segment.seq !== c.tcb.rcvNxt && !isResetBehindGap(c, segment)) {
-    c.challengeAck(now, 'a RST inside the window that is not at RCV.NXT');
-    return false;
-  }
-  resetArrives(c);
-  return false;
-}
-
-/** What an acceptable RST does in each state. */
-function resetArrives(c: TcpConnection): void {
-  switch (c.state) {
-    case 'SYN_RCVD':
-      // With Fast Open there may be a user already.
-      if (c.sendsEarly) c.fail('ECONNRESET', 'a RST arrived');
-      else if (c.passive) c.finish('RST arrives');
-      else if (c.settings.segmentRule === 'linux') c.fail('ECONNRESET', 'a RST arrived');
-      else c.fail('ECONNREFUSED', 'a RST answered the SYN');
-      return;
-    case 'CLOSING':
-    case 'LAST_ACK':
-      // "enter the CLOSED state, delete the TCB": the user has closed. On Linux one who only shut down is told.
-      if (c.settings.segmentRule === 'linux') c.fail('ECONNRESET', 'a RST arrived');
-      else c.finish('RST arrives');
-      return;
-    case 'TIME_WAIT':
-      // RFC 1337: a RST must not end TIME_WAIT early.
-      if (!c.settings.protectsTimeWait) c.finish('RST arrives');
-      return;
-    case 'CLOSE_WAIT':
-      c.fail('EPIPE', 'a RST arrived');
-      return;
-    default:
-      c.fail('ECONNRESET', 'a RST arrived');
-  }
-}
-
-/** Where the highest SACKed data ends: the sender of the RST had got so far (RFC 5961 §3.2 does not forbid it). */
-function isResetBehindGap(c: TcpConnection, segment: Segment): boolean {
-  if (c.settings.segmentRule !== 'linux') return false;
-  return (c.tcb.sackOn && segment.seq === c.receiver.highestHeld) || isLateReset(c, segment);
 }
 
 /** Fourth: SYN. RFC 5961 §4.2: a challenge ACK, whatever the sequence number. */
@@ -292,7 +210,9 @@ function checkSyn(c: TcpConnection, now: Instant, segment: Segment): boolean {
     c.finish('a new SYN arrives'); // "return this connection to the LISTEN state"
     return false;
   }
+  c.accurateEcn?.reflect(segment.ecn);
   c.challengeAck(now, 'a SYN on a connection that exists');
+  c.accurateEcn?.reflected();
   return false;
 }
 
@@ -353,7 +273,7 @@ function processAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
     return true;
   }
   if (segment.has(CWR) && c.ecn?.isAccurate === false) c.ecn.reduced();
-  if (segment.accEcn.length > 0) c.accurateEcn?.optionArrived(segment.accEcn);
+  c.accurateEcn?.feedback.review(segment.accEcn);
   const windowUpdated = updateWindow(c, segment);
   // The SYN+ACK was not ECN-capable: nothing that is said with its acknowledgement can be about us.
   const handshake = segment.has(SYN) || c.state === 'SYN_RCVD';
@@ -416,7 +336,8 @@ function takeUrgent(c: TcpConnection, segment: Segment): void {
   if (!mayReceive(c.state)) return;
   // Linux takes no pointer into what has arrived already.
   const old = c.settings.segmentRule === 'linux' && !seqGt(seqAdd(segment.seq, segment.urgentPointer), c.tcb.rcvNxt);
-  if (!old && c.useUrgent().arrived(segment, c.receiver.readSeq)) c.emit({ type: 'urgent' });
+  c.urgent ??= new Urgent();
+  if (!old && c.urgent.arrived(segment, c.receiver.readSeq)) c.emit({ type: 'urgent' });
 }
 
 /** Seventh: the segment's text. */

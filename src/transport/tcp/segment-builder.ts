@@ -5,8 +5,10 @@ import { ACK, Segment, SYN } from '../../wire/tcp.ts';
 import { tcpOptionsLength } from '../../wire/tcp-options.ts';
 import type { AccurateEcn } from './accurate-ecn.ts';
 import type { TcpConnection } from './connection.ts';
+import { optionLength } from './ecn-counters.ts';
 import { ECT0 } from './ecn-field.ts';
 import { isForgotten } from './forgotten.ts';
+import { TIMESTAMPS_LENGTH } from './tcb.ts';
 
 export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq: Seq): Segment {
   const { tcb, receiver, settings } = c;
@@ -29,23 +31,44 @@ export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq:
     segment.tsEcr = hasAck ? tcb.tsRecent : 0;
   }
   if (hasAck) {
+    const tellsTwice = !isSyn && receiver.hasDuplicate;
     if (!isSyn) {
-      if (tcb.sackOn && (receiver.hasGap || receiver.hasDuplicate)) segment.sack = receiver.sackBlocks();
-      if (c.ecn !== undefined) segment.flags |= c.ecn.ackFlags;
+      if (tcb.sackOn && (receiver.hasGap || tellsTwice)) segment.sack = receiver.sackBlocks();
+      if (c.ecn !== undefined && !hasNoMarks(c)) segment.flags |= c.ecn.ackFlags;
     }
-    if (c.ecn?.isAccurate) countMarks(c, c.ecn, segment, isSyn);
+    if (c.ecn?.isAccurate) tellMarks(c, c.ecn, segment, now, isSyn, tellsTwice);
     if (!isSyn) c.urgent?.mark(segment, tcb);
     receiver.acknowledged();
   }
   return segment;
 }
 
-/** RFC 9768 §3.2.3. */
-function countMarks({ settings }: TcpConnection, ecn: AccurateEcn, segment: Segment, isSynAck: boolean): void {
-  segment.accEcn = ecn.option(40 - tcpOptionsLength(segment), segment.sack.length > 0, isSynAck);
+/** RFC 9768 §3.2.3: with the option where it has room. */
+function tellMarks(
+  c: TcpConnection,
+  ecn: AccurateEcn,
+  segment: Segment,
+  now: Instant,
+  isSynAck: boolean,
+  tellsTwice: boolean,
+): void {
+  if (isSynAck) {
+    segment.accEcn = ecn.synAckOption;
+    return;
+  }
+  const { sack } = segment;
+  if (!hasNoMarks(c)) {
+    const { fields, blocks } = ecn.fit(now, 40 - tcpOptionsLength(segment), sack.length, c.rtt.srtt);
+    segment.accEcn = ecn.option(now, fields, tellsTwice ? sack[0]?.start : undefined);
+    if (blocks < sack.length) segment.sack = sack.slice(0, blocks);
+  }
   // Acknowledgements and retransmissions of Linux's are ECN-capable too, since marks of them are counted.
-  if (!isSynAck && !ecn.isMangled && settings.segmentRule === 'linux') segment.ecn = ECT0;
+  if (!ecn.isMangled && c.settings.segmentRule === 'linux') segment.ecn = ECT0;
 }
+
+/** What Linux keeps of a connection in TIME_WAIT does not count any more. */
+const hasNoMarks = (c: TcpConnection): boolean =>
+  c.settings.segmentRule === 'linux' && (c.state === 'TIME_WAIT' || isRemembered(c));
 
 /** It is Linux's remains of a connection that answer, no longer the connection as it did the FIN. */
 const isRemembered = (c: TcpConnection): boolean => isForgotten(c) && c.receiver.unacknowledged === 0;
@@ -60,4 +83,14 @@ function offerOptions(c: TcpConnection, segment: Segment, answer: boolean): void
   if (answer ? tcb.scalingOn : settings.windowScaling) segment.windowScale = c.receiver.scale;
   segment.sackPermitted = answer ? tcb.sackOn : settings.sack;
   c.fastOpen?.offer(segment, answer);
+}
+
+/** Bytes that options of the next segment take beyond those that every segment has. */
+export function optionsLength(c: TcpConnection): number {
+  const sack = c.receiver.sackLength;
+  if (!c.ecn?.isAccurate) return sack;
+  const stamps = c.tcb.timestampsOn ? TIMESTAMPS_LENGTH : 0;
+  const told = Math.max((sack - 4) >> 3, 0);
+  const { fields, blocks } = c.ecn.fit(c.lastHeardAt, 40 - sack - stamps, told, c.rtt.srtt);
+  return (blocks > 0 ? 4 + 8 * blocks : 0) + optionLength(fields, blocks > 0);
 }

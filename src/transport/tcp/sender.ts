@@ -17,11 +17,10 @@ import type { RttEstimator } from './rtt.ts';
 import { SendBuffer } from './send-buffer.ts';
 import { SendQueue } from './send-queue.ts';
 import { SendRecord } from './send-record.ts';
-import { synTimedOut } from './syn-timeout.ts';
 import { scheduleProbe } from './tail-loss-probe.ts';
 import { RECORD_LIMIT, Transmitter } from './transmitter.ts';
-import { armUserTimeout, withinUserTimeout } from './user-timeout.ts';
-import { RESOURCE_INTERVAL, WindowProber } from './window-prober.ts';
+import { armUserTimeout } from './user-timeout.ts';
+import { WindowProber } from './window-prober.ts';
 
 /** RFC 6298 §5.7: the timeout with which data begins when the SYN was lost. */
 const AFTER_LOST_SYN: Duration = 3e9;
@@ -39,6 +38,8 @@ export interface SenderHost extends RecoveryHost {
   readonly orphaned: boolean;
   /** Flags of a SYN+ACK that ECN needs. */
   readonly synAckEcn: number;
+  /** Flags with which a SYN that had no answer asks for ECN once more. */
+  readonly synEcnAgain: number;
   readonly accurateEcn: AccurateEcn | undefined;
   /** Data may go out before the handshake is complete (RFC 7413). */
   readonly sendsEarly: boolean;
@@ -441,27 +442,6 @@ export class Sender {
   get synAckTimeout(): Duration {
     const { initialRto, maxRto } = this.host.settings;
     return Math.min(initialRto * 2 ** this.recovery.timeouts, maxRto);
-  }
-
-  /** The retransmission timer expired; the connection has checked R2. */
-  retransmitTimeout(now: Instant): void {
-    const { recovery, rtt, host } = this;
-    const { tcb } = host;
-    const handshake = this.queue.first !== undefined && (this.queue.first.flags & SYN) !== 0;
-    if (handshake) {
-      if (synTimedOut(this, now)) return;
-    } else {
-      recovery.enterLoss(now);
-      // Behind a closed window they are probes, as long as somebody waits (timers.ts).
-      if (tcb.sndWnd > 0 || host.orphaned) recovery.timeouts++;
-      const { first } = this.queue;
-      // A link that is full says nothing of the path: no reason to wait longer.
-      if (this.isRefused)
-        return host.deadlines.setTransmit(DUE.retransmit, withinUserTimeout(this, now, now + RESOURCE_INTERVAL));
-      if (first !== undefined) this.transmitter.resend(now, first, 1);
-      rtt.backOff();
-    }
-    host.deadlines.setTransmit(DUE.retransmit, withinUserTimeout(this, now, now + rtt.rto));
   }
 
   /** Our own link would drop what is sent now. */

@@ -8,6 +8,7 @@ import { type Seq, seqAdd, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import { ACK, RST, Segment, SYN } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE } from './deadlines.ts';
+import { hasOldTimestamp } from './timestamps.ts';
 
 /** Of a request this is all that a window can be. */
 const MOST_WINDOW = 65535;
@@ -23,7 +24,7 @@ export function admits(c: TcpConnection, now: Instant, segment: Segment, reset: 
   const fresh = segment.seq !== tcb.irs;
   const old = !segment.has(RST) && hasOldTimestamp(c, segment);
   if (!fresh && (segment.flags & (SYN | ACK | RST)) === SYN && !old) {
-    repeatSynAck(c, now);
+    repeatSynAck(c, now, segment);
     return false;
   }
   const acknowledges = segment.has(ACK) && !segment.has(RST);
@@ -47,10 +48,6 @@ export function admits(c: TcpConnection, now: Instant, segment: Segment, reset: 
   return segment.has(ACK);
 }
 
-/** RFC 7323 §5.3 R1. */
-export const hasOldTimestamp = ({ tcb }: TcpConnection, segment: Segment): boolean =>
-  tcb.timestampsOn && segment.hasTimestamps && seqLt(segment.tsVal, tcb.tsRecent);
-
 /** What it echoes is no timestamp of a SYN+ACK of ours: it cannot answer one. */
 function echoesOther(c: TcpConnection, segment: Segment): boolean {
   const { tcb, sender } = c;
@@ -68,9 +65,10 @@ export function isBetween(segment: Segment, next: Seq, edge: Seq): boolean {
 }
 
 /** The SYN+ACK was lost; data that is on the SYN is not taken now either. */
-function repeatSynAck(c: TcpConnection, now: Instant): void {
+function repeatSynAck(c: TcpConnection, now: Instant, syn: Segment): void {
   if (!c.challenges.allowByInterval(now)) return;
   const { sender } = c;
+  c.accurateEcn?.synRepeated(syn.flags, syn.ecn);
   sender.resendSyn(now, SYN | ACK | c.synAckEcn, false);
   sender.recovery.totalRetransmissions++;
   if (!c.sendsEarly) c.deadlines.setTransmit(DUE.retransmit, now + sender.synAckTimeout);

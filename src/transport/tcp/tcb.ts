@@ -1,6 +1,6 @@
 /** The transmission control block: the variables of RFC 9293 §3.3.1 under their own names, and the options agreed on. */
 import type { Instant } from '../../base/instant.ts';
-import { type Seq, seqAdd, seqDiff, seqMax } from '../../base/seq32.ts';
+import { type Seq, seqAdd, seqDiff, seqGt, seqMax } from '../../base/seq32.ts';
 import type { State } from './state.ts';
 
 /** RFC 9293 §3.7.1: "If an MSS Option is not received at connection setup, TCP implementations MUST assume 536". */
@@ -84,6 +84,12 @@ export class Tcb {
   get rcvEdge(): Seq {
     const { rcvAdv, takenBack } = this;
     return takenBack === undefined ? rcvAdv : seqMax(rcvAdv, takenBack);
+  }
+
+  /** The window opens: its right edge is `edge` from now on. */
+  promise(edge: Seq): void {
+    this.rcvAdv = edge;
+    if (this.takenBack !== undefined && !seqGt(this.takenBack, edge)) this.takenBack = undefined;
   }
 
   /** The window shrinks: its right edge is `edge` from now on. */

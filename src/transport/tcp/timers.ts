@@ -1,10 +1,10 @@
 /** What happens when a deadline has passed: one function for each purpose. */
-import { type Duration, type Instant, NEVER } from '../../base/instant.ts';
-import { seqAdd } from '../../base/seq32.ts';
-import { ACK } from '../../wire/tcp.ts';
+import type { Duration, Instant } from '../../base/instant.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE, type Purpose } from './deadlines.ts';
+import { keepAliveTimedOut } from './keep-alive.ts';
 import { suspectBlackHole } from './path-probe.ts';
+import { retransmitTimedOut } from './retransmit-timeout.ts';
 import { isSynchronized } from './state.ts';
 import { sendProbe } from './tail-loss-probe.ts';
 
@@ -29,7 +29,7 @@ export function timedOut(c: TcpConnection, now: Instant, purpose: Purpose): void
       c.receiver.ackNow = true;
       return;
     case DUE.keepAlive:
-      return keepAlive(c, now);
+      return keepAliveTimedOut(c, now);
     case DUE.timeWait:
       return c.finish('2 MSL have passed');
     case DUE.finWait2:
@@ -52,7 +52,7 @@ function retransmit(c: TcpConnection, now: Instant): void {
   if (shut && now - c.lastHeardAt > 2 * settings.maxRto) return c.giveUp(now, 'no answer while the window is closed');
   c.observer?.decided('rto', `nothing acknowledged for ${Math.round(rtt.rto / 1e6)} ms`);
   suspectBlackHole(c, now, recovery.timeouts);
-  sender.retransmitTimeout(now);
+  retransmitTimedOut(sender, now);
 }
 
 /** R2: how many retransmissions before the connection is given up. */
@@ -107,27 +107,4 @@ function persist(c: TcpConnection, now: Instant): void {
 /** RFC 5482: patience is over. Where retransmissions look at it themselves, it only ends what they do not cover. */
 function userTimeout(c: TcpConnection, now: Instant): void {
   if (!c.settings.clampsToUserTimeout) return c.giveUp(now, 'USER TIMEOUT');
-}
-
-/** RFC 9293 §3.8.4: off by default, an answered probe costs nothing, an unanswered one is not yet the end. */
-function keepAlive(c: TcpConnection, now: Instant): void {
-  const { settings, deadlines, sender } = c;
-  if (settings.keepAlive === undefined || !isSynchronized(c.state)) return;
-  const { idle, interval, count } = settings.keepAlive;
-  // Something is on its way: the retransmission timer watches already.
-  if (!sender.queue.isEmpty || sender.queue.head !== undefined) {
-    deadlines.set(DUE.keepAlive, now + idle);
-    return;
-  }
-  const patience = settings.userTimeout;
-  const over = patience !== undefined ? now - c.lastHeardAt >= patience && c.keepAlivesUnanswered > 0 : false;
-  if (over || (patience === undefined && c.keepAlivesUnanswered >= count)) {
-    if (!settings.resetsOnTimeout) c.sendReset(now);
-    return c.giveUp(now, 'no answer to keep-alive probes');
-  }
-  c.keepAlivesUnanswered++;
-  c.observer?.decided('keep-alive', `idle; probe ${c.keepAlivesUnanswered} of ${count}`);
-  // SEG.SEQ = SND.NXT - 1: unacceptable, so it must be answered.
-  c.send(c.build(now, ACK, seqAdd(c.tcb.sndNxt, -1)));
-  if (interval !== NEVER) deadlines.set(DUE.keepAlive, now + interval);
 }

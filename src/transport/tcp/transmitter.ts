@@ -449,7 +449,7 @@ export class Transmitter {
     const { s } = this;
     const segment = s.host.build(now, flags, record.seq);
     segment.retransmission = again;
-    if (again) segment.accEcn = []; // RFC 9768 §3.2.3.2.2: perhaps it was the option that was not let through
+    if (again) segment.accEcn = undefined; // RFC 9768 §3.2.3.2.2: perhaps it was the option that was not let through
     s.outbox.push(segment);
     s.queue.transmitted(record, now);
   }

@@ -58,6 +58,10 @@ export interface TcpSettings {
   duplicateSack: boolean;
   optionOrder: OptionOrder;
   ecn: EcnMode;
+  /** What ECN is lost for, or changed by, is done without it (RFC 3168 §6.1.1.1, RFC 9768 §3.1.4, §3.2.2.3). */
+  ecnFallback: boolean;
+  /** AccECN's option: when it has something to tell, or always; 'persistent': even when it seems to be lost on the way. */
+  accurateEcnOption: 'off' | 'minimal' | 'full' | 'persistent';
   /** TCP_MAXSEG: 0 is no limit of the user's. */
   maxSegment: number;
   fastOpen: FastOpenSettings;

@@ -1,0 +1,45 @@
+/** Keep-alives (RFC 9293 §3.8.4): whether an idle connection still has another end. */
+import { type Instant, NEVER } from '../../base/instant.ts';
+import { seqAdd } from '../../base/seq32.ts';
+import { ACK } from '../../wire/tcp.ts';
+import type { TcpConnection } from './connection.ts';
+import { DUE } from './deadlines.ts';
+import { isSynchronized } from './state.ts';
+
+/** Something was sent or heard. */
+export function refreshKeepAlive({ settings, state, deadlines }: TcpConnection, now: Instant): void {
+  const { keepAlive } = settings;
+  if (keepAlive !== undefined && isSynchronized(state) && state !== 'TIME_WAIT') {
+    deadlines.set(DUE.keepAlive, now + keepAlive.idle);
+  }
+}
+
+/** SO_KEEPALIVE and its times were changed. */
+export function keepAliveChanged(c: TcpConnection, now: Instant): void {
+  const { keepAlive } = c.settings;
+  if (keepAlive === undefined) c.deadlines.clear(DUE.keepAlive);
+  else if (isSynchronized(c.state)) c.deadlines.set(DUE.keepAlive, Math.max(now, c.lastHeardAt + keepAlive.idle));
+}
+
+/** RFC 9293 §3.8.4: off by default, an answered probe costs nothing, an unanswered one is not yet the end. */
+export function keepAliveTimedOut(c: TcpConnection, now: Instant): void {
+  const { settings, deadlines, sender } = c;
+  if (settings.keepAlive === undefined || !isSynchronized(c.state)) return;
+  const { idle, interval, count } = settings.keepAlive;
+  // Something is on its way: the retransmission timer watches already.
+  if (!sender.queue.isEmpty || sender.queue.head !== undefined) {
+    deadlines.set(DUE.keepAlive, now + idle);
+    return;
+  }
+  const patience = settings.userTimeout;
+  const over = patience !== undefined ? now - c.lastHeardAt >= patience && c.keepAlivesUnanswered > 0 : false;
+  if (over || (patience === undefined && c.keepAlivesUnanswered >= count)) {
+    if (!settings.resetsOnTimeout) c.sendReset(now);
+    return c.giveUp(now, 'no answer to keep-alive probes');
+  }
+  c.keepAlivesUnanswered++;
+  c.observer?.decided('keep-alive', `idle; probe ${c.keepAlivesUnanswered} of ${count}`);
+  // SEG.SEQ = SND.NXT - 1: unacceptable, so it must be answered.
+  c.send(c.build(now, ACK, seqAdd(c.tcb.sndNxt, -1)));
+  if (interval !== NEVER) deadlines.set(DUE.keepAlive, now + interval);
+}

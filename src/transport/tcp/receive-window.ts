@@ -1,0 +1,48 @@
+/** Whose window a connection offers, by which shift it is told, and when it is worth a segment to tell of it. */
+import { MemoryWindow, RATIO } from './memory-window.ts';
+import { SpaceWindow } from './space-window.ts';
+import type { TcpSettings } from './types.ts';
+import type { BufferState, WindowPolicy } from './window-policy.ts';
+
+export function newWindowPolicy(settings: TcpSettings, mss: number): WindowPolicy {
+  switch (settings.windowRule) {
+    case 'linux':
+      return new MemoryWindow(settings, mss);
+    case 'freebsd':
+      return new SpaceWindow(settings, true);
+    default:
+      return new SpaceWindow(settings, false);
+  }
+}
+
+/** The shift that lets a 16-bit field tell of the whole buffer (RFC 7323 §2.3: at most 14), and of what it may grow to. */
+export function windowShift(settings: TcpSettings, capacity: number): number {
+  if (settings.windowScale !== undefined) return settings.windowScale;
+  const fixed = settings.receiveBufferTuning === 'fixed';
+  const receiveBuffer = fixed ? capacity : Math.max(capacity, settings.receiveBufferMax);
+  // Of a buffer of memory it is known what a window can become at most only where the user has set it.
+  const window = fixed && settings.windowRule === 'linux' ? Math.floor(capacity * RATIO) : receiveBuffer;
+  let shift = 0;
+  while (shift < 14 && 65535 << shift < window) shift++;
+  return shift;
+}
+
+/** BSD: the right edge moves by two segments and a good part of the buffer, or by half of it. */
+function isWorthTelling(moves: number, free: number, capacity: number, fullSize: number): boolean {
+  const part = moves >= capacity / 4 || free <= capacity / 8 || capacity <= 8 * fullSize;
+  return (moves >= 2 * fullSize && part) || 2 * moves >= capacity;
+}
+
+/** After a read: is the window so much larger than the one that was offered that the other end should hear of it? */
+export function isUpdateDue(settings: TcpSettings, policy: WindowPolicy, buffer: BufferState): boolean {
+  const { offered, unread, fullSize, scale } = buffer;
+  if (settings.windowRule === 'linux') {
+    const fresh = policy.offer(buffer);
+    return 2 * offered <= policy.limit && fresh > 0 && fresh >= 2 * offered;
+  }
+  const { capacity } = policy;
+  const free = Math.min(capacity - unread, 65535 << scale);
+  if (settings.windowRule === 'freebsd') return isWorthTelling(free - offered, free, capacity, fullSize);
+  const enough = Math.min(Math.floor(capacity / 2), 2 * fullSize);
+  return offered < capacity / 2 && free - offered >= enough;
+}
