@@ -15,11 +15,14 @@ import { Recording } from './kernel/recording.ts';
 const FIELDS = ['ca_state', 'snd_cwnd', 'snd_ssthresh', 'unacked', 'sacked', 'lost', 'retrans', 'reordering'];
 const fields = [...FIELDS, ...(process.env.FIELDS?.split(',') ?? [])];
 
+/** What a call answers is filled in where a script leaves it open. */
+const asked = (line: string): string => line.replace(/(ioctl|getsockopt)(.*?)\[\.\.\.\]/, '$1$2[?]');
+
 async function record(file: string): Promise<string> {
   const device = new KernelDevice();
   const recording = new Recording(device, { fields, windows: process.env.WINDOWS !== undefined });
   const play = async (): Promise<string> => {
-    for (const event of parseScript(readFileSync(file, 'utf8')).events) await recording.play(event);
+    for (const event of parseScript(readFileSync(file, 'utf8')).events) await recording.play(event, asked(event.text));
     return recording.end();
   };
   const playing = play();

@@ -78,6 +78,8 @@ export class WindowProber {
     } else if (host.settings.probesWithData) {
       this.withData(now, head);
     } else {
+      // Urgent data behind a closed window is announced all the same (RFC 9293 §3.8.6.1 has probes carry what they can).
+      if (host.isUrgent) this.s.outbox.push(host.build(now, ACK, tcb.sndUna));
       // SEG.SEQ = SND.UNA - 1: unacceptable, so it must be answered, and it takes nothing of the stream.
       this.s.outbox.push(host.build(now, ACK, seqAdd(tcb.sndUna, -1)));
     }

@@ -15,6 +15,7 @@ const OPTIONS: Record<string, number> = {
   SO_MAX_PACING_RATE: 47,
   TCP_NODELAY: 1,
   TCP_MAXSEG: 2,
+  SO_OOBINLINE: 10,
   TCP_CORK: 3,
   TCP_KEEPIDLE: 4,
   TCP_KEEPINTVL: 5,
