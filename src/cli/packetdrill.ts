@@ -59,7 +59,7 @@ export async function packetdrill(args: readonly string[]): Promise<number> {
   if (files.length === 0) throw new UsageError(`there is no .pkt file in ${parsed.positionals.join(', ')}`);
   const verdicts: Reported[] = [];
   for (const file of files) {
-    for (const ipVersion of versionsFor(parsed)) {
+    for (const ipVersion of versionsFor(parsed, file)) {
       const verdict = runFile(file, parsed, ipVersion);
       verdicts.push(verdict);
       if (!parsed.is('json') && !parsed.is('quiet')) process.stdout.write(`${lineOf(verdict)}\n`);
@@ -88,10 +88,11 @@ function scriptsIn(path: string): string[] {
     .map(name => join(path, name));
 }
 
-function versionsFor(parsed: Parsed): (IpVersion | undefined)[] {
+/** 'all' are those that the script allows: one that names a version is about that one. */
+function versionsFor(parsed: Parsed, file: string): (IpVersion | undefined)[] {
   const wanted = parsed.text('ip_version');
   if (wanted === undefined) return [undefined];
-  if (wanted === 'all') return [...VERSIONS];
+  if (wanted === 'all') return /^--ip_version=/m.test(readFileSync(file, 'utf8')) ? [undefined] : [...VERSIONS];
   if (!VERSIONS.includes(wanted as IpVersion)) {
     throw new UsageError(`--ip_version takes ${VERSIONS.join(', ')} or all, not '${wanted}'`);
   }

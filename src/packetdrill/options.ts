@@ -289,7 +289,7 @@ export function getOption(world: World, socket: StreamSocket, name: string): Opt
   const settings = endpoint?.connection.settings ?? { ...world.host.tcp.settings, ...socket.settings };
   switch (name) {
     case 'SO_ERROR':
-      return errnoNumber(socket.takeError());
+      return errnoNumber(socket.takeAnyError());
     case 'SO_SNDBUF':
       return endpoint?.connection.sender.capacity ?? settings.sendBuffer;
     case 'SO_RCVBUF':
@@ -303,6 +303,7 @@ export function getOption(world: World, socket: StreamSocket, name: string): Opt
     case 'SO_TYPE':
       return 1;
     case 'TCP_MAXSEG':
+      if (endpoint?.state === 'SYN_SENT') return endpoint.connection.advertisedMss - (settings.timestamps ? 12 : 0);
       if (endpoint !== undefined && socket.isConnected) return endpoint.connection.tcb.mss;
       return settings.maxSegment > 0 ? settings.maxSegment : 536;
     case 'TCP_NODELAY':

@@ -84,6 +84,7 @@ export class StreamSocket implements Waitable {
   private error: Errno | undefined;
   private connecting = false;
   private connected = false;
+  private connectTold = false;
   private readShut = false;
   private writeShut = false;
   private closed = false;
@@ -98,6 +99,7 @@ export class StreamSocket implements Waitable {
   /** For a connection that was accepted. */
   adopt(endpoint: TcpEndpoint): void {
     this.connected = true;
+    this.connectTold = true;
     this.attach(endpoint);
     this.error = endpoint.connection.failure;
     this.ended = this.error !== undefined;
@@ -152,6 +154,16 @@ export class StreamSocket implements Waitable {
     return error;
   }
 
+  /** SO_ERROR: the pending error, or one that has not ended the connection; either is taken. */
+  takeAnyError(): Errno | undefined {
+    const error = this.takeError();
+    const connection = this.endpoint?.connection;
+    if (error !== undefined || connection?.softError === undefined) return error;
+    const { code } = connection.softError;
+    connection.softError = undefined;
+    return code;
+  }
+
   private get isGone(): boolean {
     const { endpoint } = this;
     return endpoint === undefined || endpoint.state === 'CLOSED' || endpoint.state === 'TIME_WAIT';
@@ -200,7 +212,7 @@ export class StreamSocket implements Waitable {
     }
     this.endpoint = undefined;
     this.deferred = undefined;
-    this.connecting = this.connected = this.readShut = this.writeShut = this.ended = false;
+    this.connectTold = this.connecting = this.connected = this.readShut = this.writeShut = this.ended = false;
     this.wake(ANYTHING);
     return 0;
   }
@@ -209,18 +221,28 @@ export class StreamSocket implements Waitable {
     if (this.listener !== undefined) return failed('EISCONN');
     if (this.connecting && this.endpoint !== undefined) return this.nonBlocking ? failed('EALREADY') : undefined;
     if (this.endpoint !== undefined || this.deferred !== undefined) {
-      const { error } = this;
-      if (error !== undefined) return failed(this.takeError() as Errno);
-      return this.connected ? failed('EISCONN') : failed('ECONNABORTED');
+      // A call that waited is over; of one that did not the first after it answers for it.
+      if (this.connected && !this.connectTold) return this.tellConnected();
+      if (this.connected) return failed('EISCONN');
+      // It has failed: that is said once, and then it may be tried again.
+      this.endpoint = undefined;
+      this.ended = false;
+      return failed(this.takeError() ?? 'ECONNABORTED');
     }
     if (this.flags.get('TCP_FASTOPEN_CONNECT') && this.stack.knowsCookie(address, this)) {
       this.deferred = { address, port };
       this.connected = true;
+      this.connectTold = true;
       return 0;
     }
     const made = this.open(address, port, undefined, this.flags.has('TCP_FASTOPEN_CONNECT'));
     if (made !== undefined) return made;
     return this.nonBlocking && this.connecting ? failed('EINPROGRESS') : undefined;
+  }
+
+  private tellConnected(): number {
+    this.connectTold = true;
+    return 0;
   }
 
   private open(address: IpAddress, port: number, early: Uint8Array | undefined, fastOpen: boolean): Failed | undefined {
@@ -236,7 +258,7 @@ export class StreamSocket implements Waitable {
 
   private connectResult(): Result<number> | undefined {
     if (this.error !== undefined) return failed(this.takeError() as Errno);
-    if (this.connected) return 0;
+    if (this.connected) return this.tellConnected();
     return this.connecting ? undefined : failed('ECONNABORTED');
   }
 

@@ -13,7 +13,9 @@ import { KernelDevice } from './kernel/device.ts';
 import { Recording } from './kernel/recording.ts';
 
 const FIELDS = ['ca_state', 'snd_cwnd', 'snd_ssthresh', 'unacked', 'sacked', 'lost', 'retrans', 'reordering'];
-const fields = [...FIELDS, ...(process.env.FIELDS?.split(',') ?? [])];
+const { FIELDS: more } = process.env;
+/** FIELDS=none: none of them. */
+const fields = more === 'none' ? [] : [...FIELDS, ...(more?.split(',') ?? [])];
 
 /** What a call answers is filled in where a script leaves it open. */
 const asked = (line: string): string => line.replace(/(ioctl|getsockopt)(.*?)\[\.\.\.\]/, '$1$2[?]');

@@ -242,10 +242,13 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     const why = `${name}, says ${formatIp(reporter)}`;
     const hard = meaning === 'protocol' || meaning === 'port';
     const code: TcpErrorCode = hard ? 'ECONNREFUSED' : meaning === 'network' ? 'ENETUNREACH' : 'EHOSTUNREACH';
-    // RFC 5927 §4.1, §5.2: hard errors are soft ones on a connection that is established; RFC 1122 §4.2.3.9: so are the others.
-    if (hard && endpoint.state === 'SYN_SENT') connection.fail(code, why);
-    // One that Fast Open has opened early is in its handshake as well: its user is told.
-    else if (endpoint.state === 'SYN_RCVD' && connection.sendsEarly) connection.fail(code, why);
+    // RFC 5927 §4.1, §5.2: hard errors are soft ones on a connection that is established; RFC 1122 §4.2.3.9: so are the
+    // others always ("MUST NOT abort the connection"). On Linux all end a handshake.
+    const { segmentRule } = connection.settings;
+    const isHandshake = endpoint.state === 'SYN_SENT' || endpoint.state === 'SYN_RCVD';
+    const isRequest = endpoint.state === 'SYN_RCVD' && connection.passive && !connection.sendsEarly;
+    if (isRequest && segmentRule === 'linux') connection.finish(why);
+    else if (isHandshake && !isRequest && (hard || segmentRule === 'linux')) connection.fail(code, why);
     else connection.softError = { code, why };
   }
 

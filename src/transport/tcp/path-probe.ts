@@ -4,6 +4,7 @@
  */
 import type { Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqGe, seqLe } from '../../base/seq32.ts';
+import { SYN } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
 import type { Sender } from './sender.ts';
 
@@ -106,8 +107,14 @@ export function suspectBlackHole(c: TcpConnection, now: Instant, timeouts: numbe
 
 /** RFC 1191 §6.5: what was too big is sent again at once, in smaller pieces, and not for congestion. */
 export function resendSmaller(s: Sender, now: Instant): void {
-  const { queue, recovery } = s;
-  const { mss } = s.tcb;
+  const { queue, recovery, tcb } = s;
+  // It was a SYN, which is only too big with what rides on it (RFC 7413): again, and by itself.
+  if (tcb.state === 'SYN_SENT') {
+    if (queue.records.length < 2) return;
+    for (const record of queue.records) queue.markLost(record);
+    return s.resendSyn(now, SYN, true);
+  }
+  const { mss } = tcb;
   let any = false;
   for (const record of [...queue.records]) {
     if (record.sacked || Math.min(record.mss, record.dataLength) <= mss) continue;

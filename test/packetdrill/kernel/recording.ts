@@ -1,10 +1,12 @@
 /** One script played to the kernel: its events in real time, and everything that the kernel sent, as a script again. */
 import { seqAdd, seqDiff, seqGt } from '../../../src/base/seq32.ts';
+import { buildIcmp } from '../../../src/packetdrill/icmp-packets.ts';
 import { formatSegment, writeOptions } from '../../../src/packetdrill/notation.ts';
 import { buildSegment, joined, type Sighting, wrap } from '../../../src/packetdrill/packets.ts';
 import type {
   IpInfo,
   ScriptEvent,
+  ScriptIcmp,
   ScriptSegment,
   ScriptTcpOption,
   SystemCall,
@@ -87,6 +89,7 @@ export class Recording implements Listener {
     this.last = happens;
     let shown = line.replace(/^\S+\s*/, '');
     if (event.kind === 'packet' && event.packet.kind === 'tcp') this.inject(event.packet.tcp, event.packet.ip);
+    else if (event.kind === 'packet' && event.packet.kind === 'icmp') this.injectIcmp(event.packet.icmp);
     else if (event.kind === 'call') shown = this.call(event.call, shown);
     this.lines.push(`${stampOf(gap)} ${shown}`);
     await device.sleep(device.now + AT_ONCE);
@@ -203,6 +206,13 @@ export class Recording implements Listener {
     const seq = segment.flags & SYN ? segment.seq : seqAdd(segment.seq, this.remoteBase);
     const built = buildSegment(segment, ends, seq, segment.ack === undefined ? 0 : seqAdd(segment.ack, base), options);
     this.device.inject(wrap(built, { source: this.remote, destination: LOCAL }, PROTOCOL.tcp, ip));
+  }
+
+  private injectIcmp(icmp: ScriptIcmp): void {
+    const { about } = icmp;
+    const ends = { local: LOCAL, remote: this.remote, localPort: this.localPort, remotePort: this.remotePort };
+    const seq = seqAdd(about?.kind === 'tcp' ? about.seq : 0, this.localBase ?? 0);
+    this.device.inject(buildIcmp(icmp, { ...ends, seq, protocol: PROTOCOL.tcp }));
   }
 
   // --- what the kernel thinks
