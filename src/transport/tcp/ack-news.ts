@@ -35,6 +35,10 @@ export class AckNews {
   sackDelivered = 0;
   /** Bytes of data delivered, in order or not. */
   bytes = 0;
+  /** Segments in flight before it. */
+  priorPipe = 0;
+  /** The latest transmission that is acknowledged was of a sender with nothing more to send. */
+  appLimited = false;
   /** Delivery rate (draft-ietf-ccwg-bbr §4.5.2): of the latest transmission that is acknowledged. */
   priorDelivered = 0;
   priorDeliveredAt: Instant = 0;
@@ -61,6 +65,7 @@ export class AckNews {
     this.reordered = nxt;
     this.sackDelivered = 0;
     this.bytes = 0;
+    this.appLimited = false;
     this.priorDelivered = 0;
     this.priorDeliveredAt = 0;
     this.sendInterval = 0;

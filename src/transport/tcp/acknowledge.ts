@@ -21,8 +21,13 @@ const SAMPLE: PathSample = {
   inSlowStart: false,
   una: 0,
   nxt: 0,
-  deliveryRate: 0,
-  appLimited: false,
+  rate: 0,
+  rateAppLimited: false,
+  delivered: 0,
+  priorDelivered: 0,
+  lost: 0,
+  recovering: 'no',
+  priorInFlight: 0,
   inFlight: 0,
   mss: 0,
   minRtt: 0,
@@ -47,6 +52,7 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, windowUpd
   const news = NEWS.begin(tcb.sndNxt);
   const priorDelivered = recovery.rate.delivered;
   const priorLost = queue.everLost;
+  news.priorPipe = queue.pipe;
   const priorHighest = tcb.sackOn ? queue.highestSacked(priorUna) : priorUna;
   news.advanced = seqGt(ack, priorUna);
   news.hasData = segment.sequenceLength > 0;
@@ -220,8 +226,13 @@ function finish(s: Sender, now: Instant, news: AckNews, delivered: number, newly
     SAMPLE.inSlowStart = recovery.inSlowStart;
     SAMPLE.una = tcb.sndUna;
     SAMPLE.nxt = tcb.sndNxt;
-    SAMPLE.deliveryRate = rate.sampled;
-    SAMPLE.appLimited = rate.sampledAppLimited;
+    SAMPLE.rate = rate.latest;
+    SAMPLE.rateAppLimited = news.appLimited;
+    SAMPLE.delivered = rate.delivered;
+    SAMPLE.priorDelivered = news.priorDelivered;
+    SAMPLE.lost = newlyLost;
+    SAMPLE.recovering = recovery.state === 'loss' ? 'timeout' : recovery.state === 'recovery' ? 'fast' : 'no';
+    SAMPLE.priorInFlight = news.priorPipe;
     SAMPLE.inFlight = queue.pipe;
     SAMPLE.mss = tcb.mss;
     SAMPLE.minRtt = rtt.min;

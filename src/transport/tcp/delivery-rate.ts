@@ -11,6 +11,8 @@ export class DeliveryRate {
   private firstSentAt: Instant = 0;
   /** The application had no more to send: the segment count up to which samples say little. */
   private appLimitedUntil = 0;
+  /** What the last acknowledgement said, bytes per second; 0: nothing. */
+  latest = 0;
   /** The latest sample, bytes per second; 0 before the first. */
   sampled = 0;
   sampledAppLimited = false;
@@ -24,6 +26,7 @@ export class DeliveryRate {
     record.delivered = this.delivered;
     record.deliveredAt = this.deliveredAt;
     record.firstSentAt = this.firstSentAt;
+    record.appLimited = this.appLimitedUntil > 0;
   }
 
   recordDelivered(record: SendRecord, news: AckNews): void {
@@ -31,18 +34,21 @@ export class DeliveryRate {
     if (news.priorDeliveredAt !== 0 && record.delivered <= news.priorDelivered) return;
     news.priorDelivered = record.delivered;
     news.priorDeliveredAt = record.deliveredAt;
+    news.appLimited = record.appLimited;
     news.sendInterval = record.sentAt - record.firstSentAt;
     this.firstSentAt = record.sentAt;
   }
 
   /** The acknowledgement is dealt with: the sample, in bytes per second. */
   finish(now: Instant, news: AckNews, newly: number, mss: number, minRtt: number): void {
+    this.latest = 0;
     if (newly > 0) this.deliveredAt = now;
     if (news.priorDeliveredAt === 0 && news.sendInterval === 0) return;
     const segments = this.delivered - news.priorDelivered;
     const interval = Math.max(news.sendInterval, now - news.priorDeliveredAt);
     if (interval <= 0 || interval < minRtt) return;
     const rate = (segments * mss * 1e9) / interval;
+    this.latest = rate;
     const limited = this.appLimitedUntil > 0;
     if (!limited || rate >= this.sampled) {
       this.sampled = rate;

@@ -3,6 +3,7 @@
  * 'freebsd' are the values of those kernels' defaults, so that what was seen there happens here. A profile is data.
  */
 import { minutes, ms, seconds } from '../../base/instant.ts';
+import { bbr } from './congestion/bbr.ts';
 import { cubic, cubicOfLinux } from './congestion/cubic.ts';
 import { reno, renoOfLinux } from './congestion/reno.ts';
 import type { TcpSettings } from './types.ts';
@@ -189,9 +190,9 @@ export const FREEBSD_PROFILE: TcpSettings = {
 
 /** By the names that the sysctl and the socket option know. */
 export const CONGESTION_CONTROLS = {
-  rfc: { cubic, reno },
-  linux: { cubic: cubicOfLinux, reno: renoOfLinux },
-  freebsd: { cubic, newreno: reno },
+  rfc: { cubic, reno, bbr },
+  linux: { cubic: cubicOfLinux, reno: renoOfLinux, bbr },
+  freebsd: { cubic, newreno: reno, bbr },
 };
 
 export const PROFILES = { rfc: RFC_PROFILE, linux: LINUX_PROFILE, freebsd: FREEBSD_PROFILE } as const;

@@ -129,6 +129,7 @@ export class SendQueue {
     rest.delivered = record.delivered;
     rest.deliveredAt = record.deliveredAt;
     rest.firstSentAt = record.firstSentAt;
+    rest.appLimited = record.appLimited;
     record.boundary = false;
     record.end = cut;
     record.flags &= ~(FIN | PSH);

@@ -27,6 +27,7 @@ export class SendRecord {
   delivered = 0;
   deliveredAt: Instant = 0;
   firstSentAt: Instant = 0;
+  appLimited = false;
   /** Neighbours in the order of transmission; undefined at the ends and outside of that list. */
   earlier: SendRecord | undefined;
   later: SendRecord | undefined;

@@ -233,6 +233,7 @@ export class Sender {
     this.recovery.retransmitStamp = undefined;
     if (this.synAgain > 0) this.rtt.afterLostSyn(AFTER_LOST_SYN);
     this.rtt.backoffs = 0;
+    this.recovery.congestion.established?.(now, window, this.tcb.mss, this.rtt.srtt);
     this.transmitter.lastSentAt = now;
     this.transmitter.windowRestarted(now);
     this.grow();

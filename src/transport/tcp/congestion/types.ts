@@ -32,9 +32,19 @@ export interface PathSample {
   /** SND.UNA and SND.NXT, by which rounds are told apart. */
   una: number;
   nxt: number;
-  /** Bytes per second that reached the other end, over the last flight; 0 when unknown. */
-  deliveryRate: number;
-  appLimited: boolean;
+  /** Bytes per second that this acknowledgement says to have reached the other end; 0 where it says nothing. */
+  rate: number;
+  /** The application had no more to send when what it is about was sent. */
+  rateAppLimited: boolean;
+  /** Segments delivered so far, and when what this acknowledgement is about was sent. */
+  delivered: number;
+  priorDelivered: number;
+  /** Segments found lost. */
+  lost: number;
+  /** Is something being repaired: by fast recovery, or after a timeout? */
+  recovering: 'no' | 'fast' | 'timeout';
+  /** Segments in flight, before and after. */
+  priorInFlight: number;
   inFlight: number;
   mss: number;
   minRtt: Duration;
@@ -50,6 +60,8 @@ export interface CongestionControl {
   undo(window: Window): number;
   /** The retransmission timer expired. */
   timedOut?(): void;
+  /** The handshake is over; `rtt` is what it took, where that is known. */
+  established?(now: Instant, window: Window, mss: number, rtt: Duration | undefined): void;
   /** Every acknowledgement, whatever the state. */
   sample?(window: Window, sample: PathSample): void;
   /** The first data after a time with nothing in flight; `idle` how long nothing was sent. */
