@@ -40,9 +40,7 @@ const INERT = new Set([
   'TCP_FUNCTION_BLK',
   'TCP_FASTOPEN_CONNECT',
   'TCP_FASTOPEN_NO_COOKIE',
-  'TCP_NOOPT',
   'TCP_SAVE_SYN',
-  'TCP_THIN_LINEAR_TIMEOUTS',
 ]);
 
 export function setOption(world: World, socket: StreamSocket, name: string, value: OptionValue): Result<number> {
@@ -123,6 +121,13 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
     case 'TCP_QUICKACK':
       endpoint?.connection.receiver.setQuick(n !== 0);
       endpoint?.run();
+      return 0;
+    case 'TCP_NOOPT':
+      change({ noOptions: n !== 0 });
+      return 0;
+    case 'TCP_THIN_LINEAR_TIMEOUTS':
+      if (n < 0 || n > 1) return failed('EINVAL');
+      change({ thinLinearTimeouts: n === 1 });
       return 0;
     case 'TCP_CONGESTION':
       return setCongestion(world, change, String(value));
@@ -308,6 +313,10 @@ export function getOption(world: World, socket: StreamSocket, name: string): Opt
       return settings.maxSegment > 0 ? settings.maxSegment : 536;
     case 'TCP_NODELAY':
       return settings.noDelay ? 1 : 0;
+    case 'TCP_NOOPT':
+      return settings.noOptions ? 1 : 0;
+    case 'TCP_THIN_LINEAR_TIMEOUTS':
+      return settings.thinLinearTimeouts ? 1 : 0;
     case 'TCP_CORK':
       return settings.cork ? 1 : 0;
     case 'TCP_USER_TIMEOUT':

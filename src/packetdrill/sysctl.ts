@@ -44,6 +44,7 @@ const LINUX: Record<string, Change> = {
   tcp_syn_retries: (_, v) => ({ synRetries: numberOf(v) }),
   tcp_synack_retries: (_, v) => ({ synAckRetries: numberOf(v) }),
   tcp_syn_linear_timeouts: (_, v) => ({ synLinearTimeouts: numberOf(v) }),
+  tcp_thin_linear_timeouts: (_, v) => ({ thinLinearTimeouts: on(v) }),
   tcp_retries2: (_, v) => ({ retries: numberOf(v) }),
   tcp_orphan_retries: (_, v) => ({ orphanRetries: numberOf(v) === 0 ? 8 : numberOf(v) }),
   tcp_frto: (_, v) => ({ frto: on(v) }),
@@ -59,6 +60,7 @@ const LINUX: Record<string, Change> = {
   tcp_ecn_option: (_, v) => ({
     accurateEcnOption: (['off', 'minimal', 'full', 'persistent'] as const)[numberOf(v)] ?? 'full',
   }),
+  tcp_ecn_option_beacon: (_, v) => ({ accurateEcnBeacons: numberOf(v) }),
   tcp_pacing_ss_ratio: (_, v) => ({ pacingSlowStart: numberOf(v) / 100 }),
   tcp_pacing_ca_ratio: (_, v) => ({ pacingAvoidance: numberOf(v) / 100 }),
   tcp_notsent_lowat: (_, v) => ({
@@ -117,24 +119,29 @@ const WITHOUT_EFFECT = new Set([
   'tcp_autocorking',
   'tcp_limit_output_bytes',
   'tcp_adv_win_scale',
-  'tcp_app_win',
-  'tcp_thin_linear_timeouts',
   'tcp_retries1',
   'tcp_challenge_ack_limit',
-  'tcp_fastopen_blackhole_timeout_sec',
   'tcp_max_syn_backlog',
-  'tcp_ecn_option_beacon',
-  'tcp_tw_reuse',
-  'tcp_abort_on_overflow',
-  'tcp_tso_rtt_log',
-  'tcp_workaround_signed_windows',
-  'tcp_comp_sack_delay_ns',
-  'tcp_comp_sack_slack_ns',
   'tcp_backlog_ack_defer',
-  'tcp_reflect_tos',
+  'tcp_tw_reuse',
   'ip_local_port_range',
-  'tcp_plb_enabled',
 ]);
+
+/** Knobs that are as here when they have these values; with another one a script says nothing of us. */
+const AS_IT_IS: Readonly<Record<string, number>> = {
+  tcp_app_win: 31,
+  tcp_reflect_tos: 0,
+  tcp_workaround_signed_windows: 0,
+  tcp_fastopen_blackhole_timeout_sec: 0,
+  tcp_abort_on_overflow: 0,
+  tcp_tso_rtt_log: 9,
+  tcp_comp_sack_delay_ns: 1_000_000,
+  tcp_comp_sack_slack_ns: 100_000,
+  tcp_rcvbuf_low_rtt: 1000,
+  tcp_plb_enabled: 0,
+  tcp_l3mdev_accept: 0,
+  tcp_stdurg: 0,
+};
 const WITHOUT_EFFECT_ELSEWHERE = /^(net\.core\.|net\.ipv[46]\.(conf|neigh|route)\.|kern\.|vm\.|hw\.|net\.ipv6\.)/;
 
 const FREEBSD: Record<string, Change> = {
@@ -171,7 +178,7 @@ const FREEBSD_WITHOUT_EFFECT =
 
 /** What holds for connections that are there already, as Linux looks at it anew each time. */
 const AT_ONCE =
-  /tcp_(ecn_option|ecn_fallback|early_retrans|frto|tso_win_divisor|min_tso_segs|slow_start_after_idle|pacing_\w+|dsack|retries2|orphan_retries|max_reordering|comp_sack_nr|invalid_ratelimit|rfc1337|shrink_window|moderate_rcvbuf)$/;
+  /tcp_(ecn_option|ecn_option_beacon|ecn_fallback|early_retrans|frto|tso_win_divisor|min_tso_segs|slow_start_after_idle|pacing_\w+|dsack|retries2|thin_linear_timeouts|orphan_retries|max_reordering|comp_sack_nr|invalid_ratelimit|rfc1337|shrink_window|moderate_rcvbuf)$/;
 
 /** False: the knob is not known. */
 export function applySysctl(tcp: TcpLayer, name: string, value: string): boolean {
@@ -181,7 +188,7 @@ export function applySysctl(tcp: TcpLayer, name: string, value: string): boolean
   const change = linux !== null ? LINUX[linux[1]] : freebsd !== null ? FREEBSD[freebsd[1]] : undefined;
   if (change === undefined) {
     return (
-      (linux !== null && WITHOUT_EFFECT.has(linux[1])) ||
+      (linux !== null && (WITHOUT_EFFECT.has(linux[1]) || AS_IT_IS[linux[1]] === numberOf(value))) ||
       WITHOUT_EFFECT_ELSEWHERE.test(short) ||
       FREEBSD_WITHOUT_EFFECT.test(short)
     );

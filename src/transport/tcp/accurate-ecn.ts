@@ -133,10 +133,10 @@ export class AccurateEcn {
 
   /** §3.2.3.2: not before one has come, since then it gets through. */
   private sendsOption(now: Instant, srtt: Duration | undefined): boolean {
-    const { accurateEcnOption: wanted } = this.settings;
+    const { accurateEcnOption: wanted, accurateEcnBeacons } = this.settings;
     if (wanted === 'off' || this.feedback.option === 'not seen') return false;
     if (this.optionIsLost && wanted !== 'persistent') return false;
-    return wanted !== 'minimal' || this.received.isWanted(now, srtt);
+    return wanted !== 'minimal' || this.received.isWanted(now, srtt, accurateEcnBeacons);
   }
 
   option(now: Instant, fields: number, reported: Seq | undefined): readonly AccEcnField[] | undefined {

@@ -5,8 +5,6 @@ import { CE, ECT0, ECT1, NOT_ECT } from './ecn-field.ts';
 
 const BYTES_24 = 0xffffff;
 const MOST_FIELDS = 3;
-/** §3.2.3.3: "at least three times per round trip" where the option does not go with every acknowledgement. */
-const BEACONS = 3;
 
 /** How the option, `fields` of it, and `blocks` SACK blocks share what is left of a header; no fields below 0. */
 export interface OptionFit {
@@ -68,9 +66,12 @@ export class EcnCounters {
     this.hasChanged = false;
   }
 
-  /** Is the option wanted on the next acknowledgement, where it is sent only when there is something to tell? */
-  isWanted(now: Instant, srtt: Duration | undefined): boolean {
-    return this.demand > 0 || (now - this.toldAt) * BEACONS >= (srtt ?? 0);
+  /**
+   * Is the option wanted on the next acknowledgement, where it is sent only when there is something to tell, and so many
+   * times a round trip?
+   */
+  isWanted(now: Instant, srtt: Duration | undefined, times: number): boolean {
+    return this.demand > 0 || (times > 0 && (now - this.toldAt) * times >= (srtt ?? 0));
   }
 
   /** `room`: bytes of options that are left beside `blocks` SACK blocks, of which one or two may give way to news. */

@@ -8,11 +8,12 @@ import { TIMESTAMPS_LENGTH } from './tcb.ts';
 
 /** The options of a SYN (RFC 7323 §1.3: each is in use only when both SYNs carry it). */
 export function agree({ tcb, settings, receiver }: TcpConnection, syn: Segment): void {
+  const sends = !settings.noOptions;
   const offered = syn.mss >= 0 ? Math.max(syn.mss, 64) : 536;
   tcb.peerMss = settings.maxSegment > 0 ? Math.min(offered, settings.maxSegment) : offered;
-  tcb.timestampsOn = settings.timestamps && syn.hasTimestamps;
-  tcb.sackOn = settings.sack && syn.sackPermitted;
-  tcb.scalingOn = settings.windowScaling && syn.windowScale >= 0;
+  tcb.timestampsOn = sends && settings.timestamps && syn.hasTimestamps;
+  tcb.sackOn = sends && settings.sack && syn.sackPermitted;
+  tcb.scalingOn = sends && settings.windowScaling && syn.windowScale >= 0;
   tcb.sndScale = tcb.scalingOn ? Math.min(syn.windowScale, 14) : 0; // RFC 7323 §2.3: more than 14 counts as 14
   tcb.rcvScale = tcb.scalingOn ? receiver.scale : 0;
   if (tcb.timestampsOn) tcb.tsRecent = syn.tsVal;

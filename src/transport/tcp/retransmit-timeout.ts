@@ -1,10 +1,15 @@
 /** The retransmission timer has expired (RFC 6298 §5): of data, or of a SYN or SYN+ACK that nobody has answered in time. */
 import type { Duration, Instant } from '../../base/instant.ts';
 import { ACK, SYN } from '../../wire/tcp.ts';
+import { NO_SSTHRESH } from './congestion/types.ts';
 import { DUE } from './deadlines.ts';
 import type { Sender } from './sender.ts';
 import { withinUserTimeout } from './user-timeout.ts';
 import { RESOURCE_INTERVAL } from './window-prober.ts';
+
+/** Fewer segments than these are a thin stream; and how often its timeout stays as it is. */
+const THIN = 4;
+const THIN_TIMEOUTS = 6;
 
 /** R2 has been checked (timers.ts). */
 export function retransmitTimedOut(s: Sender, now: Instant): void {
@@ -19,9 +24,16 @@ export function retransmitTimedOut(s: Sender, now: Instant): void {
     // A link that is full says nothing of the path: no reason to wait longer.
     if (s.isRefused) return setTimer(s, now, RESOURCE_INTERVAL);
     if (first !== undefined) s.transmitter.resend(now, first, 1);
-    rtt.backOff();
+    if (isThin(s)) rtt.reset();
+    else rtt.backOff();
   }
   setTimer(s, now, rtt.rto);
+}
+
+/** So little is out that no duplicate ACKs can tell of a loss: waiting ever longer would only be waiting (Linux). */
+function isThin({ host, queue, recovery }: Sender): boolean {
+  const isInitial = recovery.window.ssthresh >= NO_SSTHRESH;
+  return host.settings.thinLinearTimeouts && queue.out < THIN && !isInitial && recovery.timeouts <= THIN_TIMEOUTS;
 }
 
 function setTimer(s: Sender, now: Instant, timeout: Duration): void {

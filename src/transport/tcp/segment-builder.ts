@@ -25,7 +25,7 @@ export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq:
   // RFC 7323 §2.2: the window field of a SYN is never scaled.
   if (!isSyn) segment.window = isRemembered(c) ? rememberedWindow(c) : receiver.offerWindow(tcb.rcvScale);
   else segment.window = hasAck ? receiver.offerInitial() : Math.min(receiver.window.initial(), 65535);
-  if (tcb.timestampsOn || (isSyn && !answers && settings.timestamps)) {
+  if (tcb.timestampsOn || (isSyn && !answers && settings.timestamps && !settings.noOptions)) {
     segment.hasTimestamps = true;
     segment.tsVal = tcb.timestamp(now);
     segment.tsEcr = hasAck ? tcb.tsRecent : 0;
@@ -78,6 +78,7 @@ const rememberedWindow = ({ tcb }: TcpConnection): number => (tcb.rcvWnd >> tcb.
 
 function offerOptions(c: TcpConnection, segment: Segment, answer: boolean): void {
   const { tcb, settings } = c;
+  if (settings.noOptions) return;
   segment.mss = c.advertisedMss;
   // In an answer, only what the other end has offered (RFC 7323 §2.2, §3.2; RFC 2018 §2).
   if (answer ? tcb.scalingOn : settings.windowScaling) segment.windowScale = c.receiver.scale;

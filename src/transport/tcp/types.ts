@@ -57,11 +57,15 @@ export interface TcpSettings {
   sack: boolean;
   duplicateSack: boolean;
   optionOrder: OptionOrder;
+  /** Not even a SYN has options (TCP_NOOPT). */
+  noOptions: boolean;
   ecn: EcnMode;
   /** What ECN is lost for, or changed by, is done without it (RFC 3168 §6.1.1.1, RFC 9768 §3.1.4, §3.2.2.3). */
   ecnFallback: boolean;
   /** AccECN's option: when it has something to tell, or always; 'persistent': even when it seems to be lost on the way. */
   accurateEcnOption: 'off' | 'minimal' | 'full' | 'persistent';
+  /** How often in a round trip at least, where it has nothing to tell (RFC 9768 §3.2.3.3: three times); 0: never. */
+  accurateEcnBeacons: number;
   /** TCP_MAXSEG: 0 is no limit of the user's. */
   maxSegment: number;
   fastOpen: FastOpenSettings;
@@ -145,6 +149,8 @@ export interface TcpSettings {
   asksLink: boolean;
   /** SYNs that are repeated without doubling the timeout. */
   synLinearTimeouts: number;
+  /** Streams with little in flight repeat a segment several times before the timeout is doubled. */
+  thinLinearTimeouts: boolean;
   /** R2 for data: at least 100 seconds. */
   retries: number;
   /** R2 when nobody waits for the data any more; undefined: the same. */
