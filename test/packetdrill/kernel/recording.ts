@@ -160,7 +160,8 @@ export class Recording implements Listener {
       flags: segment.flags,
       seq: seqDiff(segment.seq, this.localBase ?? 0) >>> 0,
       length: segment.length,
-      ack: segment.flags & ACK ? seqDiff(segment.ack, this.remoteBase) >>> 0 : undefined,
+      // In a SYN numbers stand as they are.
+      ack: segment.flags & ACK ? seqDiff(segment.ack, segment.flags & SYN ? 0 : this.remoteBase) >>> 0 : undefined,
       window: segment.flags & SYN || this.options.windows ? segment.window : undefined,
       options: found.options.map(option => this.relative(option)),
     };
