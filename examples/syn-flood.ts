@@ -3,9 +3,10 @@
  * served all the same, without the server remembering its SYN.
  */
 
-import { finishChecksum, pseudoHeaderSum, sumWords } from '../src/base/checksum.ts';
+import { finishChecksum, sumWords } from '../src/base/checksum.ts';
 import { ms, seconds } from '../src/index.ts';
 import { ip } from '../src/wire/address.ts';
+import { addressSum } from '../src/wire/ip-address.ts';
 import { PROTOCOL } from '../src/wire/ipv4.ts';
 import { HEADROOM, Packet } from '../src/wire/packet.ts';
 import { Segment, SYN, tcp, writeTcpHeader } from '../src/wire/tcp.ts';
@@ -37,7 +38,7 @@ function forgedSyn(n: number): void {
   const length = tcp.size + tcpOptionsLength(segment);
   const packet = Packet.withHeadroom(HEADROOM + length, 0);
   writeTcpHeader(segment, packet.bytes, packet.prepend(length), length);
-  const sum = pseudoHeaderSum(source, ip('10.0.0.2'), PROTOCOL.tcp, length);
+  const sum = addressSum(source) + addressSum(ip('10.0.0.2')) + PROTOCOL.tcp + length;
   tcp.f.checksum.set(packet.bytes, packet.start, finishChecksum(sumWords(packet.bytes, packet.start, packet.end, sum)));
   stage.client.ip.send({ packet, source, destination: ip('10.0.0.2'), protocol: PROTOCOL.tcp });
 }

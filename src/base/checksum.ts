@@ -62,11 +62,6 @@ export function internetChecksum(bytes: Uint8Array, start = 0, end = bytes.lengt
   return finishChecksum(sumWords(bytes, start, end));
 }
 
-/** The pseudo-header of UDP and TCP over IPv4 (RFC 768, RFC 9293 §3.1), as a partial sum. */
-export function pseudoHeaderSum(source: number, destination: number, protocol: number, length: number): number {
-  return (source >>> 16) + (source & 0xffff) + (destination >>> 16) + (destination & 0xffff) + protocol + length;
-}
-
 /**
  * RFC 1624 eqn. 3: the checksum after a 16-bit word of what it covers changed, HC' = ~(~HC + ~m + m').
  * NAT and TTL use it: a router never sums a payload again, and so never hides damage done to it.

@@ -60,7 +60,7 @@ export class Host {
     this.ip.forwarding = options.router ?? false;
     this.ip6 = new Ipv6Layer(this.context);
     const internet = new DualStack(this.ip, this.ip6);
-    this.udp = new UdpLayer(this.context, this.ip);
+    this.udp = new UdpLayer(this.context, internet);
     this.tcp = new TcpLayer(this.context, internet, { ...PROFILES[options.profile ?? 'rfc'], ...options.tcp });
     this.network = new StackNetwork(this.tcp, this.udp, world.scheduler);
   }

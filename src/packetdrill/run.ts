@@ -296,7 +296,6 @@ class Run {
     if (packet.kind === 'tcp') return this.injectSegment(packet.tcp, packet);
     if (packet.kind === 'udp') {
       const built = Packet.withHeadroom(HEADROOM + udp.size, packet.length);
-      if (typeof local !== 'number' || typeof remote !== 'number') throw new Unsupported('UDP over IPv6 is not here');
       prependUdp(built, { sourcePort: this.udpPorts.remote, destinationPort: this.udpPorts.local }, remote, local);
       link.receive(wrap(built, { source: remote, destination: local }, PROTOCOL.udp, packet.ip));
       return;

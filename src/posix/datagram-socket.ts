@@ -41,7 +41,6 @@ export class DatagramFile implements Waitable {
   send(length: number, to = this.peer): Result<number> {
     if (this.error !== undefined) return this.takeError();
     if (to === undefined) return failed('EDESTADDRREQ');
-    if (typeof to.address !== 'number') return failed('EAFNOSUPPORT');
     if (this.socket === undefined) this.bind(0);
     const failure = this.socket?.send(new Uint8Array(length), to.address, to.port);
     return failure === undefined ? length : failed(failure.reason === 'too-big' ? 'EMSGSIZE' : 'ENETUNREACH');

@@ -4,9 +4,7 @@ import type { TcpEndpoint } from '../transport/tcp/endpoint.ts';
 import type { TcpLayer } from '../transport/tcp/layer.ts';
 import type { TcpEvent } from '../transport/tcp/types.ts';
 import type { UdpLayer } from '../transport/udp/layer.ts';
-import { formatIpv4, type Ipv4Address, parseIpv4 } from '../wire/address.ts';
-import { ICMP, icmpName, UNREACHABLE } from '../wire/icmp.ts';
-import { formatIp, parseIp } from '../wire/ip-address.ts';
+import { formatIp, type IpAddress, parseIp } from '../wire/ip-address.ts';
 import { NetworkError } from './errors.ts';
 import type {
   ByteSocket,
@@ -65,14 +63,13 @@ export class StackNetwork implements Network {
     }
     socket.onMessage = ({ from, fromPort, bytes }) => {
       this.scheduler.touched();
-      handler.message({ from: { address: formatIpv4(from), port: fromPort }, bytes });
+      handler.message({ from: { address: formatIp(from), port: fromPort }, bytes });
     };
     socket.onError = (error, port) => {
       this.scheduler.touched();
-      const refused = error.type === ICMP.unreachable && error.code === UNREACHABLE.port;
-      const address = formatIpv4(error.destination);
-      const why = `${icmpName(error.type, error.code)}, says ${formatIpv4(error.reporter)}`;
-      const code = refused ? 'ECONNREFUSED' : 'EHOSTUNREACH';
+      const address = formatIp(error.destination);
+      const why = `${error.name}, says ${formatIp(error.reporter)}`;
+      const code = error.meaning === 'port' ? 'ECONNREFUSED' : 'EHOSTUNREACH';
       handler.error(new NetworkError({ code, syscall: 'send', address, port, why }), { address, port });
     };
     return {
@@ -88,7 +85,7 @@ export class StackNetwork implements Network {
     bytes: Uint8Array,
     to: SocketAddress,
   ): void {
-    const address = parseIpv4(to.address);
+    const address = parseIp(to.address);
     const failure = address === undefined ? { reason: 'no-route' } : socket.send(bytes, address, to.port);
     if (failure === undefined) return;
     const code = failure.reason === 'too-big' ? 'EMSGSIZE' : failure.reason === 'no-route' ? 'ENETUNREACH' : 'EACCES';
@@ -113,9 +110,9 @@ export class StackNetwork implements Network {
   }
 }
 
-function addressToBind(text: string | undefined): Ipv4Address | undefined {
-  if (text === undefined || text === '0.0.0.0') return undefined;
-  const address = parseIpv4(text);
+function addressToBind(text: string | undefined): IpAddress | undefined {
+  if (text === undefined || text === '0.0.0.0' || text === '::') return undefined;
+  const address = parseIp(text);
   if (address === undefined) throw new NetworkError({ code: 'EADDRNOTAVAIL', syscall: 'bind', address: text });
   return address;
 }

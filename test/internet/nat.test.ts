@@ -4,7 +4,8 @@ import { minutes, ms, seconds } from '../../src/base/instant.ts';
 import type { Host } from '../../src/host/host.ts';
 import type { NatSettings } from '../../src/internet/nat.ts';
 import { Switch } from '../../src/link/switch.ts';
-import { formatIpv4, ip } from '../../src/wire/address.ts';
+import { ip } from '../../src/wire/address.ts';
+import { formatIp } from '../../src/wire/ip-address.ts';
 import { TestWorld } from '../lib/world.ts';
 
 /** Two hosts at home, the NAT, and a server outside: 192.168.0.2, .3 - .1 | 198.51.100.1 - 198.51.100.2. */
@@ -37,7 +38,7 @@ test('RFC 3022: what leaves has the outside address, and answers find their way 
   const echo = server.udp.open(7);
   assert.ok(echo);
   echo.onMessage = ({ from, fromPort, bytes }) => {
-    seen.push(formatIpv4(from));
+    seen.push(formatIp(from));
     echo.send(bytes, from, fromPort);
   };
   const socket = a.udp.open();
@@ -103,7 +104,7 @@ test('RFC 5508 §4.2: ICMP errors are translated, with the datagram inside them'
   const socket = a.udp.open();
   assert.ok(socket);
   const errors: string[] = [];
-  socket.onError = (error, port) => void errors.push(`${formatIpv4(error.source)} ${error.code} ${port}`);
+  socket.onError = (error, port) => void errors.push(`${formatIp(error.source)} ${error.code} ${port}`);
   socket.send(new Uint8Array(1), ip('198.51.100.2'), 999);
   world.clock.runSync(seconds(1));
   assert.deepEqual(errors, ['192.168.0.2 3 999']);
@@ -123,7 +124,7 @@ test('RFC 4787 REQ-9: hairpinning, two hosts at home meet at the outside address
   const [one, two] = [a.udp.open(), c.udp.open()];
   assert.ok(one && two);
   let from = '';
-  one.onMessage = message => void (from = formatIpv4(message.from));
+  one.onMessage = message => void (from = formatIp(message.from));
   one.send(new Uint8Array(1), ip('198.51.100.2'), 7);
   two.send(new Uint8Array(1), ip('198.51.100.2'), 7);
   world.clock.runSync(seconds(1));

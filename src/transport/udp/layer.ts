@@ -8,21 +8,22 @@ import type {
   SendFailure,
 } from '../../internet/types.ts';
 import type { Context } from '../../trace/events.ts';
-import { IPV4_ANY, type Ipv4Address } from '../../wire/address.ts';
+import { IPV4_ANY } from '../../wire/address.ts';
+import type { IpAddress } from '../../wire/ip-address.ts';
 import { PROTOCOL } from '../../wire/ipv4.ts';
 import { HEADROOM, Packet } from '../../wire/packet.ts';
 import { checkUdp, prependUdp, udp } from '../../wire/udp.ts';
 
 export interface UdpArrival {
-  from: Ipv4Address;
+  from: IpAddress;
   fromPort: number;
   /** The address that it was sent to: a server answers from there. */
-  to: Ipv4Address;
+  to: IpAddress;
   bytes: Uint8Array;
 }
 
 export interface UdpSendOptions {
-  source?: Ipv4Address;
+  source?: IpAddress;
   ttl?: number;
   dontFragment?: boolean;
   broadcast?: boolean;
@@ -31,19 +32,19 @@ export interface UdpSendOptions {
 
 export class UdpSocket {
   readonly port: number;
-  readonly address: Ipv4Address | undefined;
+  readonly address: IpAddress | undefined;
   onMessage: (message: UdpArrival) => void = () => {};
   /** An ICMP error about a datagram that this socket had sent. */
-  onError: (error: IncomingError<Ipv4Address>, remotePort: number) => void = () => {};
+  onError: (error: IncomingError, remotePort: number) => void = () => {};
   private readonly layer: UdpLayer;
 
-  constructor(layer: UdpLayer, port: number, address: Ipv4Address | undefined) {
+  constructor(layer: UdpLayer, port: number, address: IpAddress | undefined) {
     this.layer = layer;
     this.port = port;
     this.address = address;
   }
 
-  send(bytes: Uint8Array, to: Ipv4Address, port: number, options: UdpSendOptions = {}): SendFailure | undefined {
+  send(bytes: Uint8Array, to: IpAddress, port: number, options: UdpSendOptions = {}): SendFailure | undefined {
     return this.layer.send(this, bytes, to, port, options);
   }
 
@@ -52,19 +53,19 @@ export class UdpSocket {
   }
 }
 
-export class UdpLayer implements ProtocolHandler<Ipv4Address> {
+export class UdpLayer implements ProtocolHandler {
   private readonly context: Context;
-  private readonly ip: InternetLayer<Ipv4Address>;
+  private readonly ip: InternetLayer;
   private readonly sockets = new Map<number, UdpSocket[]>();
 
-  constructor(context: Context, ip: InternetLayer<Ipv4Address>) {
+  constructor(context: Context, ip: InternetLayer) {
     this.context = context;
     this.ip = ip;
     ip.register(PROTOCOL.udp, this);
   }
 
   /** Port 0: a random one (RFC 6056). Undefined when there is none, or it is taken. */
-  open(port = 0, address?: Ipv4Address): UdpSocket | undefined {
+  open(port = 0, address?: IpAddress): UdpSocket | undefined {
     const chosen = port === 0 ? pickPort(this.context.random, DYNAMIC_PORTS, p => !this.sockets.has(p)) : port;
     if (chosen === undefined) return undefined;
     const there = this.sockets.get(chosen) ?? [];
@@ -77,7 +78,7 @@ export class UdpLayer implements ProtocolHandler<Ipv4Address> {
   send(
     socket: UdpSocket,
     bytes: Uint8Array,
-    to: Ipv4Address,
+    to: IpAddress,
     port: number,
     options: UdpSendOptions,
   ): SendFailure | undefined {
@@ -106,7 +107,7 @@ export class UdpLayer implements ProtocolHandler<Ipv4Address> {
     else this.sockets.delete(socket.port);
   }
 
-  receive(datagram: IncomingDatagram<Ipv4Address>): void {
+  receive(datagram: IncomingDatagram): void {
     const { bytes, start, end, source, destination } = datagram;
     const fault = checkUdp(bytes, start, end, source, destination);
     if (fault !== undefined) return this.context.drop('udp', fault);
@@ -124,13 +125,13 @@ export class UdpLayer implements ProtocolHandler<Ipv4Address> {
     });
   }
 
-  error(error: IncomingError<Ipv4Address>): boolean {
+  error(error: IncomingError): boolean {
     const socket = this.find(error.source, udp.f.sourcePort.get(error.transport, 0));
     socket?.onError(error, udp.f.destinationPort.get(error.transport, 0));
     return socket !== undefined;
   }
 
-  private find(address: Ipv4Address, port: number): UdpSocket | undefined {
+  private find(address: IpAddress, port: number): UdpSocket | undefined {
     const there = this.sockets.get(port);
     return there?.find(s => s.address === address) ?? there?.find(s => s.address === undefined);
   }

@@ -1,0 +1,140 @@
+/** IPv6 from neighbour discovery to a web page by name: the same applications, and no IPv4 anywhere. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { AuthoritativeServer, Zone } from '../../src/application/dns/authoritative.ts';
+import { DnsCache } from '../../src/application/dns/cache.ts';
+import { Forwarder } from '../../src/application/dns/forwarder.ts';
+import { AddressLookup } from '../../src/application/dns/lookup.ts';
+import { DnsServer } from '../../src/application/dns/server.ts';
+import { NameError } from '../../src/application/dns/types.ts';
+import { HttpClient } from '../../src/application/http1/client.ts';
+import { Headers } from '../../src/application/http1/headers.ts';
+import { HttpServer, type RequestHandler } from '../../src/application/http1/server.ts';
+import { ms, seconds } from '../../src/base/instant.ts';
+import type { Host } from '../../src/host/host.ts';
+import { NetworkError } from '../../src/socket/errors.ts';
+import { TestWorld } from '../lib/world.ts';
+
+const [CLIENT, SERVER] = ['fd00::1', 'fd00::2'];
+
+/** Two hosts on an Ethernet cable that have no IPv4 address. */
+function pair(): { world: TestWorld; a: Host; b: Host } {
+  const world = new TestWorld();
+  const cable = world.cable('a:b', { delay: ms(1) }, ['a', 'b']);
+  const [a, b] = [world.host('a'), world.host('b')];
+  a.enableIpv6(a.attach(cable.a), `${CLIENT}/64`);
+  b.enableIpv6(b.attach(cable.b), `${SERVER}/64`);
+  // Addresses are tentative until duplicate address detection is over (RFC 4862 §5.4).
+  world.clock.runSync(seconds(3));
+  return { world, a, b };
+}
+
+test('RFC 4861, RFC 768 over RFC 8200: a neighbour is found, and datagrams go there and back', () => {
+  const { world, a, b } = pair();
+  const echo = b.udp.open(7);
+  const socket = a.udp.open();
+  assert.ok(echo && socket);
+  echo.onMessage = ({ from, fromPort, bytes }) => void echo.send(bytes, from, fromPort);
+  const got: string[] = [];
+  socket.onMessage = ({ from, fromPort, bytes }) => void got.push(`${from} ${fromPort} ${bytes.length}`);
+  assert.equal(socket.send(new Uint8Array(100), SERVER, 7), undefined);
+  world.clock.runSync(world.clock.now() + seconds(2));
+  assert.deepEqual(got, [`${SERVER} 7 100`]);
+});
+
+test('RFC 4443 §3.1: nobody listens on the port, and the sender is told', () => {
+  const { world, a } = pair();
+  const errors: string[] = [];
+  const socket = a.network.datagram(
+    {},
+    { message: () => {}, error: (error, to) => void errors.push(`${(error as NetworkError).code} ${to.address}`) },
+  );
+  socket.send(new Uint8Array(1), { address: SERVER, port: 9 });
+  world.clock.runSync(world.clock.now() + seconds(2));
+  assert.deepEqual(errors, [`ECONNREFUSED ${SERVER}`]);
+});
+
+test('RFC 8200 §8.1: a datagram without a checksum is discarded', () => {
+  const { world, a, b } = pair();
+  const socket = a.udp.open();
+  assert.ok(socket && b.udp.open(7));
+  b.udp.receive({
+    bytes: Uint8Array.of(0, 1, 0, 7, 0, 8, 0, 0),
+    start: 0,
+    end: 8,
+    headerStart: 0,
+    source: CLIENT,
+    destination: SERVER,
+    protocol: 17,
+    ttl: 64,
+    trafficClass: 0,
+    interfaceName: 'eth0',
+    toMany: false,
+    unit: 0,
+  } as Parameters<typeof b.udp.receive>[0]);
+  assert.equal(b.context.drops.get('udp udp-checksum'), 1);
+  assert.equal(world.events('drop', 'b').length > 0, true);
+});
+
+const PAGE = 'over IPv6';
+const ZONE = `$TTL 60
+@   SOA ns h ( 1 60 60 60 60 )
+@   NS  ns
+ns  AAAA ${SERVER}
+www AAAA ${SERVER}
+txt TXT "no address"
+`;
+
+function serve(world: TestWorld, b: Host): void {
+  const zone = new AuthoritativeServer();
+  zone.add(Zone.parse(ZONE, 'example.test.'));
+  new DnsServer(b.context, b.network, (query, response) => zone.handle(query, response));
+  const handler: RequestHandler = () => ({
+    status: 200,
+    headers: new Headers([['Content-Type', 'text/plain']]),
+    body: PAGE,
+  });
+  new HttpServer(handler, { scheduler: world.clock, date: () => 0 }).listen(b.network, 80);
+}
+
+function client(a: Host): HttpClient {
+  const servers = [{ name: 'ns', address: SERVER }];
+  const resolver = new Forwarder(a.context, a.network, {
+    who: 'stub',
+    servers,
+    cache: new DnsCache('host cache', a.context.scheduler),
+  });
+  return new HttpClient(a.context, a.network, new AddressLookup(resolver));
+}
+
+test('a page by an address in brackets (RFC 3986 §3.2.2), and by a name that has an AAAA record (RFC 3596) alone', async () => {
+  const { world, a, b } = pair();
+  serve(world, b);
+  const http = client(a);
+  for (const url of [`http://[${SERVER}]/`, 'http://www.example.test/']) {
+    const response = await world.clock.until(http.request({ url }));
+    assert.equal(response.status, 200, url);
+    assert.equal(new TextDecoder().decode(await world.clock.until(response.bytes())), PAGE);
+  }
+});
+
+test('a name without any address is no server that is down', async () => {
+  const { world, a, b } = pair();
+  serve(world, b);
+  const asked = client(a).request({ url: 'http://txt.example.test/' });
+  await assert.rejects(world.clock.until(asked), (error: NameError) => {
+    assert.ok(error instanceof NameError);
+    assert.match(error.message, /txt\.example\.test exists, but has no address/);
+    return true;
+  });
+});
+
+test('a port that is closed, over IPv6', async () => {
+  const { world, a } = pair();
+  const http = new HttpClient(a.context, a.network, { lookup: async () => [SERVER] });
+  await assert.rejects(world.clock.until(http.request({ url: 'http://x.test:81/' })), (error: NetworkError) => {
+    assert.ok(error instanceof NetworkError);
+    assert.equal(error.code, 'ECONNREFUSED');
+    return true;
+  });
+});
