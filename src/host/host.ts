@@ -18,7 +18,8 @@ import { PROFILES, type ProfileName } from '../transport/tcp/profiles.ts';
 import type { TcpSettings } from '../transport/tcp/types.ts';
 import { UdpLayer } from '../transport/udp/layer.ts';
 import { ip, type MacAddress, parsePrefix, prefix } from '../wire/address.ts';
-import { parsePrefix6 } from '../wire/address6.ts';
+import { inPrefix6, parsePrefix6 } from '../wire/address6.ts';
+import { type Ipv6Address, isIpv6, parseIp } from '../wire/ip-address.ts';
 import { type PingOptions, type PingResult, ping } from './ping.ts';
 
 /** What a host shares with the others of its world. */
@@ -59,6 +60,7 @@ export class Host {
     this.ip = new Ipv4Layer(this.context);
     this.ip.forwarding = options.router ?? false;
     this.ip6 = new Ipv6Layer(this.context);
+    this.ip6.forwarding = options.router ?? false;
     const internet = new DualStack(this.ip, this.ip6);
     this.udp = new UdpLayer(this.context, internet);
     this.tcp = new TcpLayer(this.context, internet, { ...PROFILES[options.profile ?? 'rfc'], ...options.tcp });
@@ -82,12 +84,22 @@ export class Host {
     this.ip6.enable(own, prefix6);
   }
 
-  /** A route 'to' a prefix or 'default', by a gateway on one of our networks. */
+  /** A route 'to' a prefix or 'default', by a gateway on one of our networks; IPv6 where the gateway's address is of it. */
   route(to: string, via: string): void {
+    const next = parseIp(via);
+    if (next !== undefined && isIpv6(next)) return this.route6(to, next);
     const gateway = ip(via);
     const out = this.ip.routes.lookup(gateway)?.interface;
     if (out === undefined) throw new TypeError(`${this.name}: the gateway ${via} is on none of its networks`);
     this.ip.routes.add({ prefix: prefix(to === 'default' ? '0.0.0.0/0' : to), via: gateway, interface: out });
+  }
+
+  private route6(to: string, via: Ipv6Address): void {
+    const out = this.ip6.interfaces.find(each => each.addresses.some(own => inPrefix6(via, own)));
+    if (out === undefined) throw new TypeError(`${this.name}: the gateway ${via} is on none of its networks`);
+    const wanted = parsePrefix6(to === 'default' ? '::/0' : to);
+    if (wanted === undefined) throw new TypeError(`'${to}' is not an IPv6 address with a prefix length`);
+    this.ip6.addRoute({ prefix: wanted, via, out });
   }
 
   /** Makes a NAT of a router: what leaves by `outside` carries that interface's address. */

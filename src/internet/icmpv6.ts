@@ -49,6 +49,20 @@ export class Icmpv6Layer implements ProtocolHandler<Ipv6Address> {
     this.sendError({ type: ICMPV6.unreachable, code, rest: 0 }, about);
   }
 
+  timeExceeded(about: IncomingDatagram<Ipv6Address>, code: number): void {
+    this.sendError({ type: ICMPV6.timeExceeded, code, rest: 0 }, about);
+  }
+
+  /** RFC 4443 §3.2: the router's answer to what the next link does not take. */
+  packetTooBig(about: IncomingDatagram<Ipv6Address>, mtu: number): void {
+    this.sendError({ type: ICMPV6.packetTooBig, code: 0, rest: mtu }, about);
+  }
+
+  /** RFC 4443 §3.4: an erroneous header field; `pointer`: the byte where it stands. */
+  parameterProblem(about: IncomingDatagram<Ipv6Address>, pointer: number): void {
+    this.sendError({ type: ICMPV6.parameterProblem, code: 0, rest: pointer }, about);
+  }
+
   /** RFC 8200 §4: "unrecognized Next Header type encountered". */
   unknownNextHeader(about: IncomingDatagram<Ipv6Address>): void {
     this.sendError({ type: ICMPV6.parameterProblem, code: 1, rest: about.start - about.headerStart - 1 }, about);
@@ -59,7 +73,9 @@ export class Icmpv6Layer implements ProtocolHandler<Ipv6Address> {
     const isError = about.protocol === NEXT_HEADER.icmpv6 && isIcmpv6Error(about.bytes[about.start]);
     if (isError || about.toMany || isMulticast6(about.source) || about.source === '::' || !this.limit.allow()) return;
     const body = about.bytes.subarray(about.headerStart, Math.min(about.end, about.headerStart + QUOTE));
-    this.send({ ...head, body }, about.destination, about.source);
+    // RFC 4443 §2.2: from the address that it was for, or else from one of ours on the way back.
+    const source = this.ip.isLocal(about.destination) ? about.destination : this.ip.sourceFor(about.source);
+    if (source !== undefined) this.send({ ...head, body }, source, about.source);
   }
 
   private answerEcho(datagram: IncomingDatagram<Ipv6Address>, message: Icmpv6Message): void {

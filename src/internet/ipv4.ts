@@ -20,13 +20,14 @@ import { ICMP, TIME_EXCEEDED, UNREACHABLE } from '../wire/icmp.ts';
 import { checkIpv4, decrementTtl, type Ipv4Header, ipv4, ipv4HeaderLength, prependIpv4 } from '../wire/ipv4.ts';
 import { EXACT_HEADROOM, Packet } from '../wire/packet.ts';
 import type { ArpSettings } from './arp.ts';
-import { fragment, Reassembler } from './fragments.ts';
+import { fragment, MOST_DATA, reassemble } from './fragments.ts';
 import { type IcmpHost, IcmpLayer } from './icmp.ts';
 import { type InterfaceOwner, NetworkInterface } from './interface.ts';
 import { dealWithOptions } from './ip-options.ts';
 import type { Nat } from './nat.ts';
 import { PathMtu } from './path-mtu.ts';
 import { Paths } from './paths.ts';
+import { Reassembler } from './reassembly.ts';
 import { type Route, RoutingTable } from './routes.ts';
 import type { IncomingDatagram, OutgoingDatagram, ProtocolHandler, SendFailure } from './types.ts';
 
@@ -70,7 +71,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     this.context = context;
     this.pathMtu = new PathMtu(context.scheduler);
     this.nextIdentification = context.random.fork('ip identification').below(65536);
-    this.reassembler = new Reassembler(context, first => this.reassemblyExpired(first));
+    this.reassembler = new Reassembler(context, 'ipv4', MOST_DATA, first => this.reassemblyExpired(first));
     this.icmp = new IcmpLayer(context, this);
   }
 
@@ -298,7 +299,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     unit: Unit,
   ): void {
     if (ipv4.f.moreFragments.get(bytes, start) === 1 || ipv4.f.fragmentOffset.get(bytes, start) > 0) {
-      const whole = this.reassembler.add(bytes, start, end);
+      const whole = reassemble(this.reassembler, bytes, start, end);
       if (whole !== undefined) this.deliver(whole.bytes, whole.start, whole.end, interfaceName, toMany, 0);
       return;
     }
@@ -393,7 +394,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   private wholeForNat(packet: Packet): Packet | undefined {
     const { bytes, start, end } = packet;
     const isFragment = ipv4.f.moreFragments.get(bytes, start) === 1 || ipv4.f.fragmentOffset.get(bytes, start) > 0;
-    return isFragment ? this.reassembler.add(bytes, start, end) : packet;
+    return isFragment ? reassemble(this.reassembler, bytes, start, end) : packet;
   }
 
   /** RFC 1812 §5.2.7.2: the sender could have reached the next hop itself. */

@@ -1,18 +1,32 @@
 /**
- * The IPv6 layer of a host (RFC 8200, RFC 8504): what arrives is checked and delivered, what leaves is routed to a
- * neighbour. Nobody but the sender fragments, and TCP never asks for it: the path's MTU is learned (RFC 8201).
+ * The IPv6 layer of a host (RFC 8200, RFC 8504): what arrives is checked, put together and delivered, or sent on where
+ * the host is a router; what leaves is routed to a neighbour. Nobody but the sender fragments (RFC 8200 §5), and TCP
+ * never asks for it: the path's MTU is learned (RFC 8201).
  */
+import type { Random } from '../base/random.ts';
 import type { Frame, Unit } from '../link/types.ts';
 import type { Context } from '../trace/events.ts';
 import { type Ipv6Prefix, inPrefix6 } from '../wire/address6.ts';
 import { IPV6_LOOPBACK, type Ipv6Address, isLinkLocal, isMulticast6 } from '../wire/ip-address.ts';
 import { PROTOCOL } from '../wire/ipv4.ts';
-import { checkIpv6, decodeIpv6, ipv6, ipv6End, NEXT_HEADER, prependIpv6, upperLayerOf } from '../wire/ipv6.ts';
-import type { Packet } from '../wire/packet.ts';
+import {
+  checkIpv6,
+  decodeIpv6,
+  type Ipv6Header,
+  ipv6,
+  ipv6End,
+  NEXT_HEADER,
+  prependIpv6,
+  type UpperLayer,
+  upperLayerOf,
+} from '../wire/ipv6.ts';
+import { HEADROOM, Packet } from '../wire/packet.ts';
+import { fragment6, fragmentAt, MOST_DATA6, reassemble6 } from './fragments6.ts';
 import { Icmpv6Layer } from './icmpv6.ts';
 import type { NetworkInterface } from './interface.ts';
 import { Neighbours } from './neighbours.ts';
 import { PathMtu } from './path-mtu.ts';
+import { Reassembler } from './reassembly.ts';
 import type { IncomingDatagram, InternetLayer, OutgoingDatagram, ProtocolHandler, SendFailure } from './types.ts';
 
 const DEFAULT_HOP_LIMIT = 64;
@@ -31,10 +45,33 @@ export interface Ipv6Route {
   out: Ipv6Interface;
 }
 
+/** Places in the header (RFC 8200 §3). */
+const PAYLOAD_LENGTH = 4;
+const HOP_LIMIT = 7;
+
+/** RFC 7739 §5.3: identifications that nobody else can guess; drawn when the first datagram has to be cut. */
+class FragmentIds {
+  private readonly random: Random;
+  private last: number | undefined;
+
+  constructor(random: Random) {
+    this.random = random;
+  }
+
+  next(): number {
+    this.last = ((this.last ?? this.random.fork('ipv6 fragments').u32()) + 1) >>> 0;
+    return this.last;
+  }
+}
+
 export class Ipv6Layer implements InternetLayer<Ipv6Address> {
   readonly interfaces: Ipv6Interface[] = [];
   readonly pathMtu: PathMtu<Ipv6Address>;
   readonly icmp: Icmpv6Layer;
+  /** It is a router: what is for others goes on. */
+  forwarding = false;
+  private readonly reassembler: Reassembler;
+  private readonly identifications: FragmentIds;
   private readonly context: Context;
   private readonly handlers = new Map<number, ProtocolHandler<Ipv6Address>>();
   private routes: Ipv6Route[] = [];
@@ -43,6 +80,8 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
     this.context = context;
     this.pathMtu = new PathMtu(context.scheduler, MINIMUM_MTU);
     this.icmp = new Icmpv6Layer(context, this);
+    this.reassembler = new Reassembler(context, 'ipv6', MOST_DATA6, first => this.reassemblyExpired(first));
+    this.identifications = new FragmentIds(context.random);
   }
 
   /** Speaks IPv6 on an interface. Without an address, it gets a link-local one, and others from a router (RFC 4862). */
@@ -148,9 +187,15 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
     const route = this.routeTo(destination);
     if (route === undefined) return { reason: 'no-route' };
     const mtu = this.pathMtu.get(destination, route.out.interface.mtu);
-    if (packet.length + ipv6.size > mtu && packet.unit === 0) return { reason: 'too-big', mtu };
+    const isLong = packet.length + ipv6.size > mtu && packet.unit === 0;
+    if (isLong && datagram.dontFragment) return { reason: 'too-big', mtu };
     prependIpv6(packet, header);
-    this.transmit(route.out, packet, route.via ?? destination);
+    const nextHop = route.via ?? destination;
+    if (!isLong) this.transmit(route.out, packet, nextHop);
+    else {
+      const identification = this.identifications.next();
+      for (const piece of fragment6(packet, mtu, identification)) this.transmit(route.out, piece, nextHop);
+    }
     return undefined;
   }
 
@@ -182,9 +227,9 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
     const { source, destination } = decodeIpv6(bytes, start);
     if (isMulticast6(source)) return this.context.drop('ipv6', 'martian-source');
     const toMany = isMulticast6(destination);
-    if (toMany ? !from.neighbours.isMember(destination) : !this.isLocal(destination)) {
-      return this.context.drop('ipv6', 'not-for-us');
-    }
+    const isOurs = toMany ? from.neighbours.isMember(destination) : this.isLocal(destination);
+    if (!isOurs && this.forwarding && !toMany) return this.forward(from, bytes, start);
+    if (!isOurs) return this.context.drop('ipv6', 'not-for-us');
     this.deliver(bytes, start, ipv6End(bytes, start), from.interface.name, unit);
   }
 
@@ -192,26 +237,75 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
     const header = decodeIpv6(bytes, start);
     const upper = upperLayerOf(bytes, start, end);
     if (upper === undefined) return this.context.drop('ipv6', 'ip-truncated');
-    if (upper.fragmentAt !== undefined) return this.context.drop('ipv6', 'fragment');
+    const datagram = incoming(bytes, start, end, header, upper, interfaceName, unit);
+    if (upper.fragmentAt !== undefined && !fragmentAt(bytes, upper.fragmentAt, end).isWhole) {
+      return this.fragmentArrives(datagram, upper.fragmentAt);
+    }
     if (upper.protocol === NEXT_HEADER.none) return;
-    const datagram: IncomingDatagram<Ipv6Address> = {
-      source: header.source,
-      destination: header.destination,
-      protocol: upper.protocol,
-      ttl: header.hopLimit,
-      trafficClass: header.trafficClass,
-      bytes,
-      headerStart: start,
-      start: upper.start,
-      end,
-      toMany: isMulticast6(header.destination),
-      interfaceName,
-      unit,
-    };
     const handler = this.handlers.get(upper.protocol);
     if (handler !== undefined) return handler.receive(datagram);
     this.context.drop('ipv6', 'unknown-protocol');
     this.icmp.unknownNextHeader(datagram);
+  }
+
+  /** RFC 8200 §4.5: with "Parameter Problem, Code 0" for those that cannot be fragments of anything. */
+  private fragmentArrives(datagram: IncomingDatagram<Ipv6Address>, at: number): void {
+    const { bytes, headerStart, end, interfaceName } = datagram;
+    const { oddLength, tooLong } = fragmentAt(bytes, at, end);
+    if (oddLength || tooLong) {
+      this.context.drop('ipv6', oddLength ? 'fragment-length' : 'fragment-too-long');
+      return this.icmp.parameterProblem(datagram, oddLength ? PAYLOAD_LENGTH : at + 2 - headerStart);
+    }
+    const whole = reassemble6(this.reassembler, bytes, headerStart, at);
+    if (whole !== undefined) this.deliver(whole.bytes, whole.start, whole.end, interfaceName, 0);
+  }
+
+  /** RFC 8200 §4.5: time exceeded (1), only when the first fragment is there to be quoted. */
+  private reassemblyExpired(first: Uint8Array | undefined): void {
+    const about = first === undefined ? undefined : this.asDatagram(first, 0, 'lo');
+    if (about !== undefined) this.icmp.timeExceeded(about, 1);
+  }
+
+  private asDatagram(
+    bytes: Uint8Array,
+    start: number,
+    interfaceName: string,
+  ): IncomingDatagram<Ipv6Address> | undefined {
+    const end = ipv6End(bytes, start);
+    const upper = upperLayerOf(bytes, start, end);
+    if (upper === undefined) return undefined;
+    return incoming(bytes, start, end, decodeIpv6(bytes, start), upper, interfaceName, 0);
+  }
+
+  /** A router's part (RFC 8200 §3, §5; RFC 4291 §2.5.6: what is of a link stays on it). */
+  private forward(from: Ipv6Interface, bytes: Frame, start: number): void {
+    const about = this.asDatagram(bytes, start, from.interface.name);
+    if (about === undefined) return this.context.drop('ipv6', 'ip-truncated');
+    const { source, destination } = about;
+    if (about.ttl <= 1) {
+      this.context.drop('ipv6', 'ttl-exceeded');
+      return this.icmp.timeExceeded(about, 0);
+    }
+    const route = this.routeTo(destination);
+    if (route === undefined || isLinkLocal(source) || isLinkLocal(destination)) {
+      this.context.drop('ipv6', 'no-route');
+      return this.icmp.unreachable(about, route === undefined ? 0 : 2);
+    }
+    const { mtu } = route.out.interface;
+    if (about.end - start > mtu) {
+      this.context.drop('ipv6', 'fragmentation-needed');
+      return this.icmp.packetTooBig(about, mtu);
+    }
+    const packet = Packet.of(bytes.subarray(start, about.end), HEADROOM, this.context.slab);
+    packet.bytes[packet.start + HOP_LIMIT]--;
+    this.transmit(route.out, packet, route.via ?? destination);
+  }
+
+  /** Neighbour discovery found nobody (RFC 4861 §7.2.2): "address unreachable" to who had sent it. */
+  unresolved(packet: Packet): void {
+    this.context.drop('ipv6', 'host-unreachable');
+    const about = this.asDatagram(packet.bytes, packet.start, 'lo');
+    if (about !== undefined) this.icmp.unreachable(about, 3);
   }
 
   /** For neighbours.ts. */
@@ -222,4 +316,30 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
   get usesTcp(): boolean {
     return this.handlers.has(PROTOCOL.tcp);
   }
+}
+
+function incoming(
+  bytes: Uint8Array,
+  headerStart: number,
+  end: number,
+  header: Ipv6Header,
+  upper: UpperLayer,
+  interfaceName: string,
+  unit: Unit,
+): IncomingDatagram<Ipv6Address> {
+  const { source, destination, hopLimit, trafficClass } = header;
+  return {
+    source,
+    destination,
+    protocol: upper.protocol,
+    ttl: hopLimit,
+    trafficClass,
+    bytes,
+    headerStart,
+    start: upper.start,
+    end,
+    toMany: isMulticast6(destination),
+    interfaceName,
+    unit,
+  };
 }

@@ -6,10 +6,17 @@ import { type Instant, seconds } from '../base/instant.ts';
 import type { Timer } from '../base/scheduler.ts';
 import type { Context } from '../trace/events.ts';
 import { formatMac, type MacAddress } from '../wire/address.ts';
-import { ALL_NODES, ALL_ROUTERS, multicastMac6, solicitedNode, withInterfaceId } from '../wire/address6.ts';
+import {
+  ALL_NODES,
+  ALL_ROUTERS,
+  type Ipv6Prefix,
+  multicastMac6,
+  solicitedNode,
+  withInterfaceId,
+} from '../wire/address6.ts';
 import { ETHERTYPE } from '../wire/ethernet.ts';
 import { encodeIcmpv6, ICMPV6, type Icmpv6Message } from '../wire/icmpv6.ts';
-import { addressBytes, type Ipv6Address, ipv6At, isMulticast6 } from '../wire/ip-address.ts';
+import { addressBytes, type Ipv6Address, ipv6At, isLinkLocal, isMulticast6 } from '../wire/ip-address.ts';
 import { NEXT_HEADER, prependIpv6 } from '../wire/ipv6.ts';
 import type { Packet } from '../wire/packet.ts';
 import type { NetworkInterface } from './interface.ts';
@@ -21,10 +28,15 @@ const RETRANS_TIMER = seconds(1);
 const MAX_SOLICITATIONS = 3;
 const REACHABLE_TIME = seconds(30);
 /** RFC 4861 §7.2.2: packets that wait for an address; the oldest goes first. */
-const MAX_WAITING = 3;
+const MAX_WAITING = 64;
 const MAX_NEIGHBOURS = 1024;
 /** RFC 4861 §6.1, §7.1: no router has forwarded it. */
 const ON_LINK = 255;
+/** RFC 4861 §6.2.1: the defaults, in seconds. */
+const ROUTER_LIFETIME = 1800;
+const VALID_LIFETIME = 2_592_000;
+const PREFERRED_LIFETIME = 604_800;
+const HOP_LIMIT = 64;
 const OPTION = { source: 1, target: 2, prefix: 3 } as const;
 /** Flags of a neighbour advertisement: router, solicited, override. */
 const SOLICITED = 0x4000_0000;
@@ -69,7 +81,7 @@ export class Neighbours {
   }
 
   isMember(group: Ipv6Address): boolean {
-    if (group === ALL_NODES) return true;
+    if (group === ALL_NODES || (group === ALL_ROUTERS && this.ip.forwarding)) return true;
     const addresses = this.ip.interfaceOf(this.own)?.addresses ?? [];
     return addresses.some(each => solicitedNode(each.address) === group);
   }
@@ -108,8 +120,8 @@ export class Neighbours {
   private solicit(target: Ipv6Address, neighbour: Neighbour): void {
     const { scheduler } = this.context;
     if (neighbour.asked >= MAX_SOLICITATIONS) {
-      for (const _ of neighbour.waiting) this.context.drop('ipv6', 'host-unreachable');
       this.known.delete(target);
+      for (const packet of neighbour.waiting) this.ip.unresolved(packet);
       return;
     }
     neighbour.asked++;
@@ -123,7 +135,7 @@ export class Neighbours {
   }
 
   private solicitRouter(): void {
-    if (this.routerKnown || this.solicitations >= MAX_SOLICITATIONS) return;
+    if (this.ip.forwarding || this.routerKnown || this.solicitations >= MAX_SOLICITATIONS) return;
     this.solicitations++;
     const body = this.macOption(OPTION.source);
     this.message({ type: ICMPV6.routerSolicitation, code: 0, rest: 0, body }, ALL_ROUTERS);
@@ -152,7 +164,12 @@ export class Neighbours {
         return this.solicited(entry, message, datagram);
       case ICMPV6.neighbourAdvertisement:
         return this.advertised(message);
+      case ICMPV6.routerSolicitation:
+        if (this.ip.forwarding)
+          this.message(routerAdvertisement(entry.addresses, this.macOption(OPTION.source)), ALL_NODES);
+        return;
       case ICMPV6.routerAdvertisement:
+        if (this.ip.forwarding) return; // RFC 4861 §6.2.6: a router learns nothing of others that way
         return this.routerAdvertised(entry, message, datagram.source);
       default:
         return;
@@ -223,6 +240,27 @@ export class Neighbours {
     const known = mac === undefined ? {} : { mac: formatMac(mac) };
     trace?.({ kind: 'arp', time: scheduler.now(), host, action, address, ...known });
   }
+}
+
+/**
+ * RFC 4861 §4.2, §6.2.3: "I am a router", and the prefixes of this link with which hosts make addresses. It is sent to
+ * who asks; nothing is sent unasked, and so nothing keeps a world busy in which all is said.
+ */
+function routerAdvertisement(addresses: readonly Ipv6Prefix[], source: Uint8Array): Icmpv6Message {
+  const prefixes = addresses.filter(own => own.length === 64 && !isLinkLocal(own.address)).map(prefixOption);
+  const body = [new Uint8Array(8), source, ...prefixes].reduce(concat);
+  return { type: ICMPV6.routerAdvertisement, code: 0, rest: ((HOP_LIMIT << 24) | ROUTER_LIFETIME) >>> 0, body };
+}
+
+/** RFC 4861 §4.6.2: on this link, and for addresses of one's own making (flags L and A). */
+function prefixOption({ address, length }: Ipv6Prefix): Uint8Array {
+  const option = new Uint8Array(32);
+  const view = new DataView(option.buffer);
+  option.set([OPTION.prefix, 4, length, 0xc0]);
+  view.setUint32(4, VALID_LIFETIME);
+  view.setUint32(8, PREFERRED_LIFETIME);
+  option.set(addressBytes(address).subarray(0, length / 8), 16);
+  return option;
 }
 
 interface Option {

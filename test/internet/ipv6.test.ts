@@ -138,3 +138,98 @@ test('a port that is closed, over IPv6', async () => {
     return true;
   });
 });
+
+/** A host, a router and a host; the hosts make their addresses of what the router advertises. */
+function line(mtu = 1500): { world: TestWorld; a: Host; r: Host; b: Host } {
+  const world = new TestWorld();
+  const [left, right] = [
+    world.cable('a:r', { delay: ms(1) }, ['a', 'r']),
+    world.cable('r:b', { delay: ms(1), mtu }, ['r', 'b']),
+  ];
+  const [a, r, b] = [world.host('a'), world.host('r', { router: true }), world.host('b')];
+  r.enableIpv6(r.attach(left.b), 'fd00:1::1/64');
+  r.enableIpv6(r.attach(right.a), 'fd00:2::1/64');
+  a.enableIpv6(a.attach(left.a));
+  b.enableIpv6(b.attach(right.b));
+  world.clock.runSync(seconds(5));
+  return { world, a, r, b };
+}
+
+const globalOf = (host: Host): string =>
+  host.ip6.interfaces[0].addresses.map(own => own.address).find(address => address.startsWith('fd00')) ?? 'none';
+
+test('RFC 4862: addresses of the router’s prefixes, a default route, and a page through the router', async () => {
+  const { world, a, b } = line();
+  assert.match(globalOf(a), /^fd00:1:/);
+  assert.match(globalOf(b), /^fd00:2:/);
+  serve(world, b);
+  const http = new HttpClient(a.context, a.network, { lookup: async () => [globalOf(b)] });
+  const response = await world.clock.until(http.request({ url: 'http://x.test/' }));
+  assert.equal(new TextDecoder().decode(await world.clock.until(response.bytes())), PAGE);
+});
+
+test('RFC 8201, RFC 4443 §3.2: a router cuts nothing, says what the next link takes, and its sender cuts from then on', () => {
+  const { world, a, b } = line(1300);
+  const lengths: number[] = [];
+  const socket = b.udp.open(7);
+  assert.ok(socket);
+  socket.onMessage = ({ bytes }) => void lengths.push(bytes.length);
+  const sender = a.udp.open();
+  for (const length of [1400, 1401]) {
+    sender?.send(new Uint8Array(length), globalOf(b), 7);
+    world.clock.runSync(world.clock.now() + seconds(2));
+  }
+  assert.deepEqual(lengths, [1401], 'the first was too big');
+  assert.equal(a.ip6.mtuFor(globalOf(b)), 1300);
+});
+
+test('RFC 8200 §4.5: what is longer than a packet is cut by its sender and put together by its receiver', () => {
+  const { world, a, b } = line();
+  const got: Uint8Array[] = [];
+  const socket = b.udp.open(7);
+  assert.ok(socket);
+  socket.onMessage = ({ bytes }) => void got.push(bytes.slice());
+  const sent = Uint8Array.from({ length: 5000 }, (_, i) => i & 255);
+  assert.equal(a.udp.open()?.send(sent, globalOf(b), 7), undefined);
+  world.clock.runSync(world.clock.now() + seconds(2));
+  assert.equal(got.length, 1);
+  assert.deepEqual(got[0], sent);
+});
+
+test('a fragment that is missing: the rest is given up after a minute, and its sender told', () => {
+  const { world, a, b } = line();
+  const [link] = [b.ip6.interfaces[0].interface.link];
+  const receive = link.receive;
+  let seen = 0;
+  // The second fragment is lost on the way.
+  link.receive = (frame, unit, given) => {
+    const isFragment = frame[14] >> 4 === 6 && frame[20] === 44;
+    if (isFragment && ++seen === 2) return;
+    receive(frame, unit, given);
+  };
+  const socket = a.udp.open();
+  assert.ok(socket && b.udp.open(7));
+  const errors: string[] = [];
+  socket.onError = error => void errors.push(`${error.name} ${error.code}`);
+  socket.send(new Uint8Array(5000), globalOf(b), 7);
+  world.clock.runSync(world.clock.now() + seconds(70));
+  assert.equal(b.context.drops.get('ipv6 reassembly-timeout'), 1);
+  assert.deepEqual(errors, ['time exceeded 1']);
+});
+
+test('RFC 4443 §3.1, §3.3: no route, no such neighbour, and no hops left', () => {
+  const { world, a } = line();
+  const socket = a.udp.open();
+  assert.ok(socket);
+  const errors: string[] = [];
+  socket.onError = error => void errors.push(`${error.name}, says ${error.reporter}`);
+  socket.send(new Uint8Array(1), 'fd00:9::1', 7);
+  socket.send(new Uint8Array(1), 'fd00:2::99', 7);
+  socket.send(new Uint8Array(1), 'fd00:2::99', 7, { ttl: 1 });
+  world.clock.runSync(world.clock.now() + seconds(5));
+  assert.deepEqual(errors, [
+    'no route to destination, says fd00:1::1',
+    'time exceeded, says fd00:1::1',
+    'address unreachable, says fd00:1::1',
+  ]);
+});
