@@ -8,7 +8,7 @@ import { sleep } from '../base/scheduler.ts';
 import { zlibCodings } from '../node/zlib.ts';
 import type { Recorder } from '../trace/recorder.ts';
 import { tellJourney } from '../trace/story/journey.ts';
-import { parseIpv4 } from '../wire/address.ts';
+import { parseIp } from '../wire/ip-address.ts';
 import { type Flag, type Parsed, UsageError } from './arguments.ts';
 import { describeFailure, type Failure } from './errors.ts';
 import type { Loaded } from './get.ts';
@@ -22,8 +22,7 @@ const CLOSING = seconds(2);
 
 export async function getThroughTap(args: Parsed, url: string, recorder: Recorder): Promise<Loaded> {
   const dns = args.text('dns');
-  if (dns !== undefined && parseIpv4(dns) === undefined)
-    throw new UsageError(`--dns takes an IPv4 address, not '${dns}'`);
+  if (dns !== undefined && parseIp(dns) === undefined) throw new UsageError(`--dns takes an IP address, not '${dns}'`);
   const { host, clock, close } = openTapHost(args, CLIENT, recorder.sink);
   const resolver = new Forwarder(host.context, host.network, {
     who: 'stub',

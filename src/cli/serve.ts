@@ -13,6 +13,7 @@ serve files on a TAP device (Linux, root)
 
   --tap NAME          the device; it is made when there is none
   --address A/L       our address with its prefix length, like 10.9.0.2/24
+                      or fd00:9::2/64
   --port N            default 80
   --gateway A         for clients on other networks
   --mtu N             less than the device's
@@ -36,7 +37,8 @@ export async function serve(args: readonly string[]): Promise<number> {
   const handler = staticFiles({ files, date, codings: zlibCodings });
   const server = new HttpServer(parsed.is('quiet') ? handler : logged(handler), { scheduler: clock, date });
   server.listen(host.network, port);
-  const [own] = (parsed.text('address') as string).split('/');
+  const [address] = (parsed.text('address') as string).split('/');
+  const own = address.includes(':') ? `[${address}]` : address;
   process.stdout.write(
     `serving ${directory} at http://${own}${port === 80 ? '' : `:${port}`}/ on ${tap} (woken by the ${link.readiness})\n`,
   );

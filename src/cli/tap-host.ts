@@ -7,7 +7,9 @@ import type { Link } from '../link/types.ts';
 import { RealClock } from '../node/real-clock.ts';
 import { openTap, type TapLink } from '../node/tap/link.ts';
 import type { Trace } from '../trace/events.ts';
-import { formatIpv4, inPrefix, parseIpv4, parsePrefix } from '../wire/address.ts';
+import { inPrefix, parsePrefix } from '../wire/address.ts';
+import { inPrefix6, parsePrefix6 } from '../wire/address6.ts';
+import { parseIp } from '../wire/ip-address.ts';
 import { type Flag, type Parsed, parseNumber, UsageError } from './arguments.ts';
 import { parseFaults } from './faults.ts';
 
@@ -32,15 +34,9 @@ export interface TapHost {
 /** Throws UsageError for wrong flags, TapError for what the system refuses. */
 export function openTapHost(args: Parsed, name: string, trace?: Trace): TapHost {
   const address = args.text('address');
-  if (address === undefined) throw new UsageError('--tap needs --address, like 10.9.0.2/24');
-  const own = parsePrefix(address);
-  if (own === undefined)
-    throw new UsageError(`--address takes an address with a prefix length, like 10.9.0.2/24, not '${address}'`);
+  if (address === undefined) throw new UsageError('--tap needs --address, like 10.9.0.2/24 or fd00:9::2/64');
   const gateway = args.text('gateway');
-  const via = gateway === undefined ? undefined : parseIpv4(gateway);
-  if (gateway !== undefined && (via === undefined || !inPrefix(via, own))) {
-    throw new UsageError(`--gateway takes an address on the network of ${address}, not '${gateway}'`);
-  }
+  checkAddresses(address, gateway);
   const mtu = args.text('mtu');
   const link = openTap(args.text('tap') as string, { offload: args.is('offload') });
   const clock = new RealClock();
@@ -49,14 +45,37 @@ export function openTapHost(args: Parsed, name: string, trace?: Trace): TapHost 
   const faults = parseFaults(args);
   const bad = faults === undefined ? link : withFaults(faults, { scheduler: clock, random })(link);
   const attached = mtu === undefined ? bad : smaller(bad, parseNumber('--mtu', mtu, 576, link.mtu));
-  const made = host.attach(traced(attached, name, clock, trace), address);
-  if (via !== undefined) host.route('default', formatIpv4(via));
-  made.arp.announce(own.address);
+  join(host, traced(attached, name, clock, trace), address);
+  if (gateway !== undefined) host.route('default', gateway);
   const close = (): void => {
     clock.stop();
     link.close();
   };
   return { host, clock, link, close };
+}
+
+/** Throws UsageError. Both are of one version, and the gateway is on the address's network. */
+function checkAddresses(address: string, gateway: string | undefined): void {
+  const [own, own6] = [parsePrefix(address), parsePrefix6(address)];
+  if (own === undefined && own6 === undefined) {
+    const like = 'like 10.9.0.2/24 or fd00:9::2/64';
+    throw new UsageError(`--address takes an address with a prefix length, ${like}, not '${address}'`);
+  }
+  const via = gateway === undefined ? undefined : parseIp(gateway);
+  const reaches =
+    own !== undefined
+      ? typeof via === 'number' && inPrefix(via, own)
+      : typeof via === 'string' && own6 !== undefined && inPrefix6(via, own6);
+  if (gateway !== undefined && !reaches)
+    throw new UsageError(`--gateway takes an address on the network of ${address}, not '${gateway}'`);
+}
+
+/** Attaches the link, and tells the neighbours who is there now. */
+function join(host: Host, link: Link, address: string): void {
+  const own = parsePrefix(address);
+  const made = host.attach(link, own === undefined ? undefined : address);
+  if (own === undefined) host.enableIpv6(made, address);
+  else made.arp.announce(own.address);
 }
 
 /** A Link that tells the trace of every frame, both ways. */

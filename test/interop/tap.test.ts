@@ -100,9 +100,14 @@ async function serving<T>(flags: readonly string[], body: () => T): Promise<T> {
 
 const download = (): string => run(['sh', '-c', `curl -sS --fail http://${OURS}/big.bin | sha256sum`]).split(' ')[0];
 
-async function getFromNginx(path: string, flags: readonly string[]): Promise<string> {
+async function getFromNginx(
+  path: string,
+  flags: readonly string[],
+  kernel = KERNEL,
+  address = `${OURS}/24`,
+): Promise<string> {
   const config = join(folder, 'nginx.conf');
-  const server = `server { listen ${KERNEL}:8080; root ${site}; }`;
+  const server = `server { listen ${kernel}:8080; root ${site}; }`;
   writeFileSync(
     config,
     `daemon off; user root; pid ${folder}/nginx.pid; error_log ${folder}/nginx.err; events {} http { access_log off; include /etc/nginx/mime.types; ${server} }`,
@@ -112,11 +117,11 @@ async function getFromNginx(path: string, flags: readonly string[]): Promise<str
     return run([
       ...CLI,
       'get',
-      `http://${KERNEL}:8080${path}`,
+      `http://${kernel}:8080${path}`,
       '--tap',
       TAP,
       '--address',
-      `${OURS}/24`,
+      address,
       '--save',
       join(folder, 'saved'),
       ...flags,
@@ -163,6 +168,25 @@ test('netarium serve: ping, curl and a browser reach us', { skip }, async () => 
       /<h1>Through the glass<\/h1>/,
     );
   });
+});
+
+test('IPv6: neighbour discovery, fragments both ways, curl, and a page of a real nginx', { skip }, async () => {
+  const [ours, kernel] = ['fd77::2', 'fd77::1'];
+  run(['ip', '-6', 'addr', 'add', `${kernel}/64`, 'dev', TAP, 'nodad']);
+  const server = await start([...CLI, 'serve', site, '--tap', TAP, '--address', `${ours}/64`], /serving/);
+  try {
+    assert.match(run(['ping', '-c', '3', '-i', '0.2', ours]), /3 received/);
+    assert.match(run(['ping', '-c', '1', '-s', '8000', ours]), /1 received/, 'in fragments');
+    assert.match(run(['curl', '-sS', '-i', `http://[${ours}]/`]), /200 OK[\s\S]*Through the glass/);
+    const sum = run(['sh', '-c', `curl -sS --fail -g 'http://[${ours}]/big.bin' | sha256sum`]).split(' ')[0];
+    assert.equal(sum, checksum, '100 MB, whole');
+    assert.equal(spawnSync('ip', inside(['curl', '-sS', '-g', `http://[${ours}]:81/`])).status, 7, 'refused');
+  } finally {
+    await stop(server);
+  }
+  const story = await getFromNginx('/', [], `[${kernel}]`, `${ours}/64`);
+  assert.match(story, /HTTP\/1\.1 200 OK/);
+  assert.match(story, /dot\.svg\s+200/);
 });
 
 test('netarium serve: 100 MB to curl, whole', { skip }, async () => {
