@@ -2,6 +2,7 @@
 
 import { DatagramFile } from '../posix/datagram-socket.ts';
 import { Epoll } from '../posix/events.ts';
+import { outQueueOf } from '../posix/out-queue.ts';
 import { Pipe, PlainFile } from '../posix/pipe.ts';
 import { type Attempt, type Failed, failed, isFailed, type Result } from '../posix/results.ts';
 import { StreamStack } from '../posix/stack.ts';
@@ -154,6 +155,7 @@ function withStream(
 }
 
 const bytesOf = (n: number): Uint8Array => new Uint8Array(Math.max(0, n));
+const BSD_O_NONBLOCK = 4;
 const DONTWAIT = SYMBOLS.MSG_DONTWAIT;
 
 function sendFlags(flags: number): SendFlags {
@@ -311,7 +313,9 @@ const HANDLERS: Record<string, Handler> = {
     const file = c.any(args[0]);
     if (isFailed(file)) return answer(file);
     const nonBlocking = file instanceof Epoll ? false : file.nonBlocking;
-    if (c.number(args[1]) === SYMBOLS.F_GETFL) return answer(SYMBOLS.O_RDWR | (nonBlocking ? SYMBOLS.O_NONBLOCK : 0));
+    // Scripts give this answer as a number, which is another one on BSD.
+    const bit = c.world_().profile === 'freebsd' ? BSD_O_NONBLOCK : SYMBOLS.O_NONBLOCK;
+    if (c.number(args[1]) === SYMBOLS.F_GETFL) return answer(SYMBOLS.O_RDWR | (nonBlocking ? bit : 0));
     if (!(file instanceof Epoll)) file.nonBlocking = (c.number(args[2]) & SYMBOLS.O_NONBLOCK) !== 0;
     return answer(0);
   },
@@ -419,8 +423,8 @@ function ioctl(c: Calls, socket: StreamSocket, args: Expression[]): Attempt<Call
     value = socket.endpoint === undefined ? 0 : socket.mark.ahead(socket.endpoint);
   } else if (request === SYMBOLS.SIOCATMARK) {
     value = socket.endpoint !== undefined && socket.mark.isNext(socket.endpoint) ? 1 : 0;
-  } else if (request === SYMBOLS.SIOCOUTQ) value = socket.outQueue.unacknowledged;
-  else if (request === SYMBOLS.SIOCOUTQNSD) value = socket.outQueue.unsent;
+  } else if (request === SYMBOLS.SIOCOUTQ) value = outQueueOf(socket.endpoint).unacknowledged;
+  else if (request === SYMBOLS.SIOCOUTQNSD) value = outQueueOf(socket.endpoint).unsent;
   else if (request === SYMBOLS.FIONBIO) {
     socket.nonBlocking = optionValue(c, args[2]) !== 0;
     return answer(0);

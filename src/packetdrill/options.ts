@@ -19,6 +19,23 @@ const MOST_BUFFER = 212_992 * 64;
 const LEAST_SEND_BUFFER = 4608;
 const LEAST_RECEIVE_BUFFER = 2304;
 const FAST_OPEN_KEY = 16;
+/** net.inet.tcp.mssdflt and net.inet.tcp.minmss. */
+const BSD_DEFAULT_MSS = 536;
+const BSD_LEAST_SEGMENT = 216;
+
+/** BSD answers the bit of its option word where Linux answers 1. */
+const BSD_BITS: Readonly<Record<string, number>> = {
+  SO_ACCEPTCONN: 2,
+  SO_REUSEADDR: 4,
+  SO_KEEPALIVE: 8,
+  SO_DONTROUTE: 0x10,
+  SO_BROADCAST: 0x20,
+  SO_OOBINLINE: 0x100,
+  SO_REUSEPORT: 0x200,
+  TCP_NODELAY: 4,
+  TCP_NOOPT: 8,
+  TCP_NOPUSH: 0x1000,
+};
 
 /** Remembered for getsockopt; what they change is not TCP's. */
 const INERT = new Set([
@@ -43,6 +60,17 @@ const INERT = new Set([
   'TCP_SAVE_SYN',
 ]);
 
+/** On BSD a buffer is as large as was asked for. */
+const bufferSize = (world: World, asked: number, least: number): number =>
+  world.profile === 'freebsd' ? asked : Math.max(2 * Math.min(asked, MOST_BUFFER), least);
+
+/** TCP_MAXSEG: within limits; on BSD it only ever makes segments smaller than they are. */
+function isSegmentSize(world: World, socket: StreamSocket, n: number): boolean {
+  if (world.profile !== 'freebsd') return n === 0 || (n >= 88 && n <= 32767);
+  const present = socket.endpoint?.connection.tcb.mss ?? BSD_DEFAULT_MSS;
+  return n > 0 && n <= present && n + 40 >= BSD_LEAST_SEGMENT;
+}
+
 export function setOption(world: World, socket: StreamSocket, name: string, value: OptionValue): Result<number> {
   const n = typeof value === 'number' ? value : 0;
   const { endpoint } = socket;
@@ -58,14 +86,14 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
   switch (name) {
     case 'SO_SNDBUF':
     case 'SO_SNDBUFFORCE': {
-      const size = Math.max(2 * Math.min(n, MOST_BUFFER), LEAST_SEND_BUFFER);
+      const size = bufferSize(world, n, LEAST_SEND_BUFFER);
       change({ sendBuffer: size, sendBufferMax: 0 });
       if (endpoint !== undefined) endpoint.connection.sender.capacity = size;
       return 0;
     }
     case 'SO_RCVBUF':
     case 'SO_RCVBUFFORCE': {
-      const size = Math.max(2 * Math.min(n, MOST_BUFFER), LEAST_RECEIVE_BUFFER);
+      const size = bufferSize(world, n, LEAST_RECEIVE_BUFFER);
       change({ receiveBuffer: size, receiveBufferTuning: 'fixed' });
       endpoint?.connection.receiver.window.setCapacity(size);
       return 0;
@@ -82,6 +110,9 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
     case 'SO_KEEPALIVE':
       change({ keepAlive: n ? { ...world.host.tcp.keepAliveDefaults, ...keepAliveOf(socket) } : undefined });
       if (endpoint !== undefined) keepAliveChanged(endpoint.connection, now);
+      return 0;
+    case 'TCP_KEEPINIT':
+      change({ connectTimeout: seconds(n) });
       return 0;
     case 'TCP_KEEPIDLE':
     case 'TCP_KEEPINTVL':
@@ -104,7 +135,7 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
       if (n === 0) push(world.profile === 'linux' && !socket.settings.noDelay ? 'nagle' : 'push');
       return 0;
     case 'TCP_MAXSEG':
-      if (n !== 0 && (n < 88 || n > 32767)) return failed('EINVAL');
+      if (!isSegmentSize(world, socket, n)) return failed('EINVAL');
       change({ maxSegment: n });
       return 0;
     case 'TCP_USER_TIMEOUT':
@@ -290,6 +321,12 @@ function fields<K extends string>(value: OptionValue, names: readonly K[]): Reco
 }
 
 export function getOption(world: World, socket: StreamSocket, name: string): OptionValue | Failed {
+  const value = optionOf(world, socket, name);
+  const bit = world.profile === 'freebsd' ? BSD_BITS[name] : undefined;
+  return bit !== undefined && typeof value === 'number' && value !== 0 ? bit : value;
+}
+
+function optionOf(world: World, socket: StreamSocket, name: string): OptionValue | Failed {
   const { endpoint } = socket;
   const settings = endpoint?.connection.settings ?? { ...world.host.tcp.settings, ...socket.settings };
   switch (name) {
@@ -318,6 +355,7 @@ export function getOption(world: World, socket: StreamSocket, name: string): Opt
     case 'TCP_THIN_LINEAR_TIMEOUTS':
       return settings.thinLinearTimeouts ? 1 : 0;
     case 'TCP_CORK':
+    case 'TCP_NOPUSH':
       return settings.cork ? 1 : 0;
     case 'TCP_USER_TIMEOUT':
       return settings.userTimeout === undefined ? 0 : Math.round(settings.userTimeout / 1e6);
@@ -325,6 +363,8 @@ export function getOption(world: World, socket: StreamSocket, name: string): Opt
       return settings.synRetries;
     case 'TCP_NOTSENT_LOWAT':
       return Number.isFinite(settings.notSentLowWater) ? settings.notSentLowWater : 0;
+    case 'TCP_KEEPINIT':
+      return (settings.connectTimeout ?? 0) / 1e9;
     case 'TCP_KEEPIDLE':
       return (settings.keepAlive ?? { ...world.host.tcp.keepAliveDefaults, ...keepAliveOf(socket) }).idle / 1e9;
     case 'TCP_KEEPINTVL':

@@ -222,7 +222,6 @@ class Run {
 
   private call(event: ScriptEvent, call: SystemCall, before: Duration): void {
     if (this.blocked !== undefined) this.finishBlocked();
-    if (call.name === 'listen') this.listened = true;
     const attempt = this.calls.start(call);
     const base = event.time.kind === 'relative' ? before : 0;
     const until = call.blocksUntil === undefined ? this.lastTime : base + call.blocksUntil;
@@ -243,6 +242,7 @@ class Run {
     this.blocked = undefined;
     this.line = blocked.event.line;
     this.compareResult(blocked.call, result as CallOutcome);
+    if (blocked.call.name === 'listen' && result.errno === undefined) this.listened = true;
     const off = this.scriptNow - blocked.until;
     if (Math.abs(off) > blocked.tolerance) {
       throw new Mismatch(`${blocked.call.name} ends at ${seconds(this.scriptNow)}`, `at ${seconds(blocked.until)}`);

@@ -155,8 +155,15 @@ const FREEBSD: Record<string, Change> = {
     windowScaling: (numberOf(v) & 1) !== 0,
     timestamps: numberOf(v) === 1 || numberOf(v) === 2,
   }),
+  'tcp.tolerate_missing_ts': (_, v) => ({ requiresTimestamps: !on(v) }),
+  'tcp.insecure_rst': (_, v) => ({ believesResets: on(v) }),
+  'tcp.insecure_syn': (_, v) => ({ believesSyns: on(v) }),
+  'tcp.keepinit': (_, v) => ({ connectTimeout: ms(numberOf(v)) }),
+  'tcp.rexmit_slop': (_, v) => ({ rtoSlop: ms(numberOf(v)) }),
+  'tcp.maxunacktime': (_, v) => ({ userTimeout: on(v) ? ms(numberOf(v)) : undefined }),
   'tcp.sack.enable': (_, v) => ({ sack: on(v) }),
-  'tcp.ecn.enable': (_, v) => ({ ecn: ECN_MODES[numberOf(v)] ?? 'off' }),
+  // tcp(4): 4 is AccECN for those who ask, and nothing asked for.
+  'tcp.ecn.enable': (_, v) => ({ ecn: numberOf(v) === 4 ? 'accurate-passive' : (ECN_MODES[numberOf(v)] ?? 'off') }),
   'tcp.delayed_ack': (_, v) => (on(v) ? {} : { delayedAck: 0 }),
   'tcp.delacktime': (_, v) => ({ delayedAck: ms(numberOf(v)) }),
   'tcp.msl': (_, v) => ({ msl: ms(numberOf(v)) }),
@@ -164,7 +171,12 @@ const FREEBSD: Record<string, Change> = {
   'tcp.rexmit_initial': (_, v) => ({ initialRto: ms(numberOf(v)) }),
   'tcp.initcwnd_segments': (_, v) => ({ initialWindow: numberOf(v) }),
   'tcp.cc.algorithm': congestion('freebsd'),
-  'tcp.finwait2_timeout': (_, v) => ({ finWait2: ms(numberOf(v)) }),
+  // How long, where it is not left to the keep-alive timer.
+  'tcp.finwait2_timeout': ({ settings }, v) => (settings.finWait2 < seconds(600) ? { finWait2: ms(numberOf(v)) } : {}),
+  'tcp.fast_finwait2_recycle': (_, v) => ({ finWait2: seconds(on(v) ? 60 : 600) }),
+  'tcp.path_mtu_discovery': (_, v) => ({ discoverMtu: on(v) }),
+  'tcp.always_keepalive': (tcp, v) => ({ keepAlive: on(v) ? tcp.keepAliveDefaults : undefined }),
+  'tcp.ecn.maxretries': (_, v) => ({ ecnRetries: numberOf(v) }),
   'tcp.syncache.rexmtlimit': (_, v) => ({ synAckRetries: numberOf(v) }),
   'tcp.persmin': (_, v) => ({ minProbeInterval: ms(numberOf(v)) }),
   'tcp.fastopen.server_enable': (tcp, v) => ({ fastOpen: { ...tcp.settings.fastOpen, server: on(v) } }),
@@ -174,7 +186,7 @@ const FREEBSD: Record<string, Change> = {
   'tcp.keepcnt': (tcp, v) => keepAlive(tcp, { count: numberOf(v) }),
 };
 const FREEBSD_WITHOUT_EFFECT =
-  /^net\.inet6?\.(tcp\.(log_|hostcache|syncookies|syncache|drop_synfin|functions|always_keepalive|abc|rfc|do_|blackhole|tso|mssdflt|v6mssdflt|minmss|path_mtu|icmp_may_rst|insecure|tolerate|ts_offset|reass|per_cpu|fast_finwait2|nolocaltimewait|fastopen|sack|ecn|udp|pacing|rack|bbr|newreno)|ip6?\.|icmp6?\.|udp\.)/;
+  /^net\.inet6?\.(tcp\.(log_|hostcache|syncookies|syncache|drop_synfin|functions|always_keepalive|abc|rfc|do_|blackhole|tso|mssdflt|v6mssdflt|minmss|path_mtu|icmp_may_rst|ts_offset|reass|per_cpu|fast_finwait2|nolocaltimewait|fastopen|sack|ecn|udp|pacing|rack|bbr|newreno)|ip6?\.|icmp6?\.|udp\.)/;
 
 /** What holds for connections that are there already, as Linux looks at it anew each time. */
 const AT_ONCE =

@@ -40,9 +40,13 @@ export class StreamStack {
     return typeof endpoint === 'string' ? FAILURES[endpoint] : endpoint;
   }
 
+  get isBsd(): boolean {
+    return this.host.tcp.settings.socketRule === 'bsd';
+  }
+
   /** BSD and POSIX say that the socket is not connected, Linux that the pipe is broken. */
   get unconnectedWrite(): Errno {
-    return this.host.tcp.settings.windowRule === 'freebsd' ? 'ENOTCONN' : 'EPIPE';
+    return this.isBsd ? 'ENOTCONN' : 'EPIPE';
   }
 
   knowsCookie(address: IpAddress, socket: StreamSocket): boolean {

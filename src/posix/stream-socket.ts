@@ -120,6 +120,7 @@ export class StreamSocket implements Waitable {
         this.connected = true;
         return this.wake(ANYTHING);
       case 'readable':
+        if (this.readShut && this.stack.isBsd) this.discard();
         return this.wake(POLL.in | POLL.rdNorm);
       case 'urgent':
         this.mark.move(this.endpoint?.connection.urgent?.rcvUp);
@@ -140,6 +141,11 @@ export class StreamSocket implements Waitable {
       default:
         return;
     }
+  }
+
+  /** BSD: what nobody will read takes no room. */
+  private discard(): void {
+    while (this.endpoint?.read() !== undefined);
   }
 
   wake(mask: number): void {
@@ -186,6 +192,7 @@ export class StreamSocket implements Waitable {
     return () => {
       if (this.listener === undefined) return failed('EINVAL');
       const endpoint = this.listener.accept();
+      if (endpoint?.connection.failure !== undefined && this.stack.isBsd) return failed('ECONNABORTED');
       if (endpoint !== undefined) return endpoint;
       return dontWait || this.nonBlocking ? failed('EAGAIN') : undefined;
     };
@@ -218,11 +225,13 @@ export class StreamSocket implements Waitable {
   }
 
   private beginConnect(address: IpAddress, port: number): Result<number> | undefined {
-    if (this.listener !== undefined) return failed('EISCONN');
+    const { isBsd } = this.stack;
+    if (this.listener !== undefined) return failed(isBsd ? 'EOPNOTSUPP' : 'EISCONN');
     if (this.connecting && this.endpoint !== undefined) return this.nonBlocking ? failed('EALREADY') : undefined;
     if (this.endpoint !== undefined || this.deferred !== undefined) {
       // A call that waited is over; of one that did not the first after it answers for it.
-      if (this.connected && !this.connectTold) return this.tellConnected();
+      if (this.connected && !this.connectTold && !isBsd) return this.tellConnected();
+      if (isBsd) return failed(this.connected && !this.ended ? 'EISCONN' : 'ECONNREFUSED');
       if (this.connected) return failed('EISCONN');
       // It has failed: that is said once, and then it may be tried again.
       this.endpoint = undefined;
@@ -350,6 +359,11 @@ export class StreamSocket implements Waitable {
   }
 
   private sendFailure(done: number): Result<number> | undefined {
+    if (this.stack.isBsd && done === 0) {
+      if (this.connecting || this.listener !== undefined) return failed('ENOTCONN');
+      // What the error was is for a read, or for SO_ERROR.
+      if (this.ended) return failed('EPIPE');
+    }
     if (this.error !== undefined) return done > 0 ? done : failed(this.takeError() as Errno);
     if (this.writeShut) return done > 0 ? done : failed('EPIPE');
     if (this.endpoint === undefined) return failed(this.stack.unconnectedWrite);
@@ -409,6 +423,7 @@ export class StreamSocket implements Waitable {
 
   shutdown(how: 'read' | 'write' | 'both'): Result<number> {
     if (this.listener !== undefined) {
+      if (this.stack.isBsd) return failed('ENOTCONN');
       if (how === 'write') return 0;
       this.listener.close();
       this.listener = undefined;
@@ -419,6 +434,7 @@ export class StreamSocket implements Waitable {
     if (how !== 'write') {
       this.readShut = true;
       endpoint.connection.readShut = true;
+      if (this.stack.isBsd) this.discard();
     }
     if (how !== 'read' && !this.writeShut) {
       this.writeShut = true;
@@ -475,17 +491,5 @@ export class StreamSocket implements Waitable {
 
   get isConnected(): boolean {
     return this.connected && !this.isGone;
-  }
-
-  /** Bytes written and not acknowledged, and of these not sent (SIOCOUTQ, SIOCOUTQNSD). */
-  get outQueue(): { unacknowledged: number; unsent: number } {
-    const { endpoint } = this;
-    const isOpening = endpoint?.state === 'SYN_SENT' || endpoint?.state === 'SYN_RCVD';
-    if (endpoint === undefined || isOpening) return { unacknowledged: 0, unsent: 0 };
-    const { sender } = endpoint.connection;
-    return {
-      unacknowledged: (sender.writeSeq - sender.tcb.sndUna) | 0,
-      unsent: (sender.writeSeq - sender.tcb.sndNxt) | 0,
-    };
   }
 }

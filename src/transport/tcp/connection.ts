@@ -11,19 +11,19 @@ import { assert } from '../../base/assert.ts';
 import { Fifo } from '../../base/fifo.ts';
 import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqLt, seqMax } from '../../base/seq32.ts';
-import { ACK, AE, CWR, ECE, RST, type Segment, SYN } from '../../wire/tcp.ts';
+import { ACK, AE, CWR, ECE, type Segment, SYN } from '../../wire/tcp.ts';
 import type { AccurateEcn } from './accurate-ecn.ts';
 import { ChallengeLimit } from './challenge-limit.ts';
 import { Deadlines, DUE } from './deadlines.ts';
 import { asksForClassic, type Ecn, ecnAsked } from './ecn.ts';
 import { FastOpenSide } from './fast-open-side.ts';
 import { agree, takeWindowOfSyn } from './handshake.ts';
-import { refreshKeepAlive } from './keep-alive.ts';
+import { limitConnecting, refreshKeepAlive } from './keep-alive.ts';
 import { type PathProbe, resendSmaller } from './path-probe.ts';
 import { Receiver } from './receiver.ts';
 import { RttEstimator } from './rtt.ts';
 import { segmentArrives } from './segment-arrives.ts';
-import { buildSegment, optionsLength } from './segment-builder.ts';
+import { buildReset, buildSegment, optionsLength } from './segment-builder.ts';
 import { Sender, type SenderHost, type WriteOptions } from './sender.ts';
 import { isLegal, isSynchronized, mayWrite, type State } from './state.ts';
 import { Tcb, TIMESTAMPS_LENGTH } from './tcb.ts';
@@ -148,6 +148,7 @@ export class TcpConnection implements SenderHost {
     this.openedAt = now;
     this.setState('SYN_SENT', 'active OPEN');
     this.sender.open(this.iss);
+    limitConnecting(this, now);
     if (early !== undefined) this.sender.write(now, early);
     this.sender.sendSyn(now, SYN | this.ecnOfSyn);
     this.fastOpen?.sendEarlyData(now);
@@ -158,8 +159,9 @@ export class TcpConnection implements SenderHost {
     return ecn === 'accurate' ? AE | CWR | ECE : asksForClassic(ecn) ? CWR | ECE : 0;
   }
 
-  get synEcnAgain(): number {
-    return this.settings.ecn === 'accurate' || !this.settings.ecnFallback ? this.ecnOfSyn : 0;
+  synEcnAgain(timeouts: number): number {
+    const { ecn, ecnFallback, ecnRetries } = this.settings;
+    return timeouts < (ecn === 'accurate' || !ecnFallback ? 1 : ecnRetries) ? this.ecnOfSyn : 0;
   }
 
   /** The flags of a SYN+ACK that ECN needs. */
@@ -261,7 +263,7 @@ export class TcpConnection implements SenderHost {
 
   /** ABORT: a RST in all states in which the other end knows of us (RFC 9293 §3.10.5). */
   abort(now: Instant, why = 'ABORT'): void {
-    if (this.knownToPeer) this.send(this.resetSegment(now));
+    if (this.knownToPeer) this.sendReset(now);
     this.finish(why);
   }
 
@@ -339,7 +341,7 @@ export class TcpConnection implements SenderHost {
   }
 
   giveUp(now: Instant, why: string): void {
-    if (isSynchronized(this.state) && this.settings.resetsOnTimeout) this.send(this.resetSegment(now));
+    if (isSynchronized(this.state) && this.settings.resetsOnTimeout) this.sendReset(now);
     const { code, why: cause } = this.softError ?? { code: 'ETIMEDOUT' as const, why };
     this.fail(code, this.softError === undefined ? why : `${why}; ${cause}`);
   }
@@ -408,18 +410,10 @@ export class TcpConnection implements SenderHost {
     this.receiver.policy.dataSent(now);
   }
 
-  /** RFC 9293 §3.10.7.1: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>. */
-  private resetSegment(now: Instant): Segment {
-    const segment = this.build(now, RST | ACK, this.acceptableSeq);
-    segment.flags = RST | ACK;
-    if (this.settings.segmentRule !== 'linux') segment.sack = [];
-    return segment;
-  }
-
   // --- for segment-arrives.ts and timers.ts
 
   sendReset(now: Instant): void {
-    this.send(this.resetSegment(now));
+    this.send(buildReset(this, now));
   }
 
   send(segment: Segment): void {

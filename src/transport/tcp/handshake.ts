@@ -2,7 +2,7 @@
 import type { Instant } from '../../base/instant.ts';
 import { ACK, type Segment } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
-import { DUE } from './deadlines.ts';
+import { beginKeepAlive } from './keep-alive.ts';
 import { PathProbe } from './path-probe.ts';
 import { TIMESTAMPS_LENGTH } from './tcb.ts';
 
@@ -39,5 +39,5 @@ export function established(c: TcpConnection, now: Instant): void {
   // What was limited so far were the answers of a request.
   c.challengeLimit = undefined;
   if (settings.mtuProbing.mode === 'on') c.pathProbe = new PathProbe(c, now);
-  if (settings.keepAlive !== undefined) c.deadlines.set(DUE.keepAlive, now + settings.keepAlive.idle);
+  beginKeepAlive(c, now);
 }

@@ -17,14 +17,27 @@ export function refreshKeepAlive({ settings, state, deadlines }: TcpConnection, 
 /** SO_KEEPALIVE and its times were changed. */
 export function keepAliveChanged(c: TcpConnection, now: Instant): void {
   const { keepAlive } = c.settings;
+  if (!isSynchronized(c.state)) return;
   if (keepAlive === undefined) c.deadlines.clear(DUE.keepAlive);
-  else if (isSynchronized(c.state)) c.deadlines.set(DUE.keepAlive, Math.max(now, c.lastHeardAt + keepAlive.idle));
+  else c.deadlines.set(DUE.keepAlive, Math.max(now, c.lastHeardAt + keepAlive.idle));
+}
+
+/** Until there is a connection to keep alive, the timer says how long it may take to come about. */
+export function limitConnecting({ settings, deadlines }: TcpConnection, now: Instant): void {
+  if (settings.connectTimeout !== undefined) deadlines.set(DUE.keepAlive, now + settings.connectTimeout);
+}
+
+/** The handshake is over. */
+export function beginKeepAlive({ settings, deadlines }: TcpConnection, now: Instant): void {
+  if (settings.keepAlive !== undefined) deadlines.set(DUE.keepAlive, now + settings.keepAlive.idle);
+  else deadlines.clear(DUE.keepAlive);
 }
 
 /** RFC 9293 §3.8.4: off by default, an answered probe costs nothing, an unanswered one is not yet the end. */
 export function keepAliveTimedOut(c: TcpConnection, now: Instant): void {
   const { settings, deadlines, sender } = c;
-  if (settings.keepAlive === undefined || !isSynchronized(c.state)) return;
+  if (!isSynchronized(c.state)) return c.giveUp(now, 'not connected in time');
+  if (settings.keepAlive === undefined) return;
   const { idle, interval, count } = settings.keepAlive;
   // Something is on its way: the retransmission timer watches already.
   if (!sender.queue.isEmpty || sender.queue.head !== undefined) {

@@ -32,6 +32,9 @@ export interface ConnectOptions {
 
 export type ConnectFailure = 'no-route' | 'no-port' | 'in-use';
 
+/** RFC 1122 §4.2.3.6: no sooner than after two hours. */
+const KEEP_ALIVE: KeepAlive = { idle: seconds(7200), interval: seconds(75), count: 9 };
+
 export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   /** What connections begin with; a change holds for those to come. */
   settings: TcpSettings;
@@ -43,7 +46,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   /** Every listener takes Fast Open, asked for or not. */
   fastOpenAllListeners = false;
   /** With what SO_KEEPALIVE begins (RFC 9293 §3.8.4: idle for no less than two hours). */
-  keepAliveDefaults: KeepAlive = { idle: seconds(7200), interval: seconds(75), count: 9 };
+  keepAliveDefaults: KeepAlive;
   readonly fastOpenCookies: FastOpenCookies;
   readonly fastOpenCache = new FastOpenCache();
   private readonly endpoints = new ConnectionTable<TcpEndpoint>();
@@ -59,6 +62,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     this.context = context;
     this.ip = ip;
     this.settings = settings;
+    this.keepAliveDefaults = settings.keepAlive ?? KEEP_ALIVE;
     this.numbers = new SequenceNumbers(context.random);
     this.cookies = new SynCookies(context.random);
     this.fastOpenCookies = new FastOpenCookies(context.random);
@@ -150,8 +154,9 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   /** RFC 9293 §3.6.1 (MAY-2), RFC 6191: a SYN that is newer than all before it may take over a connection in TIME_WAIT. */
   private mayReopen(endpoint: TcpEndpoint, segment: Segment): boolean {
     if (endpoint.state !== 'TIME_WAIT' || !segment.has(SYN) || segment.has(ACK | RST)) return false;
-    const { tcb } = endpoint.connection;
-    const newerTime = tcb.timestampsOn && segment.hasTimestamps && seqGt(segment.tsVal, tcb.tsRecent);
+    const { tcb, settings } = endpoint.connection;
+    const newerTime =
+      settings.reopensByTimestamp && tcb.timestampsOn && segment.hasTimestamps && seqGt(segment.tsVal, tcb.tsRecent);
     if (!newerTime && !seqGt(segment.seq, tcb.rcvNxt)) return false;
     if (this.listenerFor(endpoint.localAddress, endpoint.localPort) === undefined) return false;
     endpoint.connection.finish('a new SYN reopens the connection');

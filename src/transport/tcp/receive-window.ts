@@ -18,7 +18,8 @@ export function newWindowPolicy(settings: TcpSettings, mss: number): WindowPolic
 /** The shift that lets a 16-bit field tell of the whole buffer (RFC 7323 §2.3: at most 14), and of what it may grow to. */
 export function windowShift(settings: TcpSettings, capacity: number): number {
   if (settings.windowScale !== undefined) return settings.windowScale;
-  const fixed = settings.receiveBufferTuning === 'fixed';
+  // BSD always goes by what a socket's buffer can be at most.
+  const fixed = settings.receiveBufferTuning === 'fixed' && settings.windowRule !== 'freebsd';
   const receiveBuffer = fixed ? capacity : Math.max(capacity, settings.receiveBufferMax);
   // Of a buffer of memory it is known what a window can become at most only where the user has set it.
   const window = fixed && settings.windowRule === 'linux' ? Math.floor(capacity * RATIO) : receiveBuffer;

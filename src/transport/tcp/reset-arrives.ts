@@ -7,7 +7,9 @@ import type { TcpConnection } from './connection.ts';
 /** Second: RST, by RFC 5961 §3.2: only one that hits RCV.NXT exactly resets. */
 export function checkReset(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (!segment.has(RST)) return true;
-  if (segment.seq !== c.tcb.rcvNxt && !isResetBehindGap(c, segment)) {
+  // RFC 793 §3.4: "A reset is valid if its sequence number is in the window."
+  const believed = segment.seq === c.tcb.rcvNxt || c.settings.believesResets;
+  if (!believed && !isResetBehindGap(c, segment)) {
     c.challengeAck(now, 'a RST inside the window that is not at RCV.NXT');
     return false;
   }
@@ -36,7 +38,8 @@ export function resetArrives(c: TcpConnection): void {
       if (!c.settings.protectsTimeWait) c.finish('RST arrives');
       return;
     case 'CLOSE_WAIT':
-      c.fail('EPIPE', 'a RST arrived');
+      // On Linux there is nobody any more who could have reset it; the pipe is broken.
+      c.fail(c.settings.socketRule === 'linux' ? 'EPIPE' : 'ECONNRESET', 'a RST arrived');
       return;
     default:
       c.fail('ECONNRESET', 'a RST arrived');

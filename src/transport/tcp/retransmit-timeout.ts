@@ -50,7 +50,7 @@ function synTimedOut(s: Sender, now: Instant): boolean {
   if (isLoss) recovery.enterLoss(now);
   host.accurateEcn?.synAckSent(true);
   // RFC 9768 §3.1.4.1: AccECN is asked for once more; RFC 3168 §6.1.1.1: what had no answer may have been dropped for it.
-  const asks = recovery.timeouts === 0 ? host.synEcnAgain : 0;
+  const asks = host.synEcnAgain(recovery.timeouts);
   if (!host.keepsSynAckBack) s.resendSyn(now, isSyn ? SYN | asks : SYN | ACK | host.synAckEcn, true);
   recovery.retransmitStamp ??= tcb.timestamp(now);
   recovery.timeouts++;

@@ -14,6 +14,7 @@ import { agree, established, takeWindowOfSyn } from './handshake.ts';
 import { isExpected, isPredicted, opensNothing } from './header-prediction.ts';
 import { checkReset, isLateReset, resetArrives } from './reset-arrives.ts';
 import { mayReceive } from './state.ts';
+import { cacheAdmits, isCached } from './syn-cache.ts';
 import { admits, bareReset, isRequest } from './syn-received.ts';
 import { failsPaws, updateTimestamp } from './timestamps.ts';
 import type { TcpEvent } from './types.ts';
@@ -44,6 +45,7 @@ export function segmentArrives(c: TcpConnection, now: Instant, segment: Segment)
 /** The numbered checks. False: it was dropped. */
 function takeUnexpected(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (isForgotten(c) && !wakes(c, now, segment)) return false;
+  if (isCached(c) && !cacheAdmits(c, now, segment)) return false;
   if (isRequest(c) && !admits(c, now, segment, () => resetArrives(c))) return false;
   // The fifth check drops it anyway; Linux does before it answers what is unacceptable.
   if (c.settings.segmentRule === 'linux' && !segment.has(ACK | RST | SYN)) return false;
@@ -210,6 +212,12 @@ function checkSyn(c: TcpConnection, now: Instant, segment: Segment): boolean {
     c.finish('a new SYN arrives'); // "return this connection to the LISTEN state"
     return false;
   }
+  if (c.settings.believesSyns) {
+    // RFC 793 §3.9: "If the SYN is in the window it is an error, send a reset".
+    c.sendReset(now);
+    c.fail('ECONNRESET', 'a SYN arrived inside the window');
+    return false;
+  }
   c.accurateEcn?.reflect(segment.ecn);
   c.challengeAck(now, 'a SYN on a connection that exists');
   c.accurateEcn?.reflected();
@@ -357,7 +365,7 @@ function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
   // What rides on a SYN is not taken: its sender will send it again.
   if (segment.has(SYN) || (segment.length === 0 && !segment.has(FIN))) return false;
   if (
-    (c.orphaned || (c.readShut && c.sender.finRequested)) &&
+    (c.orphaned || (c.readShut && c.sender.finRequested && c.settings.socketRule === 'linux')) &&
     (segment.length > 0 || c.settings.segmentRule === 'linux') &&
     seqGt(seqAdd(segment.seq, segment.length), c.tcb.rcvNxt)
   ) {

@@ -1,7 +1,7 @@
 /** A segment as a connection sends them: acknowledgement, window, timestamps, SACK, and on a SYN what we offer. */
 import type { Instant } from '../../base/instant.ts';
 import type { Seq } from '../../base/seq32.ts';
-import { ACK, Segment, SYN } from '../../wire/tcp.ts';
+import { ACK, RST, Segment, SYN } from '../../wire/tcp.ts';
 import { tcpOptionsLength } from '../../wire/tcp-options.ts';
 import type { AccurateEcn } from './accurate-ecn.ts';
 import type { TcpConnection } from './connection.ts';
@@ -40,6 +40,15 @@ export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq:
     if (!isSyn) c.urgent?.mark(segment, tcb);
     receiver.acknowledged();
   }
+  return segment;
+}
+
+/** RFC 9293 §3.10.7.1: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>. */
+export function buildReset(c: TcpConnection, now: Instant): Segment {
+  const segment = c.build(now, RST | ACK, c.acceptableSeq);
+  segment.flags = RST | ACK;
+  if (!c.settings.resetsTellWindow) segment.window = 0;
+  if (c.settings.segmentRule !== 'linux') segment.sack = [];
   return segment;
 }
 

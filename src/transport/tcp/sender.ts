@@ -39,7 +39,7 @@ export interface SenderHost extends RecoveryHost {
   /** Flags of a SYN+ACK that ECN needs. */
   readonly synAckEcn: number;
   /** Flags with which a SYN that had no answer asks for ECN once more. */
-  readonly synEcnAgain: number;
+  synEcnAgain(timeouts: number): number;
   readonly accurateEcn: AccurateEcn | undefined;
   /** Data may go out before the handshake is complete (RFC 7413). */
   readonly sendsEarly: boolean;
@@ -247,6 +247,7 @@ export class Sender {
     this.more = options?.more ?? false;
     const most = this.host.settings.recordOverhead > 0 ? bytes.length : Math.min(bytes.length, this.room);
     let taken = 0;
+    this.transmitter.fromIdle = this.queue.isEmpty;
     while (taken < most && this.hasMemory) {
       taken += this.appendPiece(bytes, taken, most, taken === 0);
       if (taken < most) this.pushMidway(now);
@@ -256,6 +257,7 @@ export class Sender {
     const tail = this.queue.tail;
     if (tail !== undefined && (!this.more || this.hasMuchUnpushed)) this.markPush(tail);
     this.transmitter.push(now, 'nagle');
+    this.transmitter.fromIdle = false;
     // It holds for this call: whatever lets a partial segment go later may.
     this.more = false;
     return taken;

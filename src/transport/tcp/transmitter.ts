@@ -36,6 +36,8 @@ export class Transmitter {
   private usageSeq = 0;
   private cwndUsed = 0;
   private cwndStamp: Instant = 0;
+  /** What is sent now began when nothing was in flight (BSD's Nagle). */
+  fromIdle = false;
   /** RFC 9293 §3.8.6.2.1 (4): the override timer has run out. */
   override = false;
 
@@ -57,9 +59,12 @@ export class Transmitter {
       s.noteIdle(now);
       return this.concludeIdle(now);
     }
+    const { fromIdle } = this;
+    this.fromIdle = fromIdle || s.queue.isEmpty;
     if (this.transmit(now, urge, 'no') && !s.host.deadlines.isSet(DUE.persist)) {
       if (s.queue.isEmpty && !s.host.deadlines.isSet(DUE.retransmit)) s.useProber().arm(now);
     }
+    this.fromIdle = fromIdle;
   }
 
   /** One record at most, for a write that goes on. */
@@ -221,6 +226,7 @@ export class Transmitter {
     if (settings.cork || s.more) return true;
     if (settings.noDelay || s.queue.isEmpty) return false;
     if (settings.nagle === 'rfc896') return true;
+    if (settings.nagle === 'bsd') return !this.fromIdle;
     return seqGt(this.smallEnd, s.tcb.sndUna) && seqLe(this.smallEnd, s.tcb.sndNxt);
   }
 

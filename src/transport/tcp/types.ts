@@ -35,6 +35,8 @@ export interface TcpSettings {
   /** What a record of the send queue costs beside its bytes. */
   recordOverhead: number;
   windowRule: 'rfc' | 'linux' | 'freebsd';
+  /** Whose answers socket calls give, where POSIX leaves a choice or a kernel does not care for it. */
+  socketRule: 'linux' | 'bsd';
   /** The shift to offer; undefined: as the buffers need it. */
   windowScale: number | undefined;
   windowClamp: number;
@@ -48,6 +50,11 @@ export interface TcpSettings {
   // --- options
   windowScaling: boolean;
   timestamps: boolean;
+  /** Before RFC 5961: a RST, or a SYN, anywhere in the window ends the connection. */
+  believesResets: boolean;
+  believesSyns: boolean;
+  /** Half-open connections are entries of a cache that takes every SYN of theirs for a repetition (BSD). */
+  synCache: boolean;
   /** RFC 9293 §3.10.7 to the letter, or with the leniency of Linux towards segments that came late. */
   segmentRule: 'rfc9293' | 'linux';
   /** A segment without the timestamps that were agreed on is dropped (RFC 7323 §3.2; Linux takes it). */
@@ -62,6 +69,8 @@ export interface TcpSettings {
   ecn: EcnMode;
   /** What ECN is lost for, or changed by, is done without it (RFC 3168 §6.1.1.1, RFC 9768 §3.1.4, §3.2.2.3). */
   ecnFallback: boolean;
+  /** SYNs that ask for RFC 3168's once more before that. */
+  ecnRetries: number;
   /** AccECN's option: when it has something to tell, or always; 'persistent': even when it seems to be lost on the way. */
   accurateEcnOption: 'off' | 'minimal' | 'full' | 'persistent';
   /** How often in a round trip at least, where it has nothing to tell (RFC 9768 §3.2.3.3: three times); 0: never. */
@@ -75,7 +84,8 @@ export interface TcpSettings {
   noDelay: boolean;
   /** TCP_CORK: only full segments. */
   cork: boolean;
-  nagle: 'rfc896' | 'minshall';
+  /** 'bsd': what is sent from idle goes whole, its last segment too. */
+  nagle: 'rfc896' | 'minshall' | 'bsd';
   /** A PSH at the end of every burst of several segments. */
   pushesBursts: boolean;
   /** A PSH whenever half of the largest window was written, not only at the end of a write. */
@@ -142,6 +152,8 @@ export interface TcpSettings {
   msl: Duration;
   /** RFC 9293 §3.8.3: R2 for a SYN is at least 3 minutes; seven doublings of 1 s, kept under maxRto, make 183 s. */
   synRetries: number;
+  /** How long a connection may take to be established, whatever is left of `synRetries`; undefined: no matter. */
+  connectTimeout: Duration | undefined;
   synAckRetries: number;
   /** TCP_DEFER_ACCEPT: an ACK without data completes no handshake until so many SYN+ACKs were repeated; 0: it does. */
   deferAccept: number;
@@ -166,6 +178,8 @@ export interface TcpSettings {
   clampsToUserTimeout: boolean;
   /** Closing with unread data is a RST (RFC 2525 §2.17), or a FIN as ever. */
   resetsUnread: boolean;
+  /** A RST of a connection tells its window as any segment does; else it is 0. */
+  resetsTellWindow: boolean;
   /** A connection that times out says so with a RST. */
   resetsOnTimeout: boolean;
   /**
@@ -179,6 +193,8 @@ export interface TcpSettings {
   timeWait: Duration | undefined;
   /** RFC 1337: a RST does not end TIME_WAIT. */
   protectsTimeWait: boolean;
+  /** RFC 6191: a SYN in TIME_WAIT may be newer by its timestamp alone. */
+  reopensByTimestamp: boolean;
 }
 
 /** RFC 7413. */
