@@ -11,8 +11,8 @@ import { type IpAddress, mappedIpv4, parseIp } from '../wire/ip-address.ts';
 import { complainInq, complainNotice, stampsAsked } from './control-messages.ts';
 import { getOption, type OptionValue, setOption } from './options.ts';
 import type { Expression, SystemCall } from './script.ts';
-import { SYMBOLS } from './symbols.ts';
-import { infoFields } from './tcp-info-fields.ts';
+import { BSD_STATES, STATE_NUMBERS, SYMBOLS } from './symbols.ts';
+import { infoFields, listenerFields } from './tcp-info-fields.ts';
 import { field, Unsupported, type Values } from './values.ts';
 import { epollControl, epollWait, poll } from './wait-calls.ts';
 import type { World } from './world.ts';
@@ -324,10 +324,12 @@ const HANDLERS: Record<string, Handler> = {
     const file = c.any(args[0]);
     if (isFailed(file)) return answer(file);
     if (!(file instanceof StreamSocket)) return answer(0);
+    if (isDropped(c, file, args[1])) return answer(failed('ECONNRESET'));
     return answer(setOption(c.world_(), file, c.values_().name(args[2]), optionValue(c, args[3])));
   },
   getsockopt: withStream((c, socket, args) => {
     const name = c.values_().name(args[2]);
+    if (isDropped(c, socket, args[1])) return answer(failed('ECONNRESET'));
     if (name === 'TCP_INFO') return compareInfo(c, socket, args[3]);
     const value = getOption(c.world_(), socket, name);
     if (isFailed(value)) return answer(value);
@@ -347,6 +349,10 @@ const HANDLERS: Record<string, Handler> = {
 };
 
 const NO_CALL: SystemCall = { name: '', args: [], result: undefined };
+
+/** On BSD a connection that has ended has no options of TCP's any more. */
+const isDropped = (c: Calls, { endpoint }: StreamSocket, level: Expression): boolean =>
+  endpoint?.state === 'CLOSED' && c.world_().profile === 'freebsd' && c.number(level) === SYMBOLS.IPPROTO_TCP;
 
 /** A pointer that a script gives as a number is one that cannot be read from. */
 function badPointer(pointer: Expression | undefined, length: number): Attempt<CallOutcome> | undefined {
@@ -459,9 +465,15 @@ function complain(c: Calls, name: string, wanted: Expression | undefined, got: O
 }
 
 function compareInfo(c: Calls, socket: StreamSocket, wanted: Expression | undefined): Attempt<CallOutcome> {
-  const { endpoint } = socket;
-  if (endpoint === undefined || wanted?.kind !== 'struct') return answer(0);
-  const fields = infoFields(endpoint.info(), c.world_().profile);
+  const { endpoint, listener } = socket;
+  if (wanted?.kind !== 'struct') return answer(0);
+  const { profile } = c.world_();
+  const fields =
+    endpoint !== undefined
+      ? infoFields(endpoint.info(), profile)
+      : listener !== undefined
+        ? listenerFields(listener, profile)
+        : { tcpi_state: (profile === 'freebsd' ? BSD_STATES : STATE_NUMBERS).CLOSED };
   return () => {
     for (const { name, value } of wanted.fields) {
       if (name === undefined || value.kind === 'any') continue;

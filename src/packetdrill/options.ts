@@ -6,6 +6,7 @@ import type { StreamSocket } from '../posix/stream-socket.ts';
 import { FastOpenCookies } from '../transport/tcp/fast-open.ts';
 import { keepAliveChanged } from '../transport/tcp/keep-alive.ts';
 import { CONGESTION_CONTROLS } from '../transport/tcp/profiles.ts';
+import { TIMESTAMPS_LENGTH } from '../transport/tcp/tcb.ts';
 import type { Urge } from '../transport/tcp/transmitter.ts';
 import type { TcpSettings } from '../transport/tcp/types.ts';
 import { ERRNO, SYMBOLS } from './symbols.ts';
@@ -346,7 +347,10 @@ function optionOf(world: World, socket: StreamSocket, name: string): OptionValue
       return 1;
     case 'TCP_MAXSEG':
       if (endpoint?.state === 'SYN_SENT') return endpoint.connection.advertisedMss - (settings.timestamps ? 12 : 0);
-      if (endpoint !== undefined && socket.isConnected) return endpoint.connection.tcb.mss;
+      if (endpoint !== undefined && socket.isConnected) {
+        const { mss, timestampsOn } = endpoint.connection.tcb;
+        return world.profile === 'freebsd' && timestampsOn ? mss + TIMESTAMPS_LENGTH : mss;
+      }
       return settings.maxSegment > 0 ? settings.maxSegment : 536;
     case 'TCP_NODELAY':
       return settings.noDelay ? 1 : 0;

@@ -1,7 +1,10 @@
 /** TCP_INFO's fields by the names that code blocks and getsockopt have for them, in the kernel's units. */
+import { NO_SSTHRESH } from '../transport/tcp/congestion/types.ts';
 import type { TcpEndpoint } from '../transport/tcp/endpoint.ts';
 import type { TcpInfo } from '../transport/tcp/info.ts';
+import type { TcpListener } from '../transport/tcp/listener.ts';
 import type { ProfileName } from '../transport/tcp/profiles.ts';
+import { TIMESTAMPS_LENGTH } from '../transport/tcp/tcb.ts';
 import { BSD_STATES, CA_STATES, STATE_NUMBERS } from './symbols.ts';
 
 const FAST_OPEN_FAILURES: readonly TcpInfo['fastOpenFailure'][] = [
@@ -13,12 +16,44 @@ const FAST_OPEN_FAILURES: readonly TcpInfo['fastOpenFailure'][] = [
 const micros = (ns: number): number => Math.floor(ns / 1e3);
 const millis = (ns: number): number => Math.floor(ns / 1e6);
 
-export function infoFields(i: TcpInfo, profile: ProfileName): Record<string, number> {
-  const bit = (on: boolean, mask: number): number => (on ? mask : 0);
+const bit = (on: boolean, mask: number): number => (on ? mask : 0);
+
+export const infoFields = (i: TcpInfo, profile: ProfileName): Record<string, number> =>
+  profile === 'freebsd' ? { ...commonFields(i), ...bsdFields(i) } : commonFields(i);
+
+/** What a socket that listens has of them. */
+export function listenerFields({ queued, backlog }: TcpListener, profile: ProfileName): Record<string, number> {
+  const state = (profile === 'freebsd' ? BSD_STATES : STATE_NUMBERS).LISTEN;
+  return profile === 'freebsd'
+    ? { tcpi_state: state }
+    : { tcpi_state: state, tcpi_unacked: queued, tcpi_sacked: backlog };
+}
+
+/** What BSD has otherwise: windows of bytes, and an MSS that options are not taken off. */
+function bsdFields(i: TcpInfo): Record<string, number> {
+  const mss = i.sndMss + bit(i.timestamps, TIMESTAMPS_LENGTH);
+  return {
+    tcpi_state: BSD_STATES[i.state],
+    tcpi_options:
+      bit(i.timestamps, 1) |
+      bit(i.sack, 2) |
+      bit(i.windowScaling, 4) |
+      bit(i.ecn && i.accurateEcn === undefined, 8) |
+      bit(i.synDataAcknowledged, 0x20) |
+      bit(i.accurateEcn !== undefined, 0x40),
+    tcpi_snd_mss: mss,
+    tcpi_rcv_mss: mss,
+    tcpi_snd_cwnd: i.cwnd * i.sndMss,
+    tcpi_snd_ssthresh: i.ssthresh >= NO_SSTHRESH ? 65535 << 14 : i.ssthresh * i.sndMss,
+    tcpi_last_data_recv: micros(i.lastDataReceived),
+    tcpi_rcv_space: i.rcvWnd,
+  };
+}
+
+function commonFields(i: TcpInfo): Record<string, number> {
   return {
     // On Linux what is in TIME_WAIT is no longer the socket's.
-    tcpi_state:
-      profile === 'freebsd' ? BSD_STATES[i.state] : STATE_NUMBERS[i.state === 'TIME_WAIT' ? 'CLOSED' : i.state],
+    tcpi_state: STATE_NUMBERS[i.state === 'TIME_WAIT' ? 'CLOSED' : i.state],
     tcpi_ca_state: CA_STATES.indexOf(i.congestionState),
     tcpi_retransmits: i.retransmits,
     tcpi_probes: i.probes,

@@ -5,7 +5,7 @@
 import { minutes, ms, seconds } from '../../base/instant.ts';
 import { bbr } from './congestion/bbr.ts';
 import { cubic, cubicOfLinux } from './congestion/cubic.ts';
-import { reno, renoOfLinux } from './congestion/reno.ts';
+import { reno, renoOfWindow } from './congestion/reno.ts';
 import type { TcpSettings } from './types.ts';
 
 const NO_FAST_OPEN = { client: false, server: false, clientWithoutCookie: false, serverWithoutCookie: false };
@@ -67,6 +67,7 @@ export const RFC_PROFILE: TcpSettings = {
   discoverMtu: true,
   mtuProbing: { mode: 'black-hole', base: 1024, threshold: 8, interval: minutes(10) },
 
+  reductionRule: 'rfc6937',
   reordering: 3,
   maxReordering: 300,
   rack: true,
@@ -178,6 +179,7 @@ export const FREEBSD_PROFILE: TcpSettings = {
   congestionControl: cubic,
   mtuProbing: { mode: 'off', base: 1200, threshold: 8, interval: minutes(10) },
 
+  reductionRule: 'bsd',
   rack: false,
   tailLossProbe: false,
   frto: true,
@@ -208,8 +210,8 @@ export const FREEBSD_PROFILE: TcpSettings = {
 /** By the names that the sysctl and the socket option know. */
 export const CONGESTION_CONTROLS = {
   rfc: { cubic, reno, bbr },
-  linux: { cubic: cubicOfLinux, reno: renoOfLinux, bbr },
-  freebsd: { cubic, newreno: reno, bbr },
+  linux: { cubic: cubicOfLinux, reno: renoOfWindow, bbr },
+  freebsd: { cubic, newreno: renoOfWindow, bbr },
 };
 
 export const PROFILES = { rfc: RFC_PROFILE, linux: LINUX_PROFILE, freebsd: FREEBSD_PROFILE } as const;

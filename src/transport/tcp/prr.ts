@@ -2,9 +2,19 @@
 import type { Window } from './congestion/types.ts';
 
 export class ProportionalReduction {
-  /** prr_delivered and prr_out of §3, in segments. */
-  private delivered = 0;
+  /** RecoverFS, prr_delivered and prr_out of §3, in segments. */
+  private readonly flight: number;
+  private delivered: number;
   private out = 0;
+  /** The first retransmission goes by itself. */
+  private readonly beginsWithOne: boolean;
+
+  /** `delivered`: what counts as delivered already (BSD: what the duplicate ACKs so far have told). */
+  constructor(flight: number, delivered: number) {
+    this.flight = flight;
+    this.delivered = delivered;
+    this.beginsWithOne = delivered > 0;
+  }
 
   sent(segments: number): void {
     this.out += segments;
@@ -14,9 +24,10 @@ export class ProportionalReduction {
   allow(window: Window, pipe: number, delivered: number, safe: boolean): number {
     const room = window.ssthresh - pipe;
     this.delivered += delivered;
+    if (this.beginsWithOne && this.out === 0) return 1;
     let allowed: number;
     if (room < 0) {
-      allowed = Math.ceil((window.ssthresh * this.delivered) / window.prior) - this.out;
+      allowed = Math.ceil((window.ssthresh * this.delivered) / this.flight) - this.out;
     } else {
       allowed = Math.min(room, Math.max(this.delivered - this.out, delivered) + (safe ? 1 : 0));
     }

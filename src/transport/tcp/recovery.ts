@@ -388,7 +388,9 @@ export class Recovery {
     this.tlpHighSeq = undefined;
     window.credit = 0;
     window.prior = window.cwnd;
-    this.prr = new ProportionalReduction();
+    const { queue } = this;
+    const early = this.host.settings.reductionRule === 'bsd' ? Math.max(queue.sacked - 1, 0) : 0;
+    this.prr = new ProportionalReduction(early > 0 ? queue.out : window.cwnd, early);
     window.ssthresh = this.congestion.reduce(window, this.queue.out);
     this.cwrDue = true;
   }

@@ -115,6 +115,8 @@ export interface TcpSettings {
   mtuProbing: MtuProbing;
 
   // --- loss
+  /** RFC 6937, or as BSD has it: what was selectively acknowledged before recovery began counts as delivered too. */
+  reductionRule: 'rfc6937' | 'bsd';
   /** DupThresh to begin with, and the most it adapts to. */
   reordering: number;
   maxReordering: number;
