@@ -1,12 +1,13 @@
 /** The system calls of a script, done to the host under test; what comes back is compared by the caller. */
 
+import type { SendFlags } from '../posix/call-flags.ts';
 import { DatagramFile } from '../posix/datagram-socket.ts';
 import { Epoll } from '../posix/events.ts';
 import { outQueueOf } from '../posix/out-queue.ts';
 import { Pipe, PlainFile } from '../posix/pipe.ts';
 import { type Attempt, type Failed, failed, isFailed, type Result } from '../posix/results.ts';
 import { StreamStack } from '../posix/stack.ts';
-import { type SendFlags, StreamSocket } from '../posix/stream-socket.ts';
+import { StreamSocket } from '../posix/stream-socket.ts';
 import { type IpAddress, mappedIpv4, parseIp } from '../wire/ip-address.ts';
 import { complainInq, complainNotice, stampsAsked } from './control-messages.ts';
 import { getOption, type OptionValue, setOption } from './options.ts';
@@ -227,7 +228,7 @@ const HANDLERS: Record<string, Handler> = {
     if (isFailed(file)) return answer(file);
     const to = c.address(args[1], 'local');
     if (file instanceof DatagramFile) return answer(file.bind(to.port));
-    if (file instanceof StreamSocket) file.bound = { address: undefined, port: to.port };
+    if (file instanceof StreamSocket) return answer(file.bind(to.port));
     return answer(0);
   },
   listen: withStream((c, socket, args) => answer(socket.listen(c.number(args[1])))),

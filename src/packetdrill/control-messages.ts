@@ -1,7 +1,8 @@
 /** The control messages of sendmsg and recvmsg: what a script asks for with them, and what it expects to be told. */
 import type { Duration } from '../base/instant.ts';
+import type { SendFlags } from '../posix/call-flags.ts';
 import type { Notice } from '../posix/error-queue.ts';
-import type { SendFlags, StreamSocket } from '../posix/stream-socket.ts';
+import type { StreamSocket } from '../posix/stream-socket.ts';
 import type { Calls } from './calls.ts';
 import { stampsOf } from './options.ts';
 import type { Expression } from './script.ts';

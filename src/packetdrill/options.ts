@@ -143,6 +143,9 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
       if (n < 0) return failed('EINVAL');
       change({ userTimeout: n === 0 ? undefined : ms(n) });
       return 0;
+    case 'TCP_MAXUNACKTIME':
+      change({ userTimeout: n === 0 ? undefined : seconds(n) });
+      return 0;
     case 'TCP_SYNCNT':
       if (n < 1 || n > 127) return failed('EINVAL');
       change({ synRetries: n, synAckRetries: n });
@@ -363,6 +366,8 @@ function optionOf(world: World, socket: StreamSocket, name: string): OptionValue
       return settings.cork ? 1 : 0;
     case 'TCP_USER_TIMEOUT':
       return settings.userTimeout === undefined ? 0 : Math.round(settings.userTimeout / 1e6);
+    case 'TCP_MAXUNACKTIME':
+      return settings.userTimeout === undefined ? 0 : settings.userTimeout / 1e9;
     case 'TCP_SYNCNT':
       return settings.synRetries;
     case 'TCP_NOTSENT_LOWAT':

@@ -179,6 +179,7 @@ const FREEBSD: Record<string, Change> = {
   'tcp.ecn.maxretries': (_, v) => ({ ecnRetries: numberOf(v) }),
   'tcp.syncache.rexmtlimit': (_, v) => ({ synAckRetries: numberOf(v) }),
   'tcp.persmin': (_, v) => ({ minProbeInterval: ms(numberOf(v)) }),
+  'tcp.persmax': (_, v) => ({ maxProbeInterval: ms(numberOf(v)) }),
   'tcp.fastopen.server_enable': (tcp, v) => ({ fastOpen: { ...tcp.settings.fastOpen, server: on(v) } }),
   'tcp.fastopen.client_enable': (tcp, v) => ({ fastOpen: { ...tcp.settings.fastOpen, client: on(v) } }),
   'tcp.keepidle': (tcp, v) => keepAlive(tcp, { idle: ms(numberOf(v)) }),

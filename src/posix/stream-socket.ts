@@ -1,4 +1,4 @@
-/** A TCP socket as a process sees it (POSIX, with the answers that Linux gives where POSIX leaves a choice). */
+/** A TCP socket as a process sees it (POSIX, with the answers that Linux, or BSD, gives where POSIX leaves a choice). */
 
 import { concat } from '../base/bytes.ts';
 import type { Seq } from '../base/seq32.ts';
@@ -7,34 +7,12 @@ import type { FastOpenCookies } from '../transport/tcp/fast-open.ts';
 import type { TcpListener } from '../transport/tcp/listener.ts';
 import type { TcpEvent, TcpSettings } from '../transport/tcp/types.ts';
 import type { IpAddress } from '../wire/ip-address.ts';
+import type { ReceiveFlags, SendFlags } from './call-flags.ts';
 import { ErrorQueue, type StampedPoint } from './error-queue.ts';
 import { ANYTHING, POLL, type Waitable } from './events.ts';
 import { type Attempt, type Errno, type Failed, failed, type Result } from './results.ts';
 import type { StreamStack } from './stack.ts';
 import { UrgentMark } from './urgent-mark.ts';
-
-export interface SendFlags {
-  more?: boolean;
-  endOfRecord?: boolean;
-  dontWait?: boolean;
-  zeroCopy?: boolean;
-  /** Sizes of the buffers that the bytes lie in, where they are several. */
-  buffers?: readonly number[];
-  /** The last byte is urgent (MSG_OOB). */
-  urgent?: boolean;
-  /** Connect to here with the data on the SYN. */
-  fastOpenTo?: { address: IpAddress; port: number };
-  /** Instead of what the socket asks to be told of. */
-  stamps?: ReadonlySet<StampedPoint>;
-}
-
-export interface ReceiveFlags {
-  peek?: boolean;
-  dontWait?: boolean;
-  waitAll?: boolean;
-  /** Nothing at the urgent mark, which stays where it is (splice). */
-  stopAtMark?: boolean;
-}
 
 /** Buffers that a segment can be made of where they stay the user's (Linux: MAX_SKB_FRAGS). */
 const MOST_PINNED = 17;
@@ -176,6 +154,12 @@ export class StreamSocket implements Waitable {
   }
 
   // --- calls
+
+  bind(port: number): Result<number> {
+    if (this.bound !== undefined || this.endpoint !== undefined || this.listener !== undefined) return failed('EINVAL');
+    this.bound = { address: undefined, port };
+    return 0;
+  }
 
   listen(backlog: number): Result<number> {
     if (this.listener !== undefined) return 0;
@@ -438,6 +422,7 @@ export class StreamSocket implements Waitable {
     }
     if (how !== 'read' && !this.writeShut) {
       this.writeShut = true;
+      endpoint.connection.closesWhenOpen = this.stack.isBsd && this.connecting;
       endpoint.close();
     }
     this.wake(ANYTHING);

@@ -74,6 +74,8 @@ export class TcpConnection implements SenderHost {
   orphaned = false;
   /** The user will not read any more, and may still write. */
   readShut = false;
+  /** A half-close of what is no connection yet waits until it is one (BSD). */
+  closesWhenOpen = false;
   /** A user who keeps errors by himself, as a POSIX socket does, and reads what came before them all the same. */
   tellsErrorsAtOnce = false;
   /** Why it ended, where it did not end well. */
@@ -230,6 +232,7 @@ export class TcpConnection implements SenderHost {
         return;
       case 'LISTEN':
       case 'SYN_SENT':
+        if (this.closesWhenOpen) return;
         return this.finish('CLOSE');
       case 'SYN_RCVD':
       case 'ESTABLISHED':

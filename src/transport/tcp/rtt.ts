@@ -27,6 +27,8 @@ export class RttEstimator {
   latest: Duration | undefined;
   /** The timeout now, backed off. */
   rto: Duration;
+  /** What is backed off, where a slop is added to it. */
+  private base: Duration;
   /** How many times in a row it was backed off. */
   backoffs = 0;
   private readonly settings: RttSettings;
@@ -38,6 +40,7 @@ export class RttEstimator {
   constructor(settings: RttSettings) {
     this.settings = settings;
     this.rto = settings.initialRto;
+    this.base = settings.initialRto;
   }
 
   /** The least RTT of the last minutes (RFC 8985 §6.2 step 1); Infinity before the first. */
@@ -97,14 +100,23 @@ export class RttEstimator {
     const { minRto, maxRto, rtoRule, rtoSlop } = this.settings;
     this.backoffs = 0;
     if (this.srtt === undefined) return;
-    const base = this.srtt + Math.max(GRANULARITY, 4 * this.rttvar) + rtoSlop;
-    this.rto = Math.round(Math.min(rtoRule === 'windowed' ? base : Math.max(base, minRto), maxRto));
+    const base = this.srtt + Math.max(GRANULARITY, 4 * this.rttvar);
+    this.base = rtoRule === 'windowed' ? base : Math.max(base, minRto);
+    this.rto = Math.round(Math.min(this.base + rtoSlop, maxRto));
   }
 
   /** §5.5: the timer expired. */
   backOff(): void {
     this.backoffs++;
-    this.rto = Math.min(this.rto * 2, this.settings.maxRto);
+    const { rtoSlop, maxRto } = this.settings;
+    // What is added is added once, however far it was backed off.
+    const backedOff = rtoSlop === 0 ? this.rto * 2 : this.base * 2 ** this.backoffs + rtoSlop;
+    this.rto = Math.min(Math.round(backedOff), maxRto);
+  }
+
+  /** BSD's interval of window probes, before it is backed off: by SRTT and RTTVAR alone, and generously. */
+  get persistence(): Duration {
+    return 4 * (this.srtt ?? 0) + 8 * (this.srtt === undefined ? this.settings.initialRto / 4 : this.rttvar);
   }
 
   /** The timeout as `n` back-offs would make it, for timers that count their own (window probes). */

@@ -109,6 +109,7 @@ function inSynSent(c: TcpConnection, now: Instant, segment: Segment): void {
     established(c, now);
     c.receiver.ackNow = true;
     c.fastOpen?.synAckArrived(now, segment);
+    if (c.closesWhenOpen) c.close(now);
   } else {
     // Simultaneous open: "form a SYN,ACK segment and send it". Linux scales its window whatever the other end offers.
     if (c.settings.segmentRule === 'linux' && c.settings.windowScaling) tcb.rcvScale = c.receiver.scale;

@@ -443,8 +443,9 @@ export class Sender {
 
   /** A SYN+ACK is repeated after 1, 2, 4 ... times the initial timeout, whatever data that goes early does. */
   get synAckTimeout(): Duration {
-    const { initialRto, maxRto } = this.host.settings;
-    return Math.min(initialRto * 2 ** this.recovery.timeouts, maxRto);
+    const { initialRto, maxRto, rtoSlop } = this.host.settings;
+    const { timeouts } = this.recovery;
+    return Math.min(initialRto * 2 ** timeouts + (timeouts > 0 ? rtoSlop : 0), maxRto);
   }
 
   /** Our own link would drop what is sent now. */

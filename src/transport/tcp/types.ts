@@ -173,7 +173,10 @@ export interface TcpSettings {
   retriesAreTime: boolean;
   /** Window probes carry a byte of data (RFC 9293 §3.8.6.1), or are below the window. */
   probesWithData: boolean;
+  /** RFC 9293 §3.8.6.1 says "similar" to retransmissions: the same timeout, or BSD's of its own. */
+  probeRule: 'rto' | 'bsd';
   minProbeInterval: Duration;
+  maxProbeInterval: Duration;
   keepAlive: KeepAlive | undefined;
   /** The most time that data may stay unacknowledged (RFC 9293 §3.9.1.1, RFC 5482). */
   userTimeout: Duration | undefined;

@@ -24,8 +24,10 @@ export class WindowProber {
   }
 
   arm(now: Instant): void {
-    const interval = this.s.rtt.backedOff(this.backoff);
-    const due = now + Math.max(interval, this.s.host.settings.minProbeInterval);
+    const { rtt } = this.s;
+    const { probeRule, minProbeInterval, maxProbeInterval, rtoSlop } = this.s.host.settings;
+    const interval = probeRule === 'rto' ? rtt.backedOff(this.backoff) : rtt.persistence * 2 ** this.backoff + rtoSlop;
+    const due = now + Math.min(Math.max(interval, minProbeInterval), maxProbeInterval);
     this.s.host.deadlines.setTransmit(DUE.persist, withinUserTimeout(this.s, now, due));
   }
 
