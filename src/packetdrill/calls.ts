@@ -162,9 +162,10 @@ const DONTWAIT = SYMBOLS.MSG_DONTWAIT;
 function sendFlags(flags: number): SendFlags {
   return {
     urgent: (flags & SYMBOLS.MSG_OOB) !== 0,
-    more: (flags & SYMBOLS.MSG_MORE) !== 0,
+    more: (flags & (SYMBOLS.MSG_MORE | SYMBOLS.MSG_EOF)) !== 0,
     endOfRecord: (flags & SYMBOLS.MSG_EOR) !== 0,
     dontWait: (flags & DONTWAIT) !== 0,
+    closes: (flags & SYMBOLS.MSG_EOF) !== 0,
     zeroCopy: (flags & SYMBOLS.MSG_ZEROCOPY) !== 0,
   };
 }

@@ -1,5 +1,5 @@
 /** Socket options by name: settings of the connection, or of those that a listener makes. */
-import { ms, seconds } from '../base/instant.ts';
+import { type Duration, ms, seconds, us } from '../base/instant.ts';
 import type { StampedPoint } from '../posix/error-queue.ts';
 import { type Failed, failed, type Result } from '../posix/results.ts';
 import type { StreamSocket } from '../posix/stream-socket.ts';
@@ -48,8 +48,6 @@ const INERT = new Set([
   'SO_BROADCAST',
   'SO_DONTROUTE',
   'SO_NO_CHECK',
-  'SO_RCVTIMEO',
-  'SO_SNDTIMEO',
   'IP_RECVERR',
   'IP_FREEBIND',
   'IPV6_RECVERR',
@@ -64,6 +62,17 @@ const INERT = new Set([
 /** On BSD a buffer is as large as was asked for. */
 const bufferSize = (world: World, asked: number, least: number): number =>
   world.profile === 'freebsd' ? asked : Math.max(2 * Math.min(asked, MOST_BUFFER), least);
+
+/** A timeval; of nothing: as long as it takes. */
+function durationOf(value: OptionValue): Duration | undefined {
+  const { tv_sec, tv_usec } = fields(value, ['tv_sec', 'tv_usec']);
+  return tv_sec + tv_usec === 0 ? undefined : seconds(tv_sec) + us(tv_usec);
+}
+
+const timevalOf = (timeout: Duration = 0): OptionValue => ({
+  tv_sec: Math.floor(timeout / 1e9),
+  tv_usec: Math.floor((timeout % 1e9) / 1e3),
+});
 
 /** TCP_MAXSEG: within limits; on BSD it only ever makes segments smaller than they are. */
 function isSegmentSize(world: World, socket: StreamSocket, n: number): boolean {
@@ -101,6 +110,12 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
     }
     case 'SO_RCVLOWAT':
       socket.receiveLowWater = Math.max(n, 1);
+      return 0;
+    case 'SO_RCVTIMEO':
+      socket.receiveTimeout = durationOf(value);
+      return 0;
+    case 'SO_SNDTIMEO':
+      socket.sendTimeout = durationOf(value);
       return 0;
     case 'SO_LINGER': {
       const { onoff, linger } = fields(value, ['onoff', 'linger']);
@@ -342,6 +357,12 @@ function optionOf(world: World, socket: StreamSocket, name: string): OptionValue
       return endpoint?.connection.receiver.window.capacity ?? settings.receiveBuffer;
     case 'SO_KEEPALIVE':
       return settings.keepAlive === undefined ? 0 : 1;
+    case 'SO_RCVTIMEO':
+      return timevalOf(socket.receiveTimeout);
+    case 'SO_SNDTIMEO':
+      return timevalOf(socket.sendTimeout);
+    case 'TCP_FUNCTION_BLK':
+      return socket.remembered.get(name) ?? { function_set_name: 'freebsd' };
     case 'SO_LINGER':
       return { onoff: socket.lingerSeconds === undefined ? 0 : 1, linger: socket.lingerSeconds ?? 0 };
     case 'SO_ACCEPTCONN':

@@ -3,6 +3,7 @@
  * and one that is not there makes the script unsupported.
  */
 import { CONGESTION_CONTROLS } from '../transport/tcp/profiles.ts';
+import { isSynchronized } from '../transport/tcp/state.ts';
 import { Counters } from './counters.ts';
 import { applySysctl } from './sysctl.ts';
 import type { World } from './world.ts';
@@ -186,7 +187,11 @@ const COMMANDS: Record<string, Command> = {
   exit: NOTHING,
   readonly: NOTHING,
   tcpdrop: world => {
-    for (const endpoint of world.host.tcp.connections()) endpoint.abort();
+    for (const endpoint of world.host.tcp.connections()) {
+      if (isSynchronized(endpoint.state)) endpoint.connection.sendReset(world.now);
+      endpoint.connection.fail('ECONNABORTED', 'dropped by the administrator');
+      endpoint.run();
+    }
     return undefined;
   },
   sockstat: NOTHING,

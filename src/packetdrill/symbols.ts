@@ -39,6 +39,8 @@ export const SYMBOLS: Readonly<Record<string, number>> = {
   MSG_ERRQUEUE: 0x2000,
   MSG_NOSIGNAL: 0x4000,
   MSG_MORE: 0x8000,
+  /** BSD's, where Linux has no such bit. */
+  MSG_EOF: 0x1000000,
   MSG_ZEROCOPY: 0x4000000,
   MSG_FASTOPEN: 0x20000000,
   POLLIN: POLL.in,

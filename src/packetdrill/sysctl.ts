@@ -156,6 +156,8 @@ const FREEBSD: Record<string, Change> = {
     timestamps: numberOf(v) === 1 || numberOf(v) === 2,
   }),
   'tcp.tolerate_missing_ts': (_, v) => ({ requiresTimestamps: !on(v) }),
+  'tcp.blackhole': (_, v) => ({ answersUnclaimed: BLACK_HOLE[numberOf(v)] ?? 'all' }),
+  'tcp.drop_synfin': (_, v) => ({ dropsSynFin: on(v) ? 'always' : 'never' }),
   'tcp.insecure_rst': (_, v) => ({ believesResets: on(v) }),
   'tcp.insecure_syn': (_, v) => ({ believesSyns: on(v) }),
   'tcp.keepinit': (_, v) => ({ connectTimeout: ms(numberOf(v)) }),
@@ -182,12 +184,36 @@ const FREEBSD: Record<string, Change> = {
   'tcp.persmax': (_, v) => ({ maxProbeInterval: ms(numberOf(v)) }),
   'tcp.fastopen.server_enable': (tcp, v) => ({ fastOpen: { ...tcp.settings.fastOpen, server: on(v) } }),
   'tcp.fastopen.client_enable': (tcp, v) => ({ fastOpen: { ...tcp.settings.fastOpen, client: on(v) } }),
+  // Any cookie will do.
+  'tcp.fastopen.acceptany': (tcp, v) => ({ fastOpen: { ...tcp.settings.fastOpen, serverWithoutCookie: on(v) } }),
   'tcp.keepidle': (tcp, v) => keepAlive(tcp, { idle: ms(numberOf(v)) }),
   'tcp.keepintvl': (tcp, v) => keepAlive(tcp, { interval: ms(numberOf(v)) }),
   'tcp.keepcnt': (tcp, v) => keepAlive(tcp, { count: numberOf(v) }),
 };
+const BLACK_HOLE = ['all', 'all-but-syn', 'none', 'none'] as const;
+
+/** Knobs that are as here when they have these values; with another one a script says nothing of us. */
+const FREEBSD_AS_IT_IS: Readonly<Record<string, number>> = {
+  'tcp.abc_l_var': 2,
+  'tcp.do_prr': 1,
+  'tcp.icmp_may_rst': 1,
+  'tcp.insecure_ack': 0,
+  'tcp.minmss': 216,
+  'tcp.mssdflt': 536,
+  'tcp.v6mssdflt': 1220,
+  'tcp.newcwv': 0,
+  'tcp.pmtud_blackhole_detection': 0,
+  'tcp.rexmit_drop_options': 0,
+  'tcp.rfc3042': 1,
+  'tcp.rfc3390': 1,
+  'tcp.rfc3465': 1,
+  'tcp.syncookies_only': 0,
+  'tcp.udp_tunneling_port': 0,
+};
+
+/** What is left of their families: logging, memory, caches, and stacks that are chosen by name. */
 const FREEBSD_WITHOUT_EFFECT =
-  /^net\.inet6?\.(tcp\.(log_|hostcache|syncookies|syncache|drop_synfin|functions|always_keepalive|abc|rfc|do_|blackhole|tso|mssdflt|v6mssdflt|minmss|path_mtu|icmp_may_rst|ts_offset|reass|per_cpu|fast_finwait2|nolocaltimewait|fastopen|sack|ecn|udp|pacing|rack|bbr|newreno)|ip6?\.|icmp6?\.|udp\.)/;
+  /^net\.inet6?\.(tcp\.(ack_war|bb|cc|do_|ecn|eenable|fastopen|functions|hostcache|lro|log_|maxtcptw|nolocaltimewait|pacing|per_cpu|rack|bbr|newreno|reass|recvbuf_inc|rfc6675|sack|sendbuf_inc|syncache|syncookies|ts_offset|tso|udp)|ip6?\.|icmp6?\.|udp\.)/;
 
 /** What holds for connections that are there already, as Linux looks at it anew each time. */
 const AT_ONCE =
@@ -203,7 +229,7 @@ export function applySysctl(tcp: TcpLayer, name: string, value: string): boolean
     return (
       (linux !== null && (WITHOUT_EFFECT.has(linux[1]) || AS_IT_IS[linux[1]] === numberOf(value))) ||
       WITHOUT_EFFECT_ELSEWHERE.test(short) ||
-      FREEBSD_WITHOUT_EFFECT.test(short)
+      isIdleOnFreebsd(short, value)
     );
   }
   const settings = change(tcp, value);
@@ -211,4 +237,9 @@ export function applySysctl(tcp: TcpLayer, name: string, value: string): boolean
   if (AT_ONCE.test(name)) for (const { connection } of tcp.connections()) Object.assign(connection.settings, settings);
   tcp.settings = { ...tcp.settings, ...settings };
   return true;
+}
+
+function isIdleOnFreebsd(name: string, value: string): boolean {
+  const expected = FREEBSD_AS_IT_IS[name.replace('net.inet.', '')];
+  return expected === undefined ? FREEBSD_WITHOUT_EFFECT.test(name) : expected === numberOf(value);
 }

@@ -7,6 +7,8 @@ export interface SendFlags {
   endOfRecord?: boolean;
   dontWait?: boolean;
   zeroCopy?: boolean;
+  /** Nothing follows: the FIN goes with the last of the data (MSG_EOF). */
+  closes?: boolean;
   /** Sizes of the buffers that the bytes lie in, where they are several. */
   buffers?: readonly number[];
   /** The last byte is urgent (MSG_OOB). */

@@ -1,8 +1,10 @@
 /** What sockets of processes need of the host below them. */
+import type { Duration } from '../base/instant.ts';
 import type { Host } from '../host/host.ts';
 import type { TcpEndpoint } from '../transport/tcp/endpoint.ts';
 import type { TcpListener } from '../transport/tcp/listener.ts';
 import type { IpAddress } from '../wire/ip-address.ts';
+import { CallLimit } from './call-limit.ts';
 import type { Errno } from './results.ts';
 import type { StreamSocket } from './stream-socket.ts';
 
@@ -47,6 +49,10 @@ export class StreamStack {
   /** BSD and POSIX say that the socket is not connected, Linux that the pipe is broken. */
   get unconnectedWrite(): Errno {
     return this.isBsd ? 'ENOTCONN' : 'EPIPE';
+  }
+
+  limit(timeout: Duration | undefined): CallLimit {
+    return new CallLimit(this.host.context.scheduler, timeout, () => this.changed());
   }
 
   knowsCookie(address: IpAddress, socket: StreamSocket): boolean {

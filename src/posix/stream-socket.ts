@@ -1,6 +1,7 @@
 /** A TCP socket as a process sees it (POSIX, with the answers that Linux, or BSD, gives where POSIX leaves a choice). */
 
 import { concat } from '../base/bytes.ts';
+import type { Duration } from '../base/instant.ts';
 import type { Seq } from '../base/seq32.ts';
 import type { TcpEndpoint } from '../transport/tcp/endpoint.ts';
 import type { FastOpenCookies } from '../transport/tcp/fast-open.ts';
@@ -47,6 +48,9 @@ export class StreamSocket implements Waitable {
   stamps: ReadonlySet<StampedPoint> = NO_STAMPS;
   stampBase: Seq | undefined;
   receiveLowWater = 1;
+  /** Undefined: calls wait as long as it takes. */
+  receiveTimeout: Duration | undefined;
+  sendTimeout: Duration | undefined;
   readonly mark = new UrgentMark();
   reportsInq = false;
   /** TCP_FASTOPEN_KEY as it was given, and the cookies that it makes; undefined: the host's. */
@@ -173,19 +177,21 @@ export class StreamSocket implements Waitable {
   }
 
   accept(dontWait: boolean): Attempt<TcpEndpoint> {
+    const limit = this.stack.limit(this.receiveTimeout);
     return () => {
       if (this.listener === undefined) return failed('EINVAL');
       const endpoint = this.listener.accept();
       if (endpoint?.connection.failure !== undefined && this.stack.isBsd) return failed('ECONNABORTED');
       if (endpoint !== undefined) return endpoint;
-      return dontWait || this.nonBlocking ? failed('EAGAIN') : undefined;
+      return dontWait || this.nonBlocking || limit.isOver ? failed('EAGAIN') : undefined;
     };
   }
 
   connect(address: IpAddress, port: number): Attempt<number> {
     const begun = this.beginConnect(address, port);
     if (begun !== undefined) return () => begun;
-    return () => this.connectResult();
+    const limit = this.stack.limit(this.stack.isBsd ? undefined : this.sendTimeout);
+    return () => this.connectResult() ?? (limit.isOver ? failed('EINPROGRESS') : undefined);
   }
 
   /** Back to a socket that was never connected, by a reset where the other end knows of it (connect to AF_UNSPEC). */
@@ -261,9 +267,10 @@ export class StreamSocket implements Waitable {
     let done = 0;
     let opened = false;
     let sleeps = false;
+    const limit = this.stack.limit(this.sendTimeout);
     return () => {
       // Who waits for memory is woken when there is enough of it, not whenever there is some.
-      if (sleeps && this.waitsForMemory) return undefined;
+      if (sleeps && this.waitsForMemory && !limit.isOver) return undefined;
       const target = flags.fastOpenTo ?? this.deferred;
       if (target !== undefined && !opened && this.endpoint === undefined) {
         opened = true;
@@ -273,10 +280,13 @@ export class StreamSocket implements Waitable {
         if (!waits && done > 0) return done;
       }
       const step = this.sendSome(bytes, done, flags, waits);
-      if (step === undefined || typeof step === 'object') return step;
+      if (step === undefined) return limit.isOver ? (done > 0 ? done : failed('EAGAIN')) : undefined;
+      if (typeof step === 'object') return step;
       done = step;
       sleeps = true;
-      return done >= bytes.length || !waits ? done : undefined;
+      if (done >= bytes.length && flags.closes) this.shutdown('write');
+      if (done >= bytes.length || !waits) return done;
+      return limit.isOver ? (done > 0 ? done : failed('EAGAIN')) : undefined;
     };
   }
 
@@ -360,6 +370,7 @@ export class StreamSocket implements Waitable {
     const waits = !this.nonBlocking && !flags.dontWait;
     const parts: Uint8Array[] = [];
     let got = 0;
+    const limit = this.stack.limit(this.receiveTimeout);
     return () => {
       const { endpoint } = this;
       if (endpoint === undefined) return failed('ENOTCONN');
@@ -381,7 +392,7 @@ export class StreamSocket implements Waitable {
       }
       const end = this.receiveEnd(endpoint, got);
       if (end !== undefined) return got > 0 ? concat(parts) : end;
-      return waits ? undefined : got > 0 ? concat(parts) : failed('EAGAIN');
+      return waits && !limit.isOver ? undefined : got > 0 ? concat(parts) : failed('EAGAIN');
     };
   }
 

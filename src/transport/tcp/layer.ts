@@ -136,6 +136,9 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     segment.ecn = trafficClass & 3;
     if (segment.length > unit) segment.unit = unit;
     const { destinationPort: localPort, sourcePort: remotePort } = segment;
+    if (this.settings.dropsSynFin === 'always' && (segment.flags & (SYN | FIN)) === (SYN | FIN)) {
+      return this.context.drop('tcp', 'syn-fin');
+    }
     const endpoint = this.find(destination, localPort, source, remotePort);
     if (endpoint !== undefined && !this.mayReopen(endpoint, segment)) {
       if (endpoint.segmentArrives(segment, this.inBatch)) this.waiting.push(endpoint);
@@ -173,13 +176,15 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
       if (segment.has(ACK)) {
         if (!segment.has(SYN) && listener.ackArrives(ends, segment)) return;
       } else if (segment.has(SYN)) {
-        // Nobody who means well opens and closes at once: Linux drops it.
-        if (segment.has(FIN) && this.settings.segmentRule === 'linux') return;
+        if (segment.has(FIN) && this.settings.dropsSynFin !== 'never') return;
         return listener.synArrives(ends, segment);
       } else {
         return;
       }
     }
+    const { answersUnclaimed } = this.settings;
+    const isQuiet = answersUnclaimed === 'none' || (answersUnclaimed === 'all-but-syn' && segment.has(SYN));
+    if (listener === undefined && isQuiet) return this.context.drop('tcp', 'unclaimed');
     const why = listener === undefined ? `nothing listens on port ${ends.localPort}` : 'no connection has it';
     this.note(ends, 'reset', why);
     this.sendReset(ends, segment, listener === undefined ? 'CLOSED' : 'LISTEN');

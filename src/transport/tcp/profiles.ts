@@ -26,6 +26,8 @@ export const RFC_PROFILE: TcpSettings = {
   initialReceiveWindow: 0,
   notSentLowWater: NO_LIMIT,
 
+  answersUnclaimed: 'all',
+  dropsSynFin: 'never',
   believesResets: false,
   believesSyns: false,
   synCache: false,
@@ -127,6 +129,7 @@ export const LINUX_PROFILE: TcpSettings = {
   windowRule: 'linux',
   windowClamp: 65535 * 2 ** 14,
 
+  dropsSynFin: 'listening',
   segmentRule: 'linux',
   requiresTimestamps: false,
   nagle: 'minshall',

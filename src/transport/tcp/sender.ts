@@ -357,6 +357,8 @@ export class Sender {
     this.finRequested = true;
     const tail = this.queue.tail;
     if (tail !== undefined && !(tail.flags & SYN)) {
+      // RFC 9293 §3.6: "CLOSE also implies push function"; Linux leaves that to the writes.
+      if (this.host.settings.segmentRule !== 'linux') this.markPush(tail);
       tail.flags |= FIN;
       tail.end = seqAdd(tail.end, 1);
       this.writeSeq = tail.end;

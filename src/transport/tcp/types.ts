@@ -50,6 +50,10 @@ export interface TcpSettings {
   // --- options
   windowScaling: boolean;
   timestamps: boolean;
+  /** What nobody listens for is answered by a RST; a SYN is not, or nothing is (BSD's "blackhole"). */
+  answersUnclaimed: 'all' | 'all-but-syn' | 'none';
+  /** Nobody who means well opens and closes at once: a segment with SYN and FIN is dropped, by a listener or always. */
+  dropsSynFin: 'never' | 'listening' | 'always';
   /** Before RFC 5961: a RST, or a SYN, anywhere in the window ends the connection. */
   believesResets: boolean;
   believesSyns: boolean;
