@@ -68,7 +68,10 @@ const suites = process.argv.slice(2).map(argument => argument.split('=') as [str
 const own: [name: string, folder: string, profile?: string][] = [
   ['Recorded from Linux 6.18, two of them written (`test/packetdrill/linux`)', 'test/packetdrill/linux'],
   ['Written from the RFCs (`test/packetdrill/rfc`)', 'test/packetdrill/rfc', 'rfc'],
-  ['Written for the FreeBSD profile (`test/packetdrill/freebsd`)', 'test/packetdrill/freebsd'],
+  [
+    'Written for the FreeBSD profile from what is published of FreeBSD 14, none of it confirmed by that kernel yet (`test/packetdrill/freebsd`)',
+    'test/packetdrill/freebsd',
+  ],
 ];
 // Fast Open cookies are made of IPv4 addresses in scripts of ours that name one.
 const applies = (folder: string, { file, ipVersion }: Script): boolean =>
