@@ -24,6 +24,7 @@ import { Receiver } from './receiver.ts';
 import { RttEstimator } from './rtt.ts';
 import { segmentArrives } from './segment-arrives.ts';
 import { buildReset, buildSegment, optionsLength } from './segment-builder.ts';
+import { growSendBuffer } from './send-buffer-growth.ts';
 import { Sender, type SenderHost, type WriteOptions } from './sender.ts';
 import { isLegal, isSynchronized, mayWrite, type State } from './state.ts';
 import { Tcb, TIMESTAMPS_LENGTH } from './tcb.ts';
@@ -320,7 +321,7 @@ export class TcpConnection implements SenderHost {
   tellWritable(): void {
     const { sender } = this;
     if (!sender.writerWaits) return;
-    if (sender.queue.pipe < sender.recovery.window.cwnd) sender.grow();
+    if (sender.queue.pipe < sender.recovery.window.cwnd) growSendBuffer(sender);
     if (!sender.isWritable) return;
     sender.writerWaits = false;
     this.events.push({ type: 'writable' });

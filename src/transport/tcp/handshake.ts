@@ -33,6 +33,10 @@ export function established(c: TcpConnection, now: Instant): void {
   const fullSize = Math.max(88, Math.min(536, tcb.mss, receiver.window.capacity >> 1));
   const agreed = Math.min(tcb.peerMss, c.advertisedMss);
   const own = c.advertisedMss - (tcb.timestampsOn ? TIMESTAMPS_LENGTH : 0);
+  // BSD's buffers hold whole segments.
+  if (settings.windowRule === 'freebsd' && sender.capacity > agreed) {
+    sender.capacity = Math.ceil(sender.capacity / agreed) * agreed;
+  }
   receiver.established(settings.windowRule === 'freebsd' ? agreed : own, fullSize);
   sender.established(now, c.passive);
   receiver.lastDataAt = now;

@@ -36,7 +36,10 @@ export function beginKeepAlive({ settings, deadlines }: TcpConnection, now: Inst
 /** RFC 9293 §3.8.4: off by default, an answered probe costs nothing, an unanswered one is not yet the end. */
 export function keepAliveTimedOut(c: TcpConnection, now: Instant): void {
   const { settings, deadlines, sender } = c;
-  if (!isSynchronized(c.state)) return c.giveUp(now, 'not connected in time');
+  if (!isSynchronized(c.state)) {
+    if (c.state === 'SYN_RCVD') c.sendReset(now);
+    return c.fail('ETIMEDOUT', 'not connected in time');
+  }
   if (settings.keepAlive === undefined) return;
   const { idle, interval, count } = settings.keepAlive;
   // Something is on its way: the retransmission timer watches already.

@@ -4,7 +4,13 @@ import { finishChecksum, sumWords } from '../../base/checksum.ts';
 import { seconds } from '../../base/instant.ts';
 import { DYNAMIC_PORTS, pickPort } from '../../base/ports.ts';
 import { seqAdd, seqGe, seqGt, seqLt } from '../../base/seq32.ts';
-import type { IncomingDatagram, IncomingError, InternetLayer, ProtocolHandler } from '../../internet/types.ts';
+import type {
+  ErrorMeaning,
+  IncomingDatagram,
+  IncomingError,
+  InternetLayer,
+  ProtocolHandler,
+} from '../../internet/types.ts';
 import type { Context } from '../../trace/events.ts';
 import { addressSum, formatEnd, formatIp, type IpAddress } from '../../wire/ip-address.ts';
 import { PROTOCOL } from '../../wire/ipv4.ts';
@@ -31,6 +37,14 @@ export interface ConnectOptions {
 }
 
 export type ConnectFailure = 'no-route' | 'no-port' | 'in-use';
+
+/** What an ICMP error is for the user, and whether it ends a handshake. */
+function judge(meaning: ErrorMeaning, rule: TcpSettings['handshakeErrors']): { code: TcpErrorCode; ends: boolean } {
+  const hard = meaning === 'protocol' || meaning === 'port' || (rule === 'bsd' && meaning === 'prohibited');
+  if (hard) return { code: 'ECONNREFUSED', ends: true };
+  const code = meaning === 'network' && rule !== 'bsd' ? 'ENETUNREACH' : 'EHOSTUNREACH';
+  return { code, ends: rule === 'all' || (rule === 'bsd' && meaning === 'time') };
+}
 
 /** RFC 1122 §4.2.3.6: no sooner than after two hours. */
 const KEEP_ALIVE: KeepAlive = { idle: seconds(7200), interval: seconds(75), count: 9 };
@@ -247,18 +261,16 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     }
   }
 
-  private unreachable(endpoint: TcpEndpoint, { meaning, name, reporter }: IncomingError): void {
+  private unreachable(endpoint: TcpEndpoint, error: IncomingError): void {
     const { connection } = endpoint;
-    const why = `${name}, says ${formatIp(reporter)}`;
-    const hard = meaning === 'protocol' || meaning === 'port';
-    const code: TcpErrorCode = hard ? 'ECONNREFUSED' : meaning === 'network' ? 'ENETUNREACH' : 'EHOSTUNREACH';
+    const why = `${error.name}, says ${formatIp(error.reporter)}`;
+    const { code, ends } = judge(error.meaning, connection.settings.handshakeErrors);
     // RFC 5927 §4.1, §5.2: hard errors are soft ones on a connection that is established; RFC 1122 §4.2.3.9: so are the
-    // others always ("MUST NOT abort the connection"). On Linux all end a handshake.
-    const { segmentRule } = connection.settings;
+    // others always ("MUST NOT abort the connection").
     const isHandshake = endpoint.state === 'SYN_SENT' || endpoint.state === 'SYN_RCVD';
     const isRequest = endpoint.state === 'SYN_RCVD' && connection.passive && !connection.sendsEarly;
-    if (isRequest && segmentRule === 'linux') connection.finish(why);
-    else if (isHandshake && !isRequest && (hard || segmentRule === 'linux')) connection.fail(code, why);
+    if (isRequest && connection.settings.segmentRule === 'linux') connection.finish(why);
+    else if (isHandshake && !isRequest && ends) connection.fail(code, why);
     else connection.softError = { code, why };
   }
 

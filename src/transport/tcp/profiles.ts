@@ -28,6 +28,7 @@ export const RFC_PROFILE: TcpSettings = {
 
   answersUnclaimed: 'all',
   dropsSynFin: 'never',
+  handshakeErrors: 'hard',
   believesResets: false,
   believesSyns: false,
   synCache: false,
@@ -130,6 +131,7 @@ export const LINUX_PROFILE: TcpSettings = {
   windowClamp: 65535 * 2 ** 14,
 
   dropsSynFin: 'listening',
+  handshakeErrors: 'all',
   segmentRule: 'linux',
   requiresTimestamps: false,
   nagle: 'minshall',
@@ -176,6 +178,7 @@ export const FREEBSD_PROFILE: TcpSettings = {
   windowRule: 'freebsd',
   socketRule: 'bsd',
   synCache: true,
+  handshakeErrors: 'bsd',
 
   optionOrder: 'bsd',
   ecnRetries: 1,

@@ -3,7 +3,6 @@
  * windows are. What goes out and when is the transmitter's; what an acknowledgement means is in acknowledge.ts.
  */
 
-import { powerOfTwoFrom } from '../../base/bits.ts';
 import { Fifo } from '../../base/fifo.ts';
 import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqDiff, seqGt, seqLt } from '../../base/seq32.ts';
@@ -15,6 +14,7 @@ import { LimitClock } from './limits.ts';
 import { Recovery, type RecoveryHost } from './recovery.ts';
 import type { RttEstimator } from './rtt.ts';
 import { SendBuffer } from './send-buffer.ts';
+import { growSendBuffer } from './send-buffer-growth.ts';
 import { SendQueue } from './send-queue.ts';
 import { SendRecord } from './send-record.ts';
 import { scheduleProbe } from './tail-loss-probe.ts';
@@ -236,7 +236,7 @@ export class Sender {
     this.recovery.congestion.established?.(now, window, this.tcb.mss, this.rtt.srtt);
     this.transmitter.lastSentAt = now;
     this.transmitter.windowRestarted(now);
-    this.grow();
+    growSendBuffer(this);
   }
 
   // --- the user
@@ -402,16 +402,6 @@ export class Sender {
     const newWindow = seqGt(this.tcb.sndUna, this.rttSeq);
     this.rtt.sample(rtt, newWindow || this.rtt.srtt === undefined);
     if (newWindow) this.rttSeq = this.tcb.sndNxt;
-  }
-
-  /** The send buffer follows the window (twice of it, so that a lost segment does not stop the writer). */
-  grow(): void {
-    const { sendBufferMax, sendBuffer } = this.host.settings;
-    if (sendBufferMax <= sendBuffer) return;
-    const { cwnd } = this.recovery.window;
-    const perSegment = powerOfTwoFrom(this.tcb.mss + 640) + 256;
-    const wanted = 2 * perSegment * Math.max(cwnd, this.host.settings.initialWindow, this.recovery.reordering + 1);
-    if (wanted > this.capacity) this.capacity = Math.min(wanted, sendBufferMax);
   }
 
   /** May the writer be told that there is room? Only where it is worth while: half of it is free. */

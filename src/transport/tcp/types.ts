@@ -54,6 +54,11 @@ export interface TcpSettings {
   answersUnclaimed: 'all' | 'all-but-syn' | 'none';
   /** Nobody who means well opens and closes at once: a segment with SYN and FIN is dropped, by a listener or always. */
   dropsSynFin: 'never' | 'listening' | 'always';
+  /**
+   * Which ICMP errors end a handshake: RFC 1122's hard ones (§4.2.3.9), or all; BSD: what refuses or prohibits, and a
+   * time to live that was exceeded.
+   */
+  handshakeErrors: 'hard' | 'all' | 'bsd';
   /** Before RFC 5961: a RST, or a SYN, anywhere in the window ends the connection. */
   believesResets: boolean;
   believesSyns: boolean;
