@@ -366,6 +366,7 @@ function accept(c: Calls, socket: StreamSocket, flags: number, call: SystemCall)
   return mapped(socket.accept(false), endpoint => {
     const made = new StreamSocket(c.stack);
     made.adopt(endpoint);
+    for (const [name, value] of socket.flags) if (name.startsWith('SO_')) made.flags.set(name, value);
     made.zeroCopy = socket.zeroCopy;
     made.stamps = socket.stamps;
     made.reportsInq = socket.reportsInq;

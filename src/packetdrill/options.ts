@@ -124,6 +124,9 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
       return 0;
     }
     case 'SO_KEEPALIVE':
+      socket.flags.set(name, n === 0 ? 0 : 1);
+      // On BSD all connections are kept alive (net.inet.tcp.always_keepalive), asked for or not.
+      if (n === 0 && world.host.tcp.settings.keepAlive !== undefined) return 0;
       change({ keepAlive: n ? { ...world.host.tcp.keepAliveDefaults, ...keepAliveOf(socket) } : undefined });
       if (endpoint !== undefined) keepAliveChanged(endpoint.connection, now);
       return 0;
@@ -356,6 +359,7 @@ function optionOf(world: World, socket: StreamSocket, name: string): OptionValue
     case 'SO_RCVBUF':
       return endpoint?.connection.receiver.window.capacity ?? settings.receiveBuffer;
     case 'SO_KEEPALIVE':
+      if (world.profile === 'freebsd') return socket.flags.get(name) ?? 0;
       return settings.keepAlive === undefined ? 0 : 1;
     case 'SO_RCVTIMEO':
       return timevalOf(socket.receiveTimeout);

@@ -9,7 +9,7 @@ import { TIMESTAMPS_LENGTH } from './tcb.ts';
 /** The options of a SYN (RFC 7323 §1.3: each is in use only when both SYNs carry it). */
 export function agree({ tcb, settings, receiver }: TcpConnection, syn: Segment): void {
   const sends = !settings.noOptions;
-  const offered = syn.mss >= 0 ? Math.max(syn.mss, 64) : 536;
+  const offered = syn.mss >= 0 ? Math.max(syn.mss, settings.leastSegment) : 536;
   tcb.peerMss = settings.maxSegment > 0 ? Math.min(offered, settings.maxSegment) : offered;
   tcb.timestampsOn = sends && settings.timestamps && syn.hasTimestamps;
   tcb.sackOn = sends && settings.sack && syn.sackPermitted;

@@ -47,6 +47,7 @@ export const RFC_PROFILE: TcpSettings = {
   accurateEcnOption: 'full',
   accurateEcnBeacons: 3,
   maxSegment: 0,
+  leastSegment: 64,
   fastOpen: NO_FAST_OPEN,
 
   noDelay: false,
@@ -181,6 +182,7 @@ export const FREEBSD_PROFILE: TcpSettings = {
   handshakeErrors: 'bsd',
 
   optionOrder: 'bsd',
+  leastSegment: 216,
   ecnRetries: 1,
   accurateEcnOption: 'off',
   nagle: 'bsd',
@@ -190,7 +192,7 @@ export const FREEBSD_PROFILE: TcpSettings = {
   reductionRule: 'bsd',
   rack: false,
   tailLossProbe: false,
-  frto: true,
+  frto: false,
 
   ackRule: 'fixed',
   delayedAck: ms(40),

@@ -86,6 +86,8 @@ export interface TcpSettings {
   accurateEcnBeacons: number;
   /** TCP_MAXSEG: 0 is no limit of the user's. */
   maxSegment: number;
+  /** What an MSS option tells at the least, whatever it says. */
+  leastSegment: number;
   fastOpen: FastOpenSettings;
 
   // --- sending
