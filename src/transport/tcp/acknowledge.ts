@@ -244,8 +244,18 @@ function finish(s: Sender, now: Instant, news: AckNews, delivered: number, newly
   } else {
     // With much reordering the window grows whatever the order in which data arrives.
     const grows = recovery.reordering > s.host.settings.reordering ? news.progress : news.dataAcked;
-    if (grows && s.transmitter.isCwndLimited) congestion.grow(window, { now, segments: delivered, srtt: rtt.srtt });
+    if (grows && mayGrow(s)) {
+      const afterTimeout = recovery.state === 'loss';
+      congestion.grow(window, { now, segments: delivered, srtt: rtt.srtt, afterTimeout });
+    }
   }
+}
+
+/** RFC 7661: a window that was not used says nothing. To BSD it is enough that the other end's window is no smaller. */
+function mayGrow(s: Sender): boolean {
+  const { tcb, recovery } = s;
+  if (s.host.settings.windowGrowth === 'used') return s.transmitter.isCwndLimited;
+  return recovery.window.cwnd * tcb.mss <= tcb.sndWnd;
 }
 
 function sendAfter(s: Sender, now: Instant, resend: 'nothing' | 'lost' | 'new'): void {

@@ -5,7 +5,8 @@
 import { minutes, ms, seconds } from '../../base/instant.ts';
 import { bbr } from './congestion/bbr.ts';
 import { cubic, cubicOfLinux } from './congestion/cubic.ts';
-import { reno, renoOfWindow } from './congestion/reno.ts';
+import { newReno } from './congestion/newreno.ts';
+import { reno, renoOfLinux } from './congestion/reno.ts';
 import type { TcpSettings } from './types.ts';
 
 const NO_FAST_OPEN = { client: false, server: false, clientWithoutCookie: false, serverWithoutCookie: false };
@@ -62,6 +63,7 @@ export const RFC_PROFILE: TcpSettings = {
   idleRestart: 'rfc5681',
   initialWindow: 10,
   congestionControl: cubic,
+  windowGrowth: 'used',
   maxPacingRate: NO_LIMIT,
   paced: false,
   pacingSlowStart: 2,
@@ -186,6 +188,7 @@ export const FREEBSD_PROFILE: TcpSettings = {
   ecnRetries: 1,
   accurateEcnOption: 'off',
   nagle: 'bsd',
+  windowGrowth: 'bsd',
   congestionControl: cubic,
   mtuProbing: { mode: 'off', base: 1200, threshold: 8, interval: minutes(10) },
 
@@ -222,8 +225,8 @@ export const FREEBSD_PROFILE: TcpSettings = {
 /** By the names that the sysctl and the socket option know. */
 export const CONGESTION_CONTROLS = {
   rfc: { cubic, reno, bbr },
-  linux: { cubic: cubicOfLinux, reno: renoOfWindow, bbr },
-  freebsd: { cubic, newreno: renoOfWindow, bbr },
+  linux: { cubic: cubicOfLinux, reno: renoOfLinux, bbr },
+  freebsd: { cubic, newreno: newReno, bbr },
 };
 
 export const PROFILES = { rfc: RFC_PROFILE, linux: LINUX_PROFILE, freebsd: FREEBSD_PROFILE } as const;

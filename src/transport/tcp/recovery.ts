@@ -411,7 +411,10 @@ export class Recovery {
     const { window } = this;
     if (this.congestion.ownWindow) return;
     if (window.ssthresh < NO_SSTHRESH && (this.state === 'cwr' || this.undoMarker !== undefined)) {
-      window.cwnd = window.ssthresh;
+      const { pipe } = this.queue;
+      // BSD fills what has drained meanwhile by slow start, not by a burst (RFC 6582 §3.2 step 3, option 1).
+      const drained = this.host.settings.windowGrowth === 'bsd' && pipe < window.ssthresh;
+      window.cwnd = drained ? Math.min(Math.max(pipe, 1) + 1, window.ssthresh) : window.ssthresh;
     }
     this.observe('recovered', 'everything sent before the loss is acknowledged');
   }

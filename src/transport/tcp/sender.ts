@@ -221,8 +221,9 @@ export class Sender {
     }
     // What went out with Fast Open has a window of its own already.
     if (this.tcb.state === 'ESTABLISHED' && this.host.sendsEarly) return;
-    const { segmentRule } = this.host.settings;
-    const lost = (segmentRule === 'linux' ? this.recovery.totalRetransmissions : this.synAgain) > 1;
+    const { segmentRule, windowGrowth } = this.host.settings;
+    const again = segmentRule === 'linux' ? this.recovery.totalRetransmissions : this.synAgain;
+    const lost = again > (windowGrowth === 'bsd' ? 0 : 1);
     window.cwnd = lost ? 1 : this.host.settings.initialWindow;
     window.ssthresh = 0x7fff_ffff;
     window.credit = 0;

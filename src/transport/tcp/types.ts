@@ -113,6 +113,8 @@ export interface TcpSettings {
   /** Segments; RFC 6928. */
   initialWindow: number;
   congestionControl: () => CongestionControl;
+  /** When the window may grow: where it was used, or (BSD) where the other end's is no smaller. */
+  windowGrowth: 'used' | 'bsd';
   /** Bytes per second. */
   maxPacingRate: number;
   /** Segments leave at the pacing rate, not in bursts. */

@@ -14,7 +14,7 @@ export class Reno implements CongestionControl {
     if (left > 0) additiveIncrease(window, window.cwnd, left); // RFC 5681 §3.1: one segment a round trip
   }
 
-  /** RFC 5681 eqn. 4. Linux and BSD halve the window instead, which is validated by its use (RFC 7661). */
+  /** RFC 5681 eqn. 4. Linux halves the window instead, which is validated by its use (RFC 7661). */
   reduce(window: Window, flight: number): number {
     return Math.max((this.ofWindow ? window.cwnd : Math.min(flight, window.cwnd)) >> 1, 2);
   }
@@ -25,4 +25,4 @@ export class Reno implements CongestionControl {
 }
 
 export const reno = (): CongestionControl => new Reno();
-export const renoOfWindow = (): CongestionControl => new Reno(true);
+export const renoOfLinux = (): CongestionControl => new Reno(true);

@@ -19,6 +19,8 @@ export interface Growth {
   /** Segments that this acknowledgement delivered. */
   segments: number;
   srtt: Duration | undefined;
+  /** What was lost by a timeout is still being sent again. */
+  afterTimeout: boolean;
 }
 
 /** What an acknowledgement said of the path. Durations in nanoseconds. */
