@@ -157,6 +157,10 @@ const FREEBSD: Record<string, Change> = {
   }),
   'tcp.tolerate_missing_ts': (_, v) => ({ requiresTimestamps: !on(v) }),
   'tcp.minmss': (_, v) => ({ leastSegment: numberOf(v) }),
+  'tcp.ack_war_cnt': ({ settings }, v) => ({ challengeRate: { ...settings.challengeRate, most: numberOf(v) } }),
+  'tcp.ack_war_timewindow': ({ settings }, v) => ({
+    challengeRate: { ...settings.challengeRate, within: ms(numberOf(v)) },
+  }),
   'tcp.blackhole': (_, v) => ({ answersUnclaimed: BLACK_HOLE[numberOf(v)] ?? 'all' }),
   'tcp.drop_synfin': (_, v) => ({ dropsSynFin: on(v) ? 'always' : 'never' }),
   'tcp.insecure_rst': (_, v) => ({ believesResets: on(v) }),
@@ -213,7 +217,7 @@ const FREEBSD_AS_IT_IS: Readonly<Record<string, number>> = {
 
 /** What is left of their families: logging, memory, caches, and stacks that are chosen by name. */
 const FREEBSD_WITHOUT_EFFECT =
-  /^net\.inet6?\.(tcp\.(ack_war|bb|cc|do_|ecn|eenable|fastopen|functions|hostcache|lro|log_|maxtcptw|nolocaltimewait|pacing|per_cpu|rack|bbr|newreno|reass|recvbuf_inc|rfc6675|sack|sendbuf_inc|syncache|syncookies|ts_offset|tso|udp)|ip6?\.|icmp6?\.|udp\.)/;
+  /^net\.inet6?\.(tcp\.(bb|cc|do_|ecn|eenable|fastopen|functions|hostcache|lro|log_|maxtcptw|nolocaltimewait|pacing|per_cpu|rack|bbr|newreno|reass|recvbuf_inc|rfc6675|sack|sendbuf_inc|syncache|syncookies|ts_offset|tso|udp)|ip6?\.|icmp6?\.|udp\.)/;
 
 /** What holds for connections that are there already, as Linux looks at it anew each time. */
 const AT_ONCE =

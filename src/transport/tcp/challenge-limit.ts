@@ -1,25 +1,32 @@
 /** RFC 5961 §7: answers to segments that may be forged are limited, so that they are no amplifier and no side channel. */
-import { type Duration, type Instant, seconds } from '../../base/instant.ts';
+import type { Duration, Instant } from '../../base/instant.ts';
 
-/** At most this many in five seconds. */
-const MOST = 10;
+/** At most so many in a time, which begins with the first of them; `most` of 0: no limit. */
+export interface ChallengeRate {
+  most: number;
+  within: Duration;
+}
 
 export class ChallengeLimit {
-  /** One in this time; 0: only the number in five seconds counts. */
+  private readonly rate: ChallengeRate;
+  /** One in this time; 0: only the rate counts. */
   private readonly interval: Duration;
-  private left = MOST;
+  private left = 0;
   private since: Instant = Number.NEGATIVE_INFINITY;
   private last: Instant = Number.NEGATIVE_INFINITY;
 
-  constructor(interval: Duration) {
+  constructor(rate: ChallengeRate, interval: Duration) {
+    this.rate = rate;
     this.interval = interval;
   }
 
   allow(now: Instant): boolean {
     if (this.interval > 0) return this.allowByInterval(now);
-    if (now - this.since >= seconds(5)) {
+    const { most, within } = this.rate;
+    if (most === 0) return true;
+    if (now - this.since >= within) {
       this.since = now;
-      this.left = MOST;
+      this.left = most;
     }
     return this.left-- > 0;
   }

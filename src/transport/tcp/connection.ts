@@ -125,7 +125,7 @@ export class TcpConnection implements SenderHost {
 
   /** What answers to unacceptable segments are limited by; made for the first. */
   get challenges(): ChallengeLimit {
-    this.challengeLimit ??= new ChallengeLimit(this.settings.challengeInterval);
+    this.challengeLimit ??= new ChallengeLimit(this.settings.challengeRate, this.settings.challengeInterval);
     return this.challengeLimit;
   }
 

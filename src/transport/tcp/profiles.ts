@@ -86,6 +86,7 @@ export const RFC_PROFILE: TcpSettings = {
   delayedAck: ms(40),
   quickAck: false,
   maxCompressedAcks: 0,
+  challengeRate: { most: 10, within: seconds(5) },
   challengeInterval: 0,
 
   initialRto: seconds(1),
@@ -199,6 +200,7 @@ export const FREEBSD_PROFILE: TcpSettings = {
 
   ackRule: 'fixed',
   delayedAck: ms(40),
+  challengeRate: { most: 5, within: seconds(1) },
 
   initialRto: seconds(1),
   minRto: ms(30),

@@ -1,5 +1,6 @@
 /** What TCP is made with, and what it tells. */
 import type { Duration } from '../../base/instant.ts';
+import type { ChallengeRate } from './challenge-limit.ts';
 import type { CongestionControl } from './congestion/types.ts';
 import type { RtoRule } from './rtt.ts';
 import type { State } from './state.ts';
@@ -148,7 +149,9 @@ export interface TcpSettings {
   quickAck: boolean;
   /** Duplicate ACKs that may be told in one; 0: each is sent. */
   maxCompressedAcks: number;
-  /** RFC 5961 §7: challenge ACKs of a connection, at most one in this time; 0: only the host's limit holds. */
+  /** RFC 5961 §7: how many challenge ACKs a connection sends in a time. */
+  challengeRate: ChallengeRate;
+  /** At most one in this time; 0: only the rate holds. */
   challengeInterval: Duration;
 
   // --- timers
