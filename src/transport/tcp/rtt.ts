@@ -27,8 +27,6 @@ export class RttEstimator {
   latest: Duration | undefined;
   /** The timeout now, backed off. */
   rto: Duration;
-  /** What is backed off, where a slop is added to it. */
-  private base: Duration;
   /** How many times in a row it was backed off. */
   backoffs = 0;
   private readonly settings: RttSettings;
@@ -40,7 +38,6 @@ export class RttEstimator {
   constructor(settings: RttSettings) {
     this.settings = settings;
     this.rto = settings.initialRto;
-    this.base = settings.initialRto;
   }
 
   /** The least RTT of the last minutes (RFC 8985 §6.2 step 1); Infinity before the first. */
@@ -97,12 +94,17 @@ export class RttEstimator {
 
   /** The timeout without back-off: §2.4, §2.5, and §5.7's "recalculated" value once there is a sample. */
   reset(): void {
-    const { minRto, maxRto, rtoRule, rtoSlop } = this.settings;
+    const { maxRto, rtoSlop } = this.settings;
     this.backoffs = 0;
-    if (this.srtt === undefined) return;
+    if (this.srtt !== undefined) this.rto = Math.round(Math.min(this.base + rtoSlop, maxRto));
+  }
+
+  /** What is backed off, before a slop is added to it. */
+  private get base(): Duration {
+    const { initialRto, minRto, rtoRule } = this.settings;
+    if (this.srtt === undefined) return initialRto;
     const base = this.srtt + Math.max(GRANULARITY, 4 * this.rttvar);
-    this.base = rtoRule === 'windowed' ? base : Math.max(base, minRto);
-    this.rto = Math.round(Math.min(this.base + rtoSlop, maxRto));
+    return rtoRule === 'windowed' ? base : Math.max(base, minRto);
   }
 
   /** §5.5: the timer expired. */
