@@ -12,8 +12,8 @@ import { type IpAddress, mappedIpv4, parseIp } from '../wire/ip-address.ts';
 import { complainInq, complainNotice, stampsAsked } from './control-messages.ts';
 import { getOption, type OptionValue, setOption } from './options.ts';
 import type { Expression, SystemCall } from './script.ts';
-import { BSD_STATES, STATE_NUMBERS, SYMBOLS } from './symbols.ts';
-import { infoFields, listenerFields } from './tcp-info-fields.ts';
+import { SYMBOLS } from './symbols.ts';
+import { infoFields, unconnectedFields } from './tcp-info-fields.ts';
 import { field, Unsupported, type Values } from './values.ts';
 import { epollControl, epollWait, poll } from './wait-calls.ts';
 import type { World } from './world.ts';
@@ -471,12 +471,7 @@ function compareInfo(c: Calls, socket: StreamSocket, wanted: Expression | undefi
   const { endpoint, listener } = socket;
   if (wanted?.kind !== 'struct') return answer(0);
   const { profile } = c.world_();
-  const fields =
-    endpoint !== undefined
-      ? infoFields(endpoint.info(), profile)
-      : listener !== undefined
-        ? listenerFields(listener, profile)
-        : { tcpi_state: (profile === 'freebsd' ? BSD_STATES : STATE_NUMBERS).CLOSED };
+  const fields = endpoint === undefined ? unconnectedFields(listener, profile) : infoFields(endpoint.info(), profile);
   return () => {
     for (const { name, value } of wanted.fields) {
       if (name === undefined || value.kind === 'any') continue;

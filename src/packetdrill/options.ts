@@ -374,7 +374,8 @@ function optionOf(world: World, socket: StreamSocket, name: string): OptionValue
     case 'SO_TYPE':
       return 1;
     case 'TCP_MAXSEG':
-      if (endpoint?.state === 'SYN_SENT') return endpoint.connection.advertisedMss - (settings.timestamps ? 12 : 0);
+      if (endpoint?.state === 'SYN_SENT')
+        return endpoint.connection.advertisedMss - (settings.timestamps ? TIMESTAMPS_LENGTH : 0);
       if (endpoint !== undefined && socket.isConnected) {
         const { mss, timestampsOn } = endpoint.connection.tcb;
         return world.profile === 'freebsd' && timestampsOn ? mss + TIMESTAMPS_LENGTH : mss;

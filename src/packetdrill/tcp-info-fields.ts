@@ -18,15 +18,17 @@ const millis = (ns: number): number => Math.floor(ns / 1e6);
 
 const bit = (on: boolean, mask: number): number => (on ? mask : 0);
 
+const agreedOptions = (i: TcpInfo): number => bit(i.timestamps, 1) | bit(i.sack, 2) | bit(i.windowScaling, 4);
+
 export const infoFields = (i: TcpInfo, profile: ProfileName): Record<string, number> =>
   profile === 'freebsd' ? { ...commonFields(i), ...bsdFields(i) } : commonFields(i);
 
-/** What a socket that listens has of them. */
-export function listenerFields({ queued, backlog }: TcpListener, profile: ProfileName): Record<string, number> {
-  const state = (profile === 'freebsd' ? BSD_STATES : STATE_NUMBERS).LISTEN;
-  return profile === 'freebsd'
-    ? { tcpi_state: state }
-    : { tcpi_state: state, tcpi_unacked: queued, tcpi_sacked: backlog };
+/** What a socket without a connection has of them: one that listens, or is closed. */
+export function unconnectedFields(listener: TcpListener | undefined, profile: ProfileName): Record<string, number> {
+  const isBsd = profile === 'freebsd';
+  const tcpi_state = (isBsd ? BSD_STATES : STATE_NUMBERS)[listener === undefined ? 'CLOSED' : 'LISTEN'];
+  if (isBsd || listener === undefined) return { tcpi_state };
+  return { tcpi_state, tcpi_unacked: listener.queued, tcpi_sacked: listener.backlog };
 }
 
 /** What BSD has otherwise: windows of bytes, and an MSS that options are not taken off. */
@@ -35,9 +37,7 @@ function bsdFields(i: TcpInfo): Record<string, number> {
   return {
     tcpi_state: BSD_STATES[i.state],
     tcpi_options:
-      bit(i.timestamps, 1) |
-      bit(i.sack, 2) |
-      bit(i.windowScaling, 4) |
+      agreedOptions(i) |
       bit(i.ecn && i.accurateEcn === undefined, 8) |
       bit(i.synDataAcknowledged, 0x20) |
       bit(i.accurateEcn !== undefined, 0x40),
@@ -58,13 +58,7 @@ function commonFields(i: TcpInfo): Record<string, number> {
     tcpi_retransmits: i.retransmits,
     tcpi_probes: i.probes,
     tcpi_backoff: i.backoff,
-    tcpi_options:
-      bit(i.timestamps, 1) |
-      bit(i.sack, 2) |
-      bit(i.windowScaling, 4) |
-      bit(i.ecn, 8) |
-      bit(i.ecnSeen, 16) |
-      bit(i.synDataAcknowledged, 32),
+    tcpi_options: agreedOptions(i) | bit(i.ecn, 8) | bit(i.ecnSeen, 16) | bit(i.synDataAcknowledged, 32),
     tcpi_snd_wscale: i.sndScale,
     tcpi_rcv_wscale: i.rcvScale,
     tcpi_delivery_rate_app_limited: i.deliveryRateAppLimited ? 1 : 0,

@@ -280,13 +280,15 @@ export class StreamSocket implements Waitable {
         if (!waits && done > 0) return done;
       }
       const step = this.sendSome(bytes, done, flags, waits);
-      if (step === undefined) return limit.isOver ? (done > 0 ? done : failed('EAGAIN')) : undefined;
       if (typeof step === 'object') return step;
-      done = step;
-      sleeps = true;
-      if (done >= bytes.length && flags.closes) this.shutdown('write');
-      if (done >= bytes.length || !waits) return done;
-      return limit.isOver ? (done > 0 ? done : failed('EAGAIN')) : undefined;
+      if (step !== undefined) {
+        done = step;
+        sleeps = true;
+        if (done >= bytes.length && flags.closes) this.shutdown('write');
+        if (done >= bytes.length || !waits) return done;
+      }
+      if (!limit.isOver) return undefined;
+      return done > 0 ? done : failed('EAGAIN');
     };
   }
 

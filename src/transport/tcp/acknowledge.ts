@@ -46,7 +46,7 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, windowUpd
   s.lastAckAt = now;
   // Of one who only receives: each of his segments repeats the acknowledgement.
   if (wasEmpty && ack === priorUna && segment.sack.length === 0 && recovery.tlpHighSeq === undefined) {
-    readMarks(s, NEWS.begin(tcb.sndNxt), segment, 0);
+    if (s.host.accurateEcn !== undefined) readMarks(s, NEWS.begin(tcb.sndNxt), segment, 0);
     return reviewWindow(s, now);
   }
   const news = NEWS.begin(tcb.sndNxt);
@@ -90,7 +90,6 @@ export function acknowledge(s: Sender, now: Instant, segment: Segment, windowUpd
 function readMarks(s: Sender, news: AckNews, segment: Segment, delivered: number): void {
   const accurate = s.host.accurateEcn;
   if (accurate === undefined || news.synAcked || !(news.progress || s.tcb.tsAdvanced)) return;
-  accurate.feedback.review(segment.accEcn);
   const marks = accurate.feedback.read(aceOf(segment.flags), segment.accEcn, delivered, news.bytes, s.tcb.mss);
   news.ece = marks > 0;
 }

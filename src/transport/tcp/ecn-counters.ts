@@ -1,9 +1,8 @@
 /** AccECN's receiving half (RFC 9768 §3.2): what has arrived by codepoint, and the option that tells of the bytes. */
 import type { Duration, Instant } from '../../base/instant.ts';
 import type { AccEcnField } from '../../wire/tcp.ts';
-import { CE, ECT0, ECT1, NOT_ECT } from './ecn-field.ts';
+import { BYTES_24, CE, ECT0, ECT1, type EcnBytes, initialBytes, NOT_ECT } from './ecn-field.ts';
 
-const BYTES_24 = 0xffffff;
 const MOST_FIELDS = 3;
 
 /** How the option, `fields` of it, and `blocks` SACK blocks share what is left of a header; no fields below 0. */
@@ -18,7 +17,7 @@ const FIT: OptionFit = { blocks: 0, fields: -1 };
 export class EcnCounters {
   /** §3.2.1: r.cep without its initial value, r.e0b, r.e1b and r.ceb with theirs. */
   packets = 0;
-  readonly bytes = { e0b: 1, e1b: 1, ceb: 0 };
+  readonly bytes = initialBytes();
   /** An ECN-capable packet has come. */
   hasSeen = false;
   /** Marks since we acknowledged last. */
@@ -98,14 +97,14 @@ export class EcnCounters {
   }
 }
 
-const inOrder = ({ e1b, ceb, e0b }: { e1b: number; ceb: number; e0b: number }): AccEcnField[] => [
+const inOrder = ({ e1b, ceb, e0b }: EcnBytes): AccEcnField[] => [
   { name: 'e1b', value: e1b },
   { name: 'ceb', value: ceb },
   { name: 'e0b', value: e0b },
 ];
 
 /** On a SYN+ACK nothing is counted yet. */
-export const INITIAL_OPTION: readonly AccEcnField[] = inOrder({ e1b: 1, ceb: 0, e0b: 1 });
+export const INITIAL_OPTION: readonly AccEcnField[] = inOrder(initialBytes());
 
 /** Kind, length and 24 bits for each field, in whole words; `joined`: two of its bytes may stand where SACK's padding would. */
 export function optionLength(fields: number, joined: boolean): number {

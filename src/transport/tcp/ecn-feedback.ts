@@ -1,10 +1,10 @@
 /** AccECN's sending half (RFC 9768 §3.2.2.5, appendix A): how much of what we sent was marked, by what the other end tells. */
 import type { AccEcnField } from '../../wire/tcp.ts';
+import { BYTES_24, initialBytes } from './ecn-field.ts';
 
 /** §3.2.1: r.cep begins at 5, so that a field of zeros is no answer. */
 export const INITIAL_CE = 5;
 export const ACE_MASK = 7;
-const BYTES_24 = 0xffffff;
 /** Segments that an acknowledgement stands for on average, from which on it is many because they are thinned out. */
 const MANY_AT_ONCE = 4;
 const WEIGHT = 1 / 64;
@@ -15,7 +15,7 @@ export class EcnFeedback {
   /** s.cep without its initial value. */
   packets = 0;
   /** s.e0b, s.e1b and s.ceb with their initial values. */
-  readonly bytes = { e0b: 1, e1b: 1, ceb: 0 };
+  readonly bytes = initialBytes();
   /** What the first option said of itself; nothing is read of one that was changed on the way (§3.2.3.2.4). */
   option: 'not seen' | 'empty' | 'seen' | 'zeroed' = 'not seen';
   private readonly isLinux: boolean;

@@ -4,6 +4,7 @@ import { ACK, type Segment } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
 import { beginKeepAlive } from './keep-alive.ts';
 import { PathProbe } from './path-probe.ts';
+import { wholeSegments } from './space-window.ts';
 import { TIMESTAMPS_LENGTH } from './tcb.ts';
 
 /** The options of a SYN (RFC 7323 §1.3: each is in use only when both SYNs carry it). */
@@ -33,11 +34,9 @@ export function established(c: TcpConnection, now: Instant): void {
   const fullSize = Math.max(88, Math.min(536, tcb.mss, receiver.window.capacity >> 1));
   const agreed = Math.min(tcb.peerMss, c.advertisedMss);
   const own = c.advertisedMss - (tcb.timestampsOn ? TIMESTAMPS_LENGTH : 0);
-  // BSD's buffers hold whole segments.
-  if (settings.windowRule === 'freebsd' && sender.capacity > agreed) {
-    sender.capacity = Math.ceil(sender.capacity / agreed) * agreed;
-  }
-  receiver.established(settings.windowRule === 'freebsd' ? agreed : own, fullSize);
+  const isBsd = settings.windowRule === 'freebsd';
+  if (isBsd) sender.capacity = wholeSegments(sender.capacity, agreed);
+  receiver.established(isBsd ? agreed : own, fullSize);
   sender.established(now, c.passive);
   receiver.lastDataAt = now;
   // What was limited so far were the answers of a request.

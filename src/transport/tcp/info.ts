@@ -3,6 +3,7 @@ import type { Duration, Instant } from '../../base/instant.ts';
 import { seqDiff } from '../../base/seq32.ts';
 import type { AccurateEcn } from './accurate-ecn.ts';
 import type { TcpConnection } from './connection.ts';
+import type { EcnBytes } from './ecn-field.ts';
 import type { FastOpenSide } from './fast-open-side.ts';
 import { LIMIT } from './limits.ts';
 import { pacingRate } from './pacing.ts';
@@ -83,8 +84,8 @@ export interface TcpInfo {
 
 /** Bytes by codepoint as the other end has told, and as they came here; packets that came marked. */
 export interface AccurateEcnInfo {
-  delivered: { e0b: number; e1b: number; ceb: number };
-  received: { e0b: number; e1b: number; ceb: number };
+  delivered: EcnBytes;
+  received: EcnBytes;
   receivedMarked: number;
   option: AccurateEcn['feedback']['option'];
   failsReceived: boolean;
@@ -93,11 +94,7 @@ export interface AccurateEcnInfo {
 }
 
 /** Without the initial values of the counters. */
-const counted = ({ e0b, e1b, ceb }: { e0b: number; e1b: number; ceb: number }): AccurateEcnInfo['delivered'] => ({
-  e0b: e0b - 1,
-  e1b: e1b - 1,
-  ceb,
-});
+const counted = ({ e0b, e1b, ceb }: EcnBytes): EcnBytes => ({ e0b: e0b - 1, e1b: e1b - 1, ceb });
 
 function accurateInfo({ feedback, received, ...rest }: AccurateEcn): AccurateEcnInfo {
   const { failsReceived, failsSent, optionIsLost } = rest;

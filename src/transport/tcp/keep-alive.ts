@@ -28,9 +28,9 @@ export function limitConnecting({ settings, deadlines }: TcpConnection, now: Ins
 }
 
 /** The handshake is over. */
-export function beginKeepAlive({ settings, deadlines }: TcpConnection, now: Instant): void {
-  if (settings.keepAlive !== undefined) deadlines.set(DUE.keepAlive, now + settings.keepAlive.idle);
-  else deadlines.clear(DUE.keepAlive);
+export function beginKeepAlive(c: TcpConnection, now: Instant): void {
+  c.deadlines.clear(DUE.keepAlive);
+  refreshKeepAlive(c, now);
 }
 
 /** RFC 9293 §3.8.4: off by default, an answered probe costs nothing, an unanswered one is not yet the end. */

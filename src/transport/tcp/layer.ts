@@ -26,6 +26,7 @@ import { newWindowPolicy, windowShift } from './receive-window.ts';
 import { Resting } from './resting.ts';
 import type { State } from './state.ts';
 import { SynCookies } from './syn-cookies.ts';
+import { isHalfOpen } from './syn-received.ts';
 import type { KeepAlive, TcpErrorCode, TcpSettings } from './types.ts';
 
 export interface ConnectOptions {
@@ -268,7 +269,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     // RFC 5927 §4.1, §5.2: hard errors are soft ones on a connection that is established; RFC 1122 §4.2.3.9: so are the
     // others always ("MUST NOT abort the connection").
     const isHandshake = endpoint.state === 'SYN_SENT' || endpoint.state === 'SYN_RCVD';
-    const isRequest = endpoint.state === 'SYN_RCVD' && connection.passive && !connection.sendsEarly;
+    const isRequest = isHalfOpen(connection);
     if (isRequest && connection.settings.segmentRule === 'linux') connection.finish(why);
     else if (isHandshake && !isRequest && ends) connection.fail(code, why);
     else connection.softError = { code, why };

@@ -391,7 +391,7 @@ export class Recovery {
     const { queue } = this;
     const early = this.host.settings.reductionRule === 'bsd' ? Math.max(queue.sacked - 1, 0) : 0;
     this.prr = new ProportionalReduction(early > 0 ? queue.out : window.cwnd, early);
-    window.ssthresh = this.congestion.reduce(window, this.queue.out);
+    window.ssthresh = this.congestion.reduce(window, queue.out);
     this.cwrDue = true;
   }
 

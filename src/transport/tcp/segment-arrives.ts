@@ -15,7 +15,7 @@ import { isExpected, isPredicted, opensNothing } from './header-prediction.ts';
 import { checkReset, isLateReset, resetArrives } from './reset-arrives.ts';
 import { mayReceive } from './state.ts';
 import { cacheAdmits, isCached } from './syn-cache.ts';
-import { admits, bareReset, isRequest } from './syn-received.ts';
+import { admits, bareReset, isRequest, repeatSynAck } from './syn-received.ts';
 import { failsPaws, updateTimestamp } from './timestamps.ts';
 import type { TcpEvent } from './types.ts';
 import { Urgent } from './urgent.ts';
@@ -139,8 +139,7 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
   if (c.state === 'SYN_RCVD' && segment.has(SYN) && !segment.has(RST) && segment.seq === tcb.irs) {
     // With an ACK it is the other half of a simultaneous open (RFC 9293 §3.5, figure 8): its ACK is what we wait for.
     if (segment.has(ACK)) return true;
-    c.accurateEcn?.synRepeated(segment.flags, segment.ecn);
-    c.sender.resendSyn(now, SYN | ACK | c.synAckEcn, false);
+    repeatSynAck(c, now, segment);
     return false;
   }
   // RFC 9293 §3.10.7.4: "special allowance should be made to accept valid ACKs, URGs, and RSTs" at a zero window.

@@ -26,6 +26,6 @@ function growInSteps(s: Sender, most: number): void {
   const { tcb, capacity, recovery } = s;
   const used = seqDiff(s.writeSeq, tcb.sndUna);
   const window = Math.min(tcb.sndWnd, recovery.window.cwnd * tcb.mss);
-  const isHeld = used >= (capacity / 8) * 7 && window >= seqDiff(s.writeSeq, tcb.sndNxt);
+  const isHeld = used >= (capacity / 8) * 7 && window >= s.unsent;
   if (isHeld && (tcb.sndWnd / 4) * 5 >= capacity && used < most) s.capacity = Math.min(capacity + BSD_STEP, most);
 }

@@ -2,7 +2,6 @@
  * The sending half of a connection: the user's bytes on their way, the timers that watch over them, and what the two
  * windows are. What goes out and when is the transmitter's; what an acknowledgement means is in acknowledge.ts.
  */
-
 import { Fifo } from '../../base/fifo.ts';
 import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqDiff, seqGt, seqLt } from '../../base/seq32.ts';

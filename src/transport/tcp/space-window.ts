@@ -3,6 +3,10 @@ import type { Duration, Instant } from '../../base/instant.ts';
 import type { TcpSettings } from './types.ts';
 import type { BufferState, WindowPolicy } from './window-policy.ts';
 
+/** BSD: a buffer holds whole segments, so that the last of a full window fits. */
+export const wholeSegments = (bytes: number, mss: number): number =>
+  bytes > mss ? Math.ceil(bytes / mss) * mss : bytes;
+
 /** Free bytes are the window. RFC 9293 §3.8.6.2.2: its right edge moves by min(half the buffer, one segment) or more. */
 export class SpaceWindow implements WindowPolicy {
   capacity: number;
@@ -21,9 +25,8 @@ export class SpaceWindow implements WindowPolicy {
     return this.capacity;
   }
 
-  /** BSD: whole segments, so that the last of a full window fits. */
   established(mss: number): void {
-    if (this.bsd && this.capacity > mss) this.capacity = Math.ceil(this.capacity / mss) * mss;
+    if (this.bsd) this.capacity = wholeSegments(this.capacity, mss);
   }
 
   setCapacity(bytes: number): void {

@@ -7,10 +7,9 @@ import { seqInWindow } from '../../base/seq32.ts';
 import { ACK, FIN, RST, type Segment, SYN } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE } from './deadlines.ts';
-import { bareReset } from './syn-received.ts';
+import { bareReset, isHalfOpen, repeatSynAck } from './syn-received.ts';
 
-export const isCached = (c: TcpConnection): boolean =>
-  c.settings.synCache && c.passive && c.state === 'SYN_RCVD' && !c.sendsEarly;
+export const isCached = (c: TcpConnection): boolean => c.settings.synCache && isHalfOpen(c);
 
 /** False: the segment has been dealt with. */
 export function cacheAdmits(c: TcpConnection, now: Instant, segment: Segment): boolean {
@@ -21,17 +20,16 @@ export function cacheAdmits(c: TcpConnection, now: Instant, segment: Segment): b
   }
   if (!segment.has(SYN)) return true;
   if (segment.has(ACK)) c.send(bareReset(segment.ack));
-  else repeatSynAck(c, now, segment);
+  else beginAgain(c, now, segment);
   return false;
 }
 
 /** Any SYN is the first one again, and its timestamp is the one to echo from now on. */
-function repeatSynAck(c: TcpConnection, now: Instant, syn: Segment): void {
+function beginAgain(c: TcpConnection, now: Instant, syn: Segment): void {
   const { tcb, sender } = c;
   if (syn.hasTimestamps) tcb.tsRecent = syn.tsVal;
   else tcb.timestampsOn = false;
-  c.accurateEcn?.synRepeated(syn.flags, syn.ecn);
-  sender.resendSyn(now, SYN | ACK | c.synAckEcn, false);
+  repeatSynAck(c, now, syn);
   sender.recovery.timeouts = 0;
   c.deadlines.setTransmit(DUE.retransmit, now + sender.synAckTimeout);
 }

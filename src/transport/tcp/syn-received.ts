@@ -13,6 +13,9 @@ import { hasOldTimestamp } from './timestamps.ts';
 /** Of a request this is all that a window can be. */
 const MOST_WINDOW = 65535;
 
+/** A listener's, which nobody has seen yet. */
+export const isHalfOpen = (c: TcpConnection): boolean => c.passive && c.state === 'SYN_RCVD' && !c.sendsEarly;
+
 export const isRequest = (c: TcpConnection): boolean =>
   c.passive &&
   c.settings.segmentRule === 'linux' &&
@@ -24,7 +27,7 @@ export function admits(c: TcpConnection, now: Instant, segment: Segment, reset: 
   const fresh = segment.seq !== tcb.irs;
   const old = !segment.has(RST) && hasOldTimestamp(c, segment);
   if (!fresh && (segment.flags & (SYN | ACK | RST)) === SYN && !old) {
-    repeatSynAck(c, now, segment);
+    repeatAnswer(c, now, segment);
     return false;
   }
   const acknowledges = segment.has(ACK) && !segment.has(RST);
@@ -64,12 +67,17 @@ export function isBetween(segment: Segment, next: Seq, edge: Seq): boolean {
   return segment.seq === edge && segment.end === edge;
 }
 
-/** The SYN+ACK was lost; data that is on the SYN is not taken now either. */
-function repeatSynAck(c: TcpConnection, now: Instant, syn: Segment): void {
+/** The SYN has come again: so does our SYN+ACK, which was lost. */
+export function repeatSynAck(c: TcpConnection, now: Instant, syn: Segment): void {
+  c.accurateEcn?.synRepeated(syn.flags, syn.ecn);
+  c.sender.resendSyn(now, SYN | ACK | c.synAckEcn, false);
+}
+
+/** Not too often; data that is on the SYN is not taken now either. */
+function repeatAnswer(c: TcpConnection, now: Instant, syn: Segment): void {
   if (!c.challenges.allowByInterval(now)) return;
   const { sender } = c;
-  c.accurateEcn?.synRepeated(syn.flags, syn.ecn);
-  sender.resendSyn(now, SYN | ACK | c.synAckEcn, false);
+  repeatSynAck(c, now, syn);
   sender.recovery.totalRetransmissions++;
   if (!c.sendsEarly) c.deadlines.setTransmit(DUE.retransmit, now + sender.synAckTimeout);
 }

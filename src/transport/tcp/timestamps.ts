@@ -14,8 +14,7 @@ export const hasOldTimestamp = ({ tcb }: TcpConnection, segment: Segment): boole
 /** The same for a connection, where a TS.Recent that is too old itself does not count, nor on Linux what was overtaken. */
 export function failsPaws(c: TcpConnection, now: Instant, segment: Segment): boolean {
   const { tcb } = c;
-  if (!tcb.timestampsOn || !segment.hasTimestamps || segment.has(RST)) return false;
-  if (!seqLt(segment.tsVal, tcb.tsRecent) || now - tcb.tsRecentAt >= TIMESTAMP_AGE) return false;
+  if (segment.has(RST) || !hasOldTimestamp(c, segment) || now - tcb.tsRecentAt >= TIMESTAMP_AGE) return false;
   return !isReorderedAck(c, segment);
 }
 

@@ -48,9 +48,7 @@ export interface TcpSettings {
   /** Bytes not yet sent from which on the writer is told to wait (TCP_NOTSENT_LOWAT). */
   notSentLowWater: number;
 
-  // --- options
-  windowScaling: boolean;
-  timestamps: boolean;
+  // --- what segments and errors that arrive are taken for
   /** What nobody listens for is answered by a RST; a SYN is not, or nothing is (BSD's "blackhole"). */
   answersUnclaimed: 'all' | 'all-but-syn' | 'none';
   /** Nobody who means well opens and closes at once: a segment with SYN and FIN is dropped, by a listener or always. */
@@ -67,6 +65,10 @@ export interface TcpSettings {
   synCache: boolean;
   /** RFC 9293 §3.10.7 to the letter, or with the leniency of Linux towards segments that came late. */
   segmentRule: 'rfc9293' | 'linux';
+
+  // --- options
+  windowScaling: boolean;
+  timestamps: boolean;
   /** A segment without the timestamps that were agreed on is dropped (RFC 7323 §3.2; Linux takes it). */
   requiresTimestamps: boolean;
   /** Every connection's timestamps begin somewhere else (RFC 7323 §5.4). */

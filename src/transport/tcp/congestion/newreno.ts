@@ -1,13 +1,18 @@
 /** NewReno as BSD has it: RFC 5681 with bytes counted (RFC 3465, L = 2), and a window that is halved as it stands. */
+import { Reno } from './reno.ts';
 import type { CongestionControl, Growth, Window } from './types.ts';
 
 /** RFC 3465 §2.2, §2.3: segments that one acknowledgement opens the window by in slow start; after a timeout but one. */
 const MOST_AT_ONCE = 2;
 
-export class NewReno implements CongestionControl {
-  readonly name = 'newreno';
+export class NewReno extends Reno {
+  override readonly name = 'newreno';
 
-  grow(window: Window, { segments, afterTimeout }: Growth): void {
+  constructor() {
+    super(true);
+  }
+
+  override grow(window: Window, { segments, afterTimeout }: Growth): void {
     if (window.cwnd <= window.ssthresh) {
       window.cwnd += Math.min(segments, afterTimeout ? 1 : MOST_AT_ONCE);
       window.credit = 0;
@@ -17,14 +22,6 @@ export class NewReno implements CongestionControl {
     if (window.credit < window.cwnd) return;
     window.credit -= window.cwnd;
     window.cwnd++;
-  }
-
-  reduce(window: Window): number {
-    return Math.max(window.cwnd >> 1, 2);
-  }
-
-  undo(window: Window): number {
-    return Math.max(window.cwnd, window.prior);
   }
 }
 

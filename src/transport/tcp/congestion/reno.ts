@@ -2,7 +2,7 @@
 import { additiveIncrease, type CongestionControl, type Growth, slowStart, type Window } from './types.ts';
 
 export class Reno implements CongestionControl {
-  readonly name = 'reno';
+  readonly name: string = 'reno';
   private readonly ofWindow: boolean;
 
   constructor(ofWindow = false) {
