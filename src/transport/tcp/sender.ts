@@ -247,7 +247,7 @@ export class Sender {
     this.more = options?.more ?? false;
     const most = this.host.settings.recordOverhead > 0 ? bytes.length : Math.min(bytes.length, this.room);
     let taken = 0;
-    this.transmitter.fromIdle = this.queue.isEmpty;
+    const wasIdle = this.queue.isEmpty;
     while (taken < most && this.hasMemory) {
       taken += this.appendPiece(bytes, taken, most, taken === 0);
       if (taken < most) this.pushMidway(now);
@@ -256,8 +256,7 @@ export class Sender {
     this.writerWaits = taken < bytes.length;
     const tail = this.queue.tail;
     if (tail !== undefined && (!this.more || this.hasMuchUnpushed)) this.markPush(tail);
-    this.transmitter.push(now, 'nagle');
-    this.transmitter.fromIdle = false;
+    this.transmitter.push(now, wasIdle ? 'idle' : 'nagle');
     // It holds for this call: whatever lets a partial segment go later may.
     this.more = false;
     return taken;

@@ -21,7 +21,8 @@ export const RECORD_LIMIT = 65535 - 320;
 const LEAST_TO_PROBE = 11;
 const NEVER_YET = Number.NEGATIVE_INFINITY;
 
-export type Urge = 'nagle' | 'push' | 'off';
+/** How much it matters that what waits goes out: by Nagle's algorithm, which may know that nothing was in flight; or whatever it says. */
+export type Urge = 'nagle' | 'idle' | 'push' | 'off';
 type Force = 'no' | 'one' | 'probe';
 
 export class Transmitter {
@@ -36,8 +37,6 @@ export class Transmitter {
   private usageSeq = 0;
   private cwndUsed = 0;
   private cwndStamp: Instant = 0;
-  /** What is sent now began when nothing was in flight (BSD's Nagle). */
-  fromIdle = false;
   /** RFC 9293 §3.8.6.2.1 (4): the override timer has run out. */
   override = false;
 
@@ -59,12 +58,10 @@ export class Transmitter {
       s.noteIdle(now);
       return this.concludeIdle(now);
     }
-    const { fromIdle } = this;
-    this.fromIdle = fromIdle || s.queue.isEmpty;
-    if (this.transmit(now, urge, 'no') && !s.host.deadlines.isSet(DUE.persist)) {
+    const stands = urge === 'nagle' && s.queue.isEmpty ? 'idle' : urge;
+    if (this.transmit(now, stands, 'no') && !s.host.deadlines.isSet(DUE.persist)) {
       if (s.queue.isEmpty && !s.host.deadlines.isSet(DUE.retransmit)) s.useProber().arm(now);
     }
-    this.fromIdle = fromIdle;
   }
 
   /** One record at most, for a write that goes on. */
@@ -222,11 +219,11 @@ export class Transmitter {
   private nagles(partial: boolean, urge: Urge): boolean {
     const { s } = this;
     const { settings } = s.host;
-    if (!partial || urge !== 'nagle' || s.host.isUrgent) return false;
+    if (!partial || urge === 'push' || urge === 'off' || s.host.isUrgent) return false;
     if (settings.cork || s.more) return true;
     if (settings.noDelay || s.queue.isEmpty) return false;
     if (settings.nagle === 'rfc896') return true;
-    if (settings.nagle === 'bsd') return !this.fromIdle;
+    if (settings.nagle === 'bsd') return urge !== 'idle';
     return seqGt(this.smallEnd, s.tcb.sndUna) && seqLe(this.smallEnd, s.tcb.sndNxt);
   }
 
