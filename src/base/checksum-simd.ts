@@ -2,6 +2,7 @@
  * The sum of 16-bit words by WebAssembly's SIMD: 1,460 bytes in 90 ns, the copy into its memory included, where plain
  * TypeScript takes 440 (Node 20). The module is small enough to be written out here, instruction by instruction.
  */
+import { copyInto, viewOf } from './bytes.ts';
 
 /** Bytes summed at a time. */
 const BLOCK = 32;
@@ -29,10 +30,10 @@ export function simdSummer(): ((bytes: Uint8Array, start: number, end: number) =
     return (bytes, start, end) => {
       // A view costs as much as copying a little more than is needed.
       if (bytes.length <= CAPACITY && bytes.length < 2 * (end - start)) {
-        scratch.set(bytes);
+        copyInto(scratch, bytes);
         return add(start, end) >>> 0;
       }
-      scratch.set(bytes.subarray(start, end));
+      copyInto(scratch, viewOf(bytes, start, end));
       return add(0, end - start) >>> 0;
     };
   } catch {

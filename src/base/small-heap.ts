@@ -5,14 +5,17 @@
 import type { Instant } from './instant.ts';
 import { NONE } from './timer-table.ts';
 
+const FIRST_CAPACITY = 64;
+
 export class SmallHeap {
-  private rows: number[] = [];
-  private keys: number[] = [];
-  private orders: number[] = [];
+  private count = 0;
+  private rows = new Int32Array(FIRST_CAPACITY);
+  private keys = new Float64Array(FIRST_CAPACITY);
+  private orders = new Float64Array(FIRST_CAPACITY);
 
   /** The first, left in place; NONE when there is none. */
   peek(): number {
-    return this.rows.length === 0 ? NONE : this.rows[0];
+    return this.count === 0 ? NONE : this.rows[0];
   }
 
   /** When the first is due, where there is one. */
@@ -21,27 +24,31 @@ export class SmallHeap {
   }
 
   push(when: Instant, order: number, row: number): void {
-    const at = this.rows.length;
-    this.rows.push(row);
-    this.keys.push(when);
-    this.orders.push(order);
-    this.up(at, when, order, row);
+    if (this.count === this.rows.length) this.grow();
+    this.up(this.count++, when, order, row);
   }
 
   pop(): void {
-    const { rows, keys, orders } = this;
-    const row = rows.pop();
-    const when = keys.pop();
-    const order = orders.pop();
-    if (rows.length > 0) this.down(0, when as Instant, order as number, row as number);
+    const last = --this.count;
+    if (last > 0) this.down(last, this.keys[last], this.orders[last], this.rows[last]);
   }
 
   filter(keep: (row: number) => boolean): void {
+    const { rows, keys, orders, count } = this;
+    this.count = 0;
+    // What stays moves to the front or stays where it is, so nothing is overwritten before it is read.
+    for (let at = 0; at < count; at++) if (keep(rows[at])) this.push(keys[at], orders[at], rows[at]);
+  }
+
+  private grow(): void {
     const { rows, keys, orders } = this;
-    this.rows = [];
-    this.keys = [];
-    this.orders = [];
-    for (let at = 0; at < rows.length; at++) if (keep(rows[at])) this.push(keys[at], orders[at], rows[at]);
+    const capacity = 2 * rows.length;
+    this.rows = new Int32Array(capacity);
+    this.keys = new Float64Array(capacity);
+    this.orders = new Float64Array(capacity);
+    this.rows.set(rows);
+    this.keys.set(keys);
+    this.orders.set(orders);
   }
 
   private up(from: number, when: Instant, order: number, row: number): void {
@@ -61,11 +68,10 @@ export class SmallHeap {
     orders[at] = order;
   }
 
-  /** `row` belongs at `from` or below. */
-  private down(from: number, when: Instant, order: number, row: number): void {
+  /** The first of `length` is gone; what stood behind them belongs there or below. */
+  private down(length: number, when: Instant, order: number, row: number): void {
     const { rows, keys, orders } = this;
-    const { length } = rows;
-    let at = from;
+    let at = 0;
     for (;;) {
       const first = at * 4 + 1;
       if (first >= length) break;

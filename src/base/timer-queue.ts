@@ -9,7 +9,7 @@ import { type Instant, NEVER } from './instant.ts';
 import type { Timer } from './scheduler.ts';
 import { SmallHeap } from './small-heap.ts';
 import { TimerChunks } from './timer-chunks.ts';
-import { NONE, TimerTable } from './timer-table.ts';
+import { NONE, type Run, TimerTable } from './timer-table.ts';
 import { type Finder, Wheel } from './wheel.ts';
 
 /** Nanoseconds of a slot: 0.26 ms, 1.07 s, 73 minutes. A turn of the last takes 208 days; beyond, slots are shared. */
@@ -36,12 +36,15 @@ class Handle implements Timer {
 export class TimerQueue implements Finder {
   /** Timers that wait. */
   size = 0;
+  /** When the timer was due that was taken last. */
+  taken: Instant = 0;
   private readonly table = new TimerTable();
   private readonly near = new SmallHeap();
   private readonly wheels: Wheel[];
   /** Everything due before is in the heap; a slot of the first wheel begins here. */
   private horizon: Instant = 0;
   private dead = 0;
+  private nextOrder = 0;
 
   constructor() {
     const chunks = new TimerChunks();
@@ -54,25 +57,25 @@ export class TimerQueue implements Finder {
     return first === NONE ? NEVER : this.near.least;
   }
 
-  add(when: Instant, run: () => void): Timer {
+  add(when: Instant, run: Run): Timer {
     // A timer at 'never' needs no place.
     if (when === NEVER) return new Handle(this, when, NONE, 0);
-    const row = this.table.add(run);
-    const order = this.table.order(row);
+    const order = this.nextOrder++;
+    const row = this.table.add(run, order);
     this.size++;
     this.place(when, order, row);
     return new Handle(this, when, row, order);
   }
 
-  /** What the first timer is to run, and the timer removed. */
-  take(): (() => void) | undefined {
-    const first = this.first();
-    if (first === NONE) return undefined;
-    const run = this.table.run(first);
-    this.near.pop();
-    this.table.release(first);
+  /** What the first timer is to run, if it is due by `limit`, and the timer removed. */
+  take(limit: Instant): Run | undefined {
+    const { near, table } = this;
+    const row = this.first();
+    if (row === NONE || near.least > limit) return undefined;
+    this.taken = near.least;
+    near.pop();
     this.size--;
-    return run;
+    return table.release(row);
   }
 
   /** A cancelled row is dropped when it surfaces, or when there are too many of its kind. */

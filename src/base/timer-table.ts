@@ -5,41 +5,46 @@
  */
 export const NONE = -1;
 
-type Run = () => void;
+export type Run = () => void;
 
 export class TimerTable {
-  /** Of each row, side by side so that they are fetched together: what it runs (undefined: cancelled), and its order. */
+  /**
+   * Of each row, side by side so that they are fetched together: what it runs (undefined: cancelled, or free), and its
+   * order of insertion (of a free one: the next that is free).
+   */
   private readonly entries: (Run | number | undefined)[] = [];
-  private readonly free: number[] = [];
-  private nextOrder = 0;
+  private free = NONE;
 
   /** Equal instants fire in it; no two timers of a queue ever have the same. */
   order(row: number): number {
     return this.entries[2 * row + 1] as number;
   }
 
-  run(row: number): Run | undefined {
-    return this.entries[2 * row] as Run | undefined;
-  }
-
   isCancelled(row: number): boolean {
     return this.entries[2 * row] === undefined;
   }
 
-  add(run: Run): number {
-    const row = this.free.pop() ?? this.entries.length >> 1;
-    this.entries[2 * row] = run;
-    this.entries[2 * row + 1] = this.nextOrder++;
-    return row;
+  /** A row that was free. */
+  add(run: Run, order: number): number {
+    const { entries, free } = this;
+    if (free === NONE) return (entries.push(run, order) >> 1) - 1;
+    this.free = entries[2 * free + 1] as number;
+    entries[2 * free] = run;
+    entries[2 * free + 1] = order;
+    return free;
   }
 
   cancel(row: number): void {
     this.entries[2 * row] = undefined;
   }
 
-  /** It is in no heap or wheel any more. */
-  release(row: number): void {
-    this.entries[2 * row] = undefined;
-    this.free.push(row);
+  /** It is in no heap or wheel any more. What it was to run. */
+  release(row: number): Run | undefined {
+    const { entries } = this;
+    const run = entries[2 * row] as Run | undefined;
+    entries[2 * row] = undefined;
+    entries[2 * row + 1] = this.free;
+    this.free = row;
+    return run;
   }
 }

@@ -43,7 +43,7 @@ export class RealClock implements Scheduler {
   private fire(): void {
     this.armedFor = NEVER;
     const now = this.now();
-    while (this.timers.earliest <= now) this.timers.take()?.();
+    for (let run = this.timers.take(now); run !== undefined; run = this.timers.take(now)) run();
     this.arm(this.timers.earliest);
   }
 }

@@ -43,12 +43,11 @@ export class VirtualClock implements Scheduler {
 
   /** Fires the next timer, if it is due by `limit`. For purely synchronous worlds; others use `run`. */
   step(limit: Instant = Number.POSITIVE_INFINITY): boolean {
-    const { earliest } = this.timers;
-    if (this.timers.size === 0 || earliest > limit) return false;
-    const run = this.timers.take();
-    this.time = earliest;
+    const run = this.timers.take(limit);
+    if (run === undefined) return false;
+    this.time = this.timers.taken;
     this.fired++;
-    run?.();
+    run();
     return true;
   }
 

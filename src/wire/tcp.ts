@@ -1,6 +1,6 @@
 /** TCP segments: the header of RFC 9293 §3.1 and the options of RFC 9293, 7323 and 2018. */
 
-import { EMPTY } from '../base/bytes.ts';
+import { EMPTY, viewOf } from '../base/bytes.ts';
 import type { SeqRange } from '../base/ranges.ts';
 import { seqAdd } from '../base/seq32.ts';
 import { asHex, bits, layout, seq32, u16 } from './layout.ts';
@@ -161,8 +161,7 @@ export function readTcp(segment: Segment, bytes: Uint8Array, start: number, end:
   segment.window = f.window.get(bytes, start);
   segment.urgentPointer = f.urgentPointer.get(bytes, start);
   segment.length = end - start - headerLength;
-  segment.payload =
-    segment.length > 0 ? new Uint8Array(bytes.buffer, bytes.byteOffset + start + headerLength, segment.length) : EMPTY;
+  segment.payload = segment.length > 0 ? viewOf(bytes, start + headerLength, end) : EMPTY;
   if (headerLength > tcp.size && !readTimestamps(segment, bytes, start + tcp.size, start + headerLength)) {
     const reader = new Reader(bytes, start + tcp.size, start + headerLength);
     parseTcpOptions(reader, segment);

@@ -2,6 +2,7 @@
  * What the user wrote and the other end has not acknowledged. The user's chunks are kept as they came, not copied: as
  * with Node's sockets, they must not be changed until they are sent. The one copy is into the segment.
  */
+import { copyInto, viewOf } from '../../base/bytes.ts';
 import { added } from '../../base/lists.ts';
 
 const NO_CHUNKS: Uint8Array[] = [];
@@ -65,8 +66,7 @@ export class SendBuffer {
     while (done < length) {
       const chunk = this.chunks[index++];
       const take = Math.min(chunk.length - from, length - done);
-      if (from === 0 && take === chunk.length) target.set(chunk, at + done);
-      else target.set(chunk.subarray(from, from + take), at + done);
+      copyInto(target, from === 0 && take === chunk.length ? chunk : viewOf(chunk, from, from + take), at + done);
       done += take;
       from = 0;
     }
