@@ -102,7 +102,6 @@ export class StreamSocket implements Waitable {
         this.connected = true;
         return this.wake(ANYTHING);
       case 'readable':
-        if (this.readShut && this.stack.isBsd) this.discard();
         return this.wake(POLL.in | POLL.rdNorm);
       case 'urgent':
         this.mark.move(this.endpoint?.connection.urgent?.rcvUp);
@@ -123,11 +122,6 @@ export class StreamSocket implements Waitable {
       default:
         return;
     }
-  }
-
-  /** BSD: what nobody will read takes no room. */
-  private discard(): void {
-    while (this.endpoint?.read() !== undefined);
   }
 
   wake(mask: number): void {
@@ -431,7 +425,7 @@ export class StreamSocket implements Waitable {
     if (how !== 'write') {
       this.readShut = true;
       endpoint.connection.readShut = true;
-      if (this.stack.isBsd) this.discard();
+      if (this.stack.isBsd) endpoint.connection.receiver.discard();
     }
     if (how !== 'read' && !this.writeShut) {
       this.writeShut = true;

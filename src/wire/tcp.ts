@@ -121,6 +121,11 @@ export class Segment {
     this.retransmission = false;
   }
 
+  /** Of which something can be changed; the payload is shared. */
+  copy(): Segment {
+    return Object.assign(new Segment(), this);
+  }
+
   has(flag: number): boolean {
     return (this.flags & flag) !== 0;
   }

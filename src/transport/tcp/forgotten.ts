@@ -7,7 +7,7 @@ import { type Seq, seqAdd, seqGe, seqGt } from '../../base/seq32.ts';
 import { ACK, FIN, RST, type Segment, SYN } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE } from './deadlines.ts';
-import { bareReset, isBetween, mayAnswer, resetOfSyn } from './syn-received.ts';
+import { isBetween, mayAnswer, resetFor } from './syn-received.ts';
 import { hasOldTimestamp } from './timestamps.ts';
 
 export const isForgotten = (c: TcpConnection): boolean =>
@@ -63,6 +63,6 @@ function ended(c: TcpConnection, why: string): false {
 }
 
 function reset(c: TcpConnection, segment: Segment): false {
-  c.send(segment.has(ACK) ? bareReset(segment.ack) : resetOfSyn(segment));
+  c.send(resetFor(segment));
   return ended(c, 'data arrives after the user has closed');
 }

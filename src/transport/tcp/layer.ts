@@ -176,7 +176,9 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     const newerTime =
       settings.reopensByTimestamp && tcb.timestampsOn && segment.hasTimestamps && seqGt(segment.tsVal, tcb.tsRecent);
     if (!newerTime && !seqGt(segment.seq, tcb.rcvNxt)) return false;
-    if (this.listenerFor(endpoint.localAddress, endpoint.localPort) === undefined) return false;
+    // To BSD it is newer, whether somebody listens or not.
+    const listens = this.listenerFor(endpoint.localAddress, endpoint.localPort) !== undefined;
+    if (!listens && settings.segmentRule !== 'bsd') return false;
     endpoint.connection.finish('a new SYN reopens the connection');
     endpoint.run();
     return true;

@@ -32,7 +32,6 @@ export const RFC_PROFILE: TcpSettings = {
   handshakeErrors: 'hard',
   believesResets: false,
   believesSyns: false,
-  synCache: false,
   segmentRule: 'rfc9293',
   windowScaling: true,
   timestamps: true,
@@ -181,7 +180,7 @@ export const FREEBSD_PROFILE: TcpSettings = {
   receiveBufferMax: 2 << 20,
   windowRule: 'freebsd',
   socketRule: 'bsd',
-  synCache: true,
+  segmentRule: 'bsd',
   handshakeErrors: 'bsd',
 
   optionOrder: 'bsd',

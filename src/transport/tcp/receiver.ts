@@ -43,8 +43,6 @@ export class Receiver {
   lastDataAt: Instant = 0;
   policy: AckPolicy;
   readonly window: WindowPolicy;
-  /** The user has shut reading down: what still comes is acknowledged and thrown away. */
-  discards = false;
   private readonly tcb: Tcb;
   private readonly settings: TcpSettings;
   private readonly deadlines: Deadlines;
@@ -61,6 +59,7 @@ export class Receiver {
   /** RFC 2018 with RFC 2883 §4: a duplicate is reported in the first block. */
   private duplicate: SeqRange | undefined;
   private compression: AckCompression | undefined;
+  private discards = false;
 
   constructor(tcb: Tcb, settings: TcpSettings, deadlines: Deadlines, localMss: number, rtt: RttEstimator) {
     this.tcb = tcb;
@@ -100,6 +99,11 @@ export class Receiver {
 
   get scale(): number {
     return windowShift(this.settings, this.window.capacity);
+  }
+
+  /** Bytes that the buffer has room for. */
+  get room(): number {
+    return Math.max(0, this.window.capacity - this.ready.unread);
   }
 
   /** RCV.WND as the other end was told last. */
@@ -180,8 +184,10 @@ export class Receiver {
     const { tcb } = this;
     if (this.window.ingests !== undefined && !this.hasMemoryFor(segment)) return 'receive-memory';
     if (!hasFin && segment.seq === tcb.rcvNxt && this.takesWhole(segment.length)) return this.acceptNext(now, segment);
-    // Linux takes the whole of what it takes at all.
-    const takesAll = this.settings.segmentRule === 'linux' && tcb.rcvWnd > 0 && seqLt(segment.seq, tcb.rcvAdv);
+    // Linux takes the whole of what it takes at all, and for BSD it was cut to fit.
+    const { segmentRule } = this.settings;
+    const isOpen = tcb.rcvWnd > 0 && seqLt(segment.seq, tcb.rcvAdv);
+    const takesAll = segmentRule === 'bsd' || (segmentRule === 'linux' && isOpen);
     const windowEnd = takesAll ? seqMax(tcb.rcvAdv, segment.end) : tcb.rcvAdv;
     const dataEnd = seqAdd(segment.seq, segment.length);
     const start = seqLt(segment.seq, tcb.rcvNxt) ? tcb.rcvNxt : segment.seq;
@@ -280,6 +286,12 @@ export class Receiver {
     } else {
       this.ackNow = true;
     }
+  }
+
+  /** Nobody will read: what waits is thrown away, and what still comes. */
+  discard(): void {
+    this.discards = true;
+    this.ready = NOTHING_READY;
   }
 
   forgetHeld(): void {

@@ -106,9 +106,12 @@ function answer(c: TcpConnection, now: Instant): void {
 /** A RST ends it; a SYN of somebody else ends what nobody has seen yet. */
 function endRequest(c: TcpConnection, segment: Segment, reset: () => void): void {
   if (segment.has(RST)) return reset();
-  c.send(segment.has(ACK) ? bareReset(segment.ack) : resetOfSyn(segment));
+  c.send(resetFor(segment));
   if (!c.sendsEarly) c.finish('a new SYN arrives');
 }
+
+/** RFC 9293 §3.10.7.1: by what the segment acknowledges, or by what it is to be acknowledged with. */
+export const resetFor = (about: Segment): Segment => (about.has(ACK) ? bareReset(about.ack) : resetOfSyn(about));
 
 /** RFC 9293 §3.10.7.1: "<SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>". */
 export function resetOfSyn(about: Segment): Segment {

@@ -7,6 +7,13 @@ import type { TcpConnection } from './connection.ts';
 /** RFC 7323 §5.5: a TS.Recent older than 24 days says nothing any more. */
 const TIMESTAMP_AGE = seconds(24 * 86400);
 
+/** RFC 7323 §3.2: "If a non-<RST> segment is received without a TSopt, a TCP SHOULD silently drop the segment." */
+export function lacksTimestamp(c: TcpConnection, segment: Segment): boolean {
+  const lacks = c.settings.requiresTimestamps && c.tcb.timestampsOn && !segment.hasTimestamps && !segment.has(RST);
+  if (lacks) c.observer?.decided('no timestamp', 'a segment without the timestamps that both ends agreed on');
+  return lacks;
+}
+
 /** RFC 7323 §5.3 R1. */
 export const hasOldTimestamp = ({ tcb }: TcpConnection, segment: Segment): boolean =>
   tcb.timestampsOn && segment.hasTimestamps && seqLt(segment.tsVal, tcb.tsRecent);

@@ -61,10 +61,11 @@ export interface TcpSettings {
   /** Before RFC 5961: a RST, or a SYN, anywhere in the window ends the connection. */
   believesResets: boolean;
   believesSyns: boolean;
-  /** Half-open connections are entries of a cache that takes every SYN of theirs for a repetition (BSD). */
-  synCache: boolean;
-  /** RFC 9293 §3.10.7 to the letter, or with the leniency of Linux towards segments that came late. */
-  segmentRule: 'rfc9293' | 'linux';
+  /**
+   * RFC 9293 §3.10.7 to the letter, with the leniency of Linux towards segments that came late, or as BSD, which trims
+   * segments to the window (bsd-arrives.ts).
+   */
+  segmentRule: 'rfc9293' | 'linux' | 'bsd';
 
   // --- options
   windowScaling: boolean;
