@@ -2,13 +2,31 @@
 import type { Duration } from '../base/instant.ts';
 import type { Host } from '../host/host.ts';
 import type { TcpEndpoint } from '../transport/tcp/endpoint.ts';
-import type { TcpListener } from '../transport/tcp/listener.ts';
+import type { Queues, TcpListener } from '../transport/tcp/listener.ts';
 import type { IpAddress } from '../wire/ip-address.ts';
 import { CallLimit } from './call-limit.ts';
 import type { Errno } from './results.ts';
 import type { StreamSocket } from './stream-socket.ts';
 
 const FAILURES = { 'no-route': 'ENETUNREACH', 'no-port': 'EADDRNOTAVAIL', 'in-use': 'EADDRINUSE' } as const;
+
+/** net.core.somaxconn is left to the caller; one more than was asked for may wait to be accepted. */
+const queuesOfLinux = (backlog: number): Queues => ({
+  halfOpen: Math.max(backlog, 1),
+  unaccepted: Math.max(backlog, 0) + 1,
+  whenFull: 'ignore',
+});
+
+/** kern.ipc.soacceptqueue. */
+const MOST_UNACCEPTED = 128;
+/** net.inet.tcp.syncache.cachelimit. */
+const MOST_CACHED = 15_360;
+
+/** BSD adds half as many, and one (sonewconn); the cache of half-open connections is the host's. */
+function queuesOfBsd(backlog: number): Queues {
+  const asked = backlog < 0 || backlog > MOST_UNACCEPTED ? MOST_UNACCEPTED : backlog;
+  return { halfOpen: MOST_CACHED, unaccepted: Math.floor(1.5 * asked) + 1, whenFull: 'reset' };
+}
 
 export class StreamStack {
   readonly host: Host;
@@ -25,6 +43,7 @@ export class StreamStack {
       port: bound?.port ?? 0,
       address: bound?.address,
       backlog: Math.max(backlog, 1),
+      queues: this.isBsd ? queuesOfBsd(backlog) : queuesOfLinux(backlog),
       settings,
       fastOpenBacklog: socket.flags.get('TCP_FASTOPEN') ?? 0,
     });

@@ -7,17 +7,26 @@ import type { Segment } from '../../wire/tcp.ts';
 import type { TcpEndpoint } from './endpoint.ts';
 import type { FastOpenCookies } from './fast-open.ts';
 import type { FourTuple } from './isn.ts';
+import { bareReset } from './syn-received.ts';
 import type { TcpSettings } from './types.ts';
 
 export interface ListenOptions {
   port: number;
   /** Undefined: any address of this host. */
   address?: IpAddress;
-  /** Half-open, and established but not accepted, connections: each at most this many. */
+  /** Half-open, and established but not accepted, connections: each at most this many, unless `queues` says otherwise. */
   backlog?: number;
+  queues?: Queues;
   synCookies?: boolean;
   settings?: Partial<TcpSettings>;
   fastOpenBacklog?: number;
+}
+
+export interface Queues {
+  halfOpen: number;
+  unaccepted: number;
+  /** Where there is no room for another that is unaccepted: no SYN is answered, or what completes a handshake is reset. */
+  whenFull: 'ignore' | 'reset';
 }
 
 /** When a SYN is answered without remembering it. */
@@ -41,6 +50,7 @@ export class TcpListener {
   readonly port: number;
   readonly address: IpAddress | undefined;
   readonly backlog: number;
+  private readonly queues: Queues;
   settings: Partial<TcpSettings> | undefined;
   /** Connections that Fast Open has opened and no ACK has confirmed: at most this many (RFC 7413 §5.1). */
   fastOpenBacklog: number;
@@ -60,7 +70,9 @@ export class TcpListener {
     this.host = host;
     this.port = options.port;
     this.address = options.address;
-    this.backlog = options.backlog ?? 128;
+    const { backlog = 128 } = options;
+    this.backlog = backlog;
+    this.queues = options.queues ?? { halfOpen: backlog, unaccepted: backlog, whenFull: 'ignore' };
     this.synCookies = options.synCookies ?? true;
     this.settings = options.settings;
     this.fastOpenBacklog = options.fastOpenBacklog ?? 0;
@@ -105,11 +117,12 @@ export class TcpListener {
 
   /** A SYN without a connection. */
   synArrives(ends: FourTuple, syn: Segment): void {
-    if (this.queue.length >= this.backlog) {
+    const { halfOpen, whenFull } = this.queues;
+    if (this.isFull && whenFull === 'ignore') {
       return this.host.note(ends, 'accept-queue-full', 'a SYN is ignored until the server accepts');
     }
     const { synCookies } = this.host;
-    if (this.halfOpen.size < this.backlog && !(this.synCookies && synCookies === 'always')) {
+    if (this.halfOpen.size < halfOpen && !(this.synCookies && synCookies === 'always')) {
       const endpoint = this.host.acceptSyn(this, ends, syn);
       this.halfOpen.add(endpoint);
       this.watch(endpoint);
@@ -127,7 +140,7 @@ export class TcpListener {
   ackArrives(ends: FourTuple, ack: Segment): boolean {
     if (this.cookiesSent === 0) return false;
     // Those who are half-open have a place in the queue before it.
-    if (this.handler === undefined && this.queue.length + this.halfOpen.size >= this.backlog) {
+    if (this.handler === undefined && this.queue.length + this.halfOpen.size >= this.queues.unaccepted) {
       // What it carries will come again; a RST would end what the client takes for established.
       this.host.note(ends, 'accept-queue-full', 'an ACK is ignored until the server accepts');
       return true;
@@ -150,7 +163,14 @@ export class TcpListener {
     this.halfOpen.delete(endpoint);
     if (endpoint.connection.sendsEarly) return;
     endpoint.onEvent = () => {};
-    this.hand(endpoint);
+    if (!this.isFull || this.queues.whenFull === 'ignore') return this.hand(endpoint);
+    const { connection } = endpoint;
+    connection.send(bareReset(connection.tcb.sndNxt));
+    endpoint.drop('the accept queue is full');
+  }
+
+  private get isFull(): boolean {
+    return this.handler === undefined && this.queue.length >= this.queues.unaccepted;
   }
 
   private hand(endpoint: TcpEndpoint): void {

@@ -17,6 +17,7 @@ export interface RttSettings {
   maxRto: Duration;
   rtoRule: RtoRule;
   rtoSlop: Duration;
+  rttTrusted: number;
 }
 
 export class RttEstimator {
@@ -58,7 +59,8 @@ export class RttEstimator {
 
   /** RFC 6298 §2.2, §2.3: beta = 1/4 before alpha = 1/8. */
   private sampleRfc(rtt: Duration): void {
-    if (this.srtt === undefined) {
+    // 0: it was forgotten.
+    if (this.srtt === undefined || this.srtt === 0) {
       this.srtt = rtt;
       this.rttvar = rtt / 2;
     } else {
@@ -114,6 +116,13 @@ export class RttEstimator {
     // What is added is added once, however far it was backed off.
     const backedOff = rtoSlop === 0 ? this.rto * 2 : this.base * 2 ** this.backoffs + rtoSlop;
     this.rto = Math.min(Math.round(backedOff), maxRto);
+    if (this.backoffs > this.settings.rttTrusted && this.srtt !== undefined) this.forget(this.srtt);
+  }
+
+  /** What is left of SRTT goes into the variance, until there is a new sample: that is then the first (BSD). */
+  private forget(srtt: Duration): void {
+    this.rttvar += srtt / 16;
+    this.srtt = 0;
   }
 
   /** BSD's interval of window probes, before it is backed off: by SRTT and RTTVAR alone, and generously. */

@@ -167,6 +167,8 @@ export interface TcpSettings {
   rtoRule: RtoRule;
   /** Added to every timeout that was measured. */
   rtoSlop: Duration;
+  /** Timeouts in a row after which SRTT is forgotten, the path having perhaps changed (BSD); Infinity: never. */
+  rttTrusted: number;
   /** What timers that are shorter than a round trip are late by on a real system (RFC 8985 §6.2 step 5, §7.2). */
   timerSlack: Duration;
   /** RFC 9293 §3.4.2: 2 minutes. */
