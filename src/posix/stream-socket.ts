@@ -375,14 +375,16 @@ export class StreamSocket implements Waitable {
         const seen = endpoint.connection.receiver.peek(most);
         if (seen.length > 0) return seen;
       } else {
+        const before = got;
         while (got < most) {
           const room = this.mark.before(endpoint, most - got, got > 0 || flags.stopAtMark === true);
-          const bytes = room === 0 ? undefined : endpoint.read(room);
+          const bytes = room === 0 ? undefined : endpoint.readPiece(room);
           if (bytes === undefined) break;
           parts.push(bytes);
           got += bytes.length;
           this.mark.passed(endpoint);
         }
+        endpoint.wasRead(got > before);
         if (got >= (flags.waitAll ? most : 1)) return concat(parts);
         if (flags.stopAtMark && endpoint.connection.receiver.readable > 0) return new Uint8Array(0);
       }

@@ -29,24 +29,11 @@ import { Sender, type SenderHost, type WriteOptions } from './sender.ts';
 import { isLegal, isSynchronized, mayWrite, type State } from './state.ts';
 import { Tcb, TIMESTAMPS_LENGTH } from './tcb.ts';
 import { timedOut } from './timers.ts';
-import type { TcpErrorCode, TcpEvent, TcpObserver, TcpSettings } from './types.ts';
+import type { TcpConnectionOptions, TcpErrorCode, TcpEvent, TcpObserver, TcpSettings } from './types.ts';
 import { Urgent } from './urgent.ts';
 
 /** Bytes that one acknowledgement stands for, at most. */
 const MOST_AT_ONCE = 65536;
-
-export interface TcpConnectionOptions {
-  settings: TcpSettings;
-  iss: Seq;
-  tsOffset?: number;
-  /** The MSS option that we send: what our link takes without headers. */
-  localMss: number;
-  /** What the path is known to take. */
-  pathMss?: number;
-  observer?: TcpObserver;
-  /** The driver cuts segments that are several in one (Segment.unit). */
-  largeSegments?: boolean;
-}
 
 export class TcpConnection implements SenderHost {
   readonly tcb = new Tcb();
@@ -220,9 +207,14 @@ export class TcpConnection implements SenderHost {
 
   read(now: Instant, max = Number.POSITIVE_INFINITY): Uint8Array | undefined {
     const bytes = this.receiver.read(now, max);
-    if (bytes !== undefined) this.receiver.considerWindowUpdate();
-    this.tellEnd();
+    this.wasRead(bytes !== undefined);
     return bytes;
+  }
+
+  /** A call that reads has ended, however many pieces it took. */
+  wasRead(something: boolean): void {
+    if (something) this.receiver.considerWindowUpdate();
+    this.tellEnd();
   }
 
   /** CLOSE: no more will be written. What was written is sent first; reading goes on (half-close). */

@@ -138,6 +138,16 @@ export class TcpEndpoint implements TcpObserver {
     return bytes;
   }
 
+  /** A piece of what is read in one call; `wasRead` follows behind the last. */
+  readPiece(max: number): Uint8Array | undefined {
+    return this.connection.receiver.read(this.now, max);
+  }
+
+  wasRead(something: boolean): void {
+    this.connection.wasRead(something);
+    this.run();
+  }
+
   close(): void {
     this.connection.close(this.now);
     this.run();

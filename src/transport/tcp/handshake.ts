@@ -1,10 +1,10 @@
 /** What a SYN tells (RFC 9293 §3.10.7.2, §3.10.7.3), and what begins when both ends know of each other. */
 import type { Instant } from '../../base/instant.ts';
 import { ACK, type Segment } from '../../wire/tcp.ts';
+import { wholeSegments } from './bsd-window.ts';
 import type { TcpConnection } from './connection.ts';
 import { beginKeepAlive } from './keep-alive.ts';
 import { PathProbe } from './path-probe.ts';
-import { wholeSegments } from './space-window.ts';
 import { TIMESTAMPS_LENGTH } from './tcb.ts';
 
 /** The options of a SYN (RFC 7323 §1.3: each is in use only when both SYNs carry it). */

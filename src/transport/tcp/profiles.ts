@@ -198,7 +198,7 @@ export const FREEBSD_PROFILE: TcpSettings = {
   tailLossProbe: false,
   frto: false,
 
-  ackRule: 'fixed',
+  ackRule: 'bsd',
   delayedAck: ms(40),
   challengeRate: { most: 5, within: seconds(1) },
 

@@ -1,4 +1,6 @@
 /** Whose window a connection offers, by which shift it is told, and when it is worth a segment to tell of it. */
+
+import { BsdWindow } from './bsd-window.ts';
 import { MemoryWindow, RATIO } from './memory-window.ts';
 import { SpaceWindow } from './space-window.ts';
 import type { TcpSettings } from './types.ts';
@@ -9,9 +11,9 @@ export function newWindowPolicy(settings: TcpSettings, mss: number): WindowPolic
     case 'linux':
       return new MemoryWindow(settings, mss);
     case 'freebsd':
-      return new SpaceWindow(settings, true);
+      return new BsdWindow(settings);
     default:
-      return new SpaceWindow(settings, false);
+      return new SpaceWindow(settings);
   }
 }
 

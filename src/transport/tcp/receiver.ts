@@ -4,13 +4,15 @@ import type { SeqRange } from '../../base/ranges.ts';
 import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax } from '../../base/seq32.ts';
 import type { Segment } from '../../wire/tcp.ts';
 import { AckCompression } from './ack-compression.ts';
-import { type AckPolicy, AdaptiveDelay, arrivalOf, FixedDelay, largestOf } from './ack-policy.ts';
+import { type AckPolicy, arrivalOf, largestOf } from './ack-policy.ts';
+import { AdaptiveDelay } from './adaptive-delay.ts';
 import { type Deadlines, DUE } from './deadlines.ts';
+import { newAckPolicy } from './delayed-ack.ts';
 import { ReadQueue } from './read-queue.ts';
 import { Reassembly } from './reassembly.ts';
 import { isUpdateDue, newWindowPolicy, windowShift } from './receive-window.ts';
 import type { RttEstimator } from './rtt.ts';
-import { DEFAULT_MSS, type Tcb } from './tcb.ts';
+import type { Tcb } from './tcb.ts';
 import type { TcpSettings } from './types.ts';
 import type { BufferState, WindowPolicy } from './window-policy.ts';
 
@@ -67,10 +69,7 @@ export class Receiver {
     this.deadlines = deadlines;
     this.rtt = rtt;
     this.window = newWindowPolicy(settings, localMss);
-    this.policy =
-      settings.ackRule === 'adaptive'
-        ? new AdaptiveDelay(DEFAULT_MSS, localMss)
-        : new FixedDelay(settings.delayedAck, DEFAULT_MSS, settings.windowRule === 'freebsd');
+    this.policy = newAckPolicy(settings, localMss);
   }
 
   /** Bytes that read() would give. */
@@ -133,9 +132,7 @@ export class Receiver {
 
   established(mss: number, fullSize: number): void {
     this.window.established(mss, this.tcb.rcvScale);
-    if (!(this.policy instanceof AdaptiveDelay)) return;
-    this.policy.fullSize = fullSize;
-    this.policy.advertised = mss;
+    this.policy.established(mss, fullSize);
   }
 
   /** The window field of a SYN or SYN+ACK, which is never scaled (RFC 7323 §2.2). */
@@ -302,6 +299,7 @@ export class Receiver {
   private dataArrived(now: Instant, segment: Segment): void {
     this.lastDataAt = now;
     this.measure(now, segment, true);
+    this.window.received?.(now, segment.length, this.rtt.srtt);
     if (segment.length >= WORTH_GROWING) this.growWindow(segment);
     this.ackWanted = true;
   }
@@ -403,7 +401,8 @@ export class Receiver {
   }
 
   /** A segment with an acknowledgement is on its way. */
-  acknowledged(): void {
+  acknowledged(now: Instant): void {
+    if (this.tcb.timestampsOn) this.window.acknowledged?.(now);
     this.ackNow = false;
     this.ackWanted = false;
     this.acknowledgedTo = this.tcb.rcvNxt;

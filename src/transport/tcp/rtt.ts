@@ -59,8 +59,8 @@ export class RttEstimator {
 
   /** RFC 6298 §2.2, §2.3: beta = 1/4 before alpha = 1/8. */
   private sampleRfc(rtt: Duration): void {
-    // 0: it was forgotten.
-    if (this.srtt === undefined || this.srtt === 0) {
+    const isForgotten = this.srtt === 0 && this.settings.rttTrusted !== Number.POSITIVE_INFINITY;
+    if (this.srtt === undefined || isForgotten) {
       this.srtt = rtt;
       this.rttvar = rtt / 2;
     } else {

@@ -38,7 +38,7 @@ export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq:
     }
     if (c.ecn?.isAccurate) tellMarks(c, c.ecn, segment, now, isSyn, tellsTwice);
     if (!isSyn) c.urgent?.mark(segment, tcb);
-    receiver.acknowledged();
+    receiver.acknowledged(now);
   }
   return segment;
 }

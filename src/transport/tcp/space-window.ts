@@ -1,23 +1,17 @@
-/** Windows of those who count bytes: RFC 9293's, and BSD's. */
+/** RFC 9293's window: free bytes. */
 import type { Duration, Instant } from '../../base/instant.ts';
 import type { TcpSettings } from './types.ts';
 import type { BufferState, WindowPolicy } from './window-policy.ts';
 
-/** BSD: a buffer holds whole segments, so that the last of a full window fits. */
-export const wholeSegments = (bytes: number, mss: number): number =>
-  bytes > mss ? Math.ceil(bytes / mss) * mss : bytes;
-
 /** Free bytes are the window. RFC 9293 §3.8.6.2.2: its right edge moves by min(half the buffer, one segment) or more. */
 export class SpaceWindow implements WindowPolicy {
   capacity: number;
-  private readonly settings: TcpSettings;
-  private readonly bsd: boolean;
+  protected readonly settings: TcpSettings;
   private roundStart: Instant = 0;
   private roundBytes = 0;
 
-  constructor(settings: TcpSettings, bsd: boolean) {
+  constructor(settings: TcpSettings) {
     this.settings = settings;
-    this.bsd = bsd;
     this.capacity = settings.receiveBuffer;
   }
 
@@ -25,9 +19,7 @@ export class SpaceWindow implements WindowPolicy {
     return this.capacity;
   }
 
-  established(mss: number): void {
-    if (this.bsd) this.capacity = wholeSegments(this.capacity, mss);
-  }
+  established(_mss: number): void {}
 
   setCapacity(bytes: number): void {
     this.capacity = bytes;
@@ -57,7 +49,6 @@ export class SpaceWindow implements WindowPolicy {
 
   offer({ unread, offered, fullSize, scale }: BufferState): number {
     const free = Math.min(Math.max(0, this.capacity - unread), 65535 << scale);
-    if (this.bsd) return free < this.capacity / 4 && free < fullSize ? 0 : free;
     const growth = free - offered;
     const threshold = Math.min(Math.floor(this.capacity / 2), fullSize);
     const moves = growth >= threshold || (offered === 0 && growth > 0 && unread === 0);

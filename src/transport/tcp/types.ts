@@ -1,5 +1,6 @@
 /** What TCP is made with, and what it tells. */
 import type { Duration } from '../../base/instant.ts';
+import type { Seq } from '../../base/seq32.ts';
 import type { ChallengeRate } from './challenge-limit.ts';
 import type { CongestionControl } from './congestion/types.ts';
 import type { RtoRule } from './rtt.ts';
@@ -145,7 +146,7 @@ export interface TcpSettings {
   minRttWindow: Duration;
 
   // --- acknowledging
-  ackRule: 'fixed' | 'adaptive';
+  ackRule: 'fixed' | 'adaptive' | 'bsd';
   /** RFC 9293 §3.8.6.3: "MUST be less than 0.5 seconds". */
   delayedAck: Duration;
   /** Nothing is ever delayed. */
@@ -221,6 +222,19 @@ export interface TcpSettings {
   protectsTimeWait: boolean;
   /** RFC 6191: a SYN in TIME_WAIT may be newer by its timestamp alone. */
   reopensByTimestamp: boolean;
+}
+
+export interface TcpConnectionOptions {
+  settings: TcpSettings;
+  iss: Seq;
+  tsOffset?: number;
+  /** The MSS option that we send: what our link takes without headers. */
+  localMss: number;
+  /** What the path is known to take. */
+  pathMss?: number;
+  observer?: TcpObserver;
+  /** The driver cuts segments that are several in one (Segment.unit). */
+  largeSegments?: boolean;
 }
 
 /** RFC 7413. */

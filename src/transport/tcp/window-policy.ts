@@ -39,6 +39,9 @@ export interface WindowPolicy {
   measured(size: SegmentSize, lastOffered: number): void;
   /** Data was received in order. True: the window may be larger now. Absent: it never is for that. */
   grew?(state: BufferState, size: SegmentSize): boolean;
+  /** So much was received in order, or acknowledged with a timestamp: BSD's measure of how fast data comes. */
+  received?(now: Instant, bytes: number, rtt: Duration | undefined): void;
+  acknowledged?(now: Instant): void;
   /** What is held before its turn reaches so far beyond RCV.NXT: the buffer has to hold what fills the gap as well. */
   held?(reach: number, rtt: Duration | undefined): void;
   /** What a segment takes of memory. Absent: nothing but its bytes counts. */
