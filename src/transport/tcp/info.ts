@@ -119,7 +119,7 @@ export function tcpInfo(c: TcpConnection, now: Instant): TcpInfo {
     congestionControl: recovery.congestion.name,
     retransmits: recovery.timeouts,
     probes: sender.prober?.unanswered ?? 0,
-    backoff: Math.max(rtt.backoffs, sender.prober?.backoff ?? 0),
+    backoff: rtt.backoffs,
     timestamps: tcb.timestampsOn,
     sack: tcb.sackOn,
     windowScaling: tcb.scalingOn,

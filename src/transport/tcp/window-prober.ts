@@ -13,8 +13,6 @@ export const RESOURCE_INTERVAL: Duration = ms(500);
 export class WindowProber {
   /** Probes since the other end was last heard of. */
   unanswered = 0;
-  /** How often the timer was backed off. */
-  backoff = 0;
   /** When the first of them went out. */
   since: Instant | undefined;
   private readonly s: Sender;
@@ -23,10 +21,13 @@ export class WindowProber {
     this.s = sender;
   }
 
+  /** Probes and retransmissions are backed off by one count: it is the same silence. BSD begins anew. */
   arm(now: Instant): void {
     const { rtt } = this.s;
     const { probeRule, minProbeInterval, maxProbeInterval, rtoSlop } = this.s.host.settings;
-    const interval = probeRule === 'rto' ? rtt.backedOff(this.backoff) : rtt.persistence * 2 ** this.backoff + rtoSlop;
+    const isBsd = probeRule === 'bsd';
+    if (isBsd && this.unanswered === 0 && !this.s.host.deadlines.isSet(DUE.persist)) rtt.backoffs = 0;
+    const interval = isBsd ? rtt.persistence * 2 ** rtt.backoffs + rtoSlop : rtt.backedOff(rtt.backoffs);
     const due = now + Math.min(Math.max(interval, minProbeInterval), maxProbeInterval);
     this.s.host.deadlines.setTransmit(DUE.persist, withinUserTimeout(this.s, now, due));
   }
@@ -39,14 +40,11 @@ export class WindowProber {
       : !seqGt(needed, this.s.tcb.sndWndEnd) || !seqGt(head.end, this.s.tcb.sndWndEnd);
     const fits = !seqGt(head.end, this.s.tcb.sndWndEnd);
     // Linux is content only when all that it would send at once has room.
-    if (fits || (open && this.s.host.settings.segmentRule !== 'linux')) {
-      this.backoff = 0;
-      this.s.rtt.backoffs = 0;
-    }
+    if (fits || (open && this.s.host.settings.segmentRule !== 'linux')) this.s.rtt.backoffs = 0;
     if (open) {
       this.since = undefined;
       this.s.host.deadlines.clear(DUE.persist);
-    } else if (this.s.host.deadlines.isSet(DUE.persist) || this.s.queue.isEmpty) {
+    } else if (this.s.host.settings.probeRule === 'rto' || !this.s.host.deadlines.isSet(DUE.persist)) {
       this.arm(now);
     }
   }
@@ -87,10 +85,10 @@ export class WindowProber {
     }
     if (this.s.queue.isEmpty && this.s.queue.head !== undefined) {
       this.unanswered++;
-      this.backoff = Math.min(this.backoff + 1, host.settings.retries);
+      this.s.rtt.backoffs = Math.min(this.s.rtt.backoffs + 1, host.settings.retries);
       this.arm(now);
     } else {
-      this.backoff = 0;
+      this.s.rtt.backoffs = 0;
       this.unanswered = 0;
       this.since = undefined;
     }
