@@ -60,7 +60,7 @@ export class Transmitter {
     }
     const stands = urge === 'nagle' && s.queue.isEmpty ? 'idle' : urge;
     if (this.transmit(now, stands, 'no') && !s.host.deadlines.isSet(DUE.persist)) {
-      if (s.queue.isEmpty && !s.host.deadlines.isSet(DUE.retransmit)) s.useProber().arm(now);
+      if (s.queue.isEmpty && !s.host.deadlines.isSet(DUE.retransmit)) s.useProber().begin(now);
     }
   }
 

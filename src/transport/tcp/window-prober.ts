@@ -21,13 +21,18 @@ export class WindowProber {
     this.s = sender;
   }
 
-  /** Probes and retransmissions are backed off by one count: it is the same silence. BSD begins anew. */
-  arm(now: Instant): void {
+  /** The window has closed: the timeout of the moment, whatever it was backed off. For BSD a count begins anew. */
+  begin(now: Instant): void {
+    const { host, rtt } = this.s;
+    if (host.settings.probeRule === 'bsd') rtt.backoffs = 0;
+    this.arm(now, 0);
+  }
+
+  /** Probes and retransmissions are backed off by one count: it is the same silence. */
+  private arm(now: Instant, backoffs = this.s.rtt.backoffs): void {
     const { rtt } = this.s;
     const { probeRule, minProbeInterval, maxProbeInterval, rtoSlop } = this.s.host.settings;
-    const isBsd = probeRule === 'bsd';
-    if (isBsd && this.unanswered === 0 && !this.s.host.deadlines.isSet(DUE.persist)) rtt.backoffs = 0;
-    const interval = isBsd ? rtt.persistence * 2 ** rtt.backoffs + rtoSlop : rtt.backedOff(rtt.backoffs);
+    const interval = probeRule === 'rto' ? rtt.backedOff(backoffs) : rtt.persistence * 2 ** backoffs + rtoSlop;
     const due = now + Math.min(Math.max(interval, minProbeInterval), maxProbeInterval);
     this.s.host.deadlines.setTransmit(DUE.persist, withinUserTimeout(this.s, now, due));
   }
