@@ -1,6 +1,6 @@
 /**
- * The fifth check of SEGMENT ARRIVES (RFC 9293 §3.10.7.4): the acknowledgement and the window that come with a segment,
- * and what the acknowledgement of our SYN and our FIN does to the state.
+ * The fifth check of SEGMENT ARRIVES (RFC 9293 §3.10.7.4): the acknowledgement that comes with a segment, and what that
+ * of our SYN and our FIN does to the state.
  */
 import type { Instant } from '../../base/instant.ts';
 import { seqDiff, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
@@ -8,36 +8,37 @@ import { ACK, CWR, ECE, type Segment, SYN } from '../../wire/tcp.ts';
 import { acknowledge, acknowledgeOld } from './acknowledge.ts';
 import type { TcpConnection } from './connection.ts';
 import { established } from './handshake.ts';
-import { isPredicted } from './header-prediction.ts';
 import { bareReset } from './syn-received.ts';
 import { updateTimestamp } from './timestamps.ts';
+import { updateWindow } from './window-update.ts';
+
+/** Looks at the acknowledgement of an acceptable segment. False: the segment is dropped for it. */
+type TakeAck = (c: TcpConnection, now: Instant, segment: Segment) => boolean;
 
 /** Fifth: ACK. */
 export function checkAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
-  const { tcb } = c;
   if (!segment.has(ACK)) return false;
-  if (c.state === 'SYN_RCVD') {
-    // "If SND.UNA < SEG.ACK =< SND.NXT, then enter ESTABLISHED"; behind a cookie SND.UNA is past the SYN already.
-    const acceptable = seqGt(segment.ack, tcb.iss) && seqLe(segment.ack, tcb.sndNxt);
-    if (!acceptable) {
-      c.send(bareReset(segment.ack));
-      return false;
-    }
-    if (defersAccept(c, segment)) return false;
-    tcb.sndWnd = segment.window << tcb.sndScale;
-    tcb.sndWl1 = segment.seq;
-    if (c.settings.segmentRule === 'linux') tcb.setLargestWindow(tcb.sndWnd, true);
-    c.accurateEcn?.thirdAck(segment.flags, segment.length > 0);
-    const accepted = processAck(c, now, segment);
-    if (!accepted) return false;
-    c.setState('ESTABLISHED', 'ACK of SYN arrives');
-    established(c, now);
-    // Linux counts the SYN of a simultaneous open once more, with its SYN+ACK.
-    if (!c.passive && c.settings.segmentRule === 'linux') c.sender.recovery.rate.delivered++;
-    return afterAck(c, now);
-  }
-  if (c.sendsEarly && c.state === 'FIN_WAIT_1' && seqLe(tcb.sndUna, tcb.iss)) established(c, now);
+  if (c.state === 'SYN_RCVD') return completeHandshake(c, now, segment, processAck) && afterAck(c, now);
+  beginEarly(c, now);
   return processAck(c, now, segment) && afterAck(c, now);
+}
+
+/** "If SND.UNA < SEG.ACK =< SND.NXT, then enter ESTABLISHED"; behind a cookie SND.UNA is past the SYN already. */
+export function completeHandshake(c: TcpConnection, now: Instant, segment: Segment, take: TakeAck): boolean {
+  const { tcb } = c;
+  const acceptable = seqGt(segment.ack, tcb.iss) && seqLe(segment.ack, tcb.sndNxt);
+  if (!acceptable) {
+    c.send(bareReset(segment.ack));
+    return false;
+  }
+  if (defersAccept(c, segment)) return false;
+  tcb.sndWnd = segment.window << tcb.sndScale;
+  tcb.sndWl1 = segment.seq;
+  c.accurateEcn?.thirdAck(segment.flags, segment.length > 0);
+  if (!take(c, now, segment)) return false;
+  c.setState('ESTABLISHED', 'ACK of SYN arrives');
+  established(c, now);
+  return true;
 }
 
 /** TCP_DEFER_ACCEPT: the server wants to hear of a connection when there is something to read. */
@@ -48,84 +49,50 @@ function defersAccept(c: TcpConnection, segment: Segment): boolean {
   return true;
 }
 
+/** A server that has sent and closed before its SYN+ACK was acknowledged (RFC 7413): now both ends know of each other. */
+export function beginEarly(c: TcpConnection, now: Instant): void {
+  if (c.sendsEarly && c.state === 'FIN_WAIT_1' && seqLe(c.tcb.sndUna, c.tcb.iss)) established(c, now);
+}
+
 /** RFC 5961 §5.2: ((SND.UNA - MAX.SND.WND) =< SEG.ACK =< SND.NXT), all else is challenged. */
 export function processAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
-  const { tcb } = c;
-  if (seqGt(segment.ack, tcb.sndMax)) {
-    // "If the ACK acks something not yet sent, then send an ACK, drop the segment, and return."
-    c.challengeAck(now, 'an ACK of something not yet sent');
-    return false;
-  }
-  // Linux looks at timestamps when it is sure of the segment, or when header prediction lets it pass.
-  const isLinux = c.settings.segmentRule === 'linux';
-  if (!isLinux || isPredicted(c, segment)) updateTimestamp(c, now, segment);
-  if (seqDiff(tcb.sndUna, segment.ack) > oldestAck(c)) {
-    c.challengeAck(now, 'an ACK from too long ago');
-    return false;
-  }
-  if (isLinux) updateTimestamp(c, now, segment);
-  if (seqLt(segment.ack, tcb.sndUna)) {
-    acknowledgeOld(c.sender, now, segment);
-    return true;
-  }
-  takeAck(c, now, segment, updateWindow(c, segment));
+  if (isUnsent(c, now, segment)) return false;
+  updateTimestamp(c, now, segment);
+  if (isTooOld(c, now, segment, c.tcb.maxSndWnd)) return false;
+  takeAckInRange(c, now, segment);
   return true;
 }
 
-/** One between SND.UNA and SND.MAX. */
-export function takeAck(c: TcpConnection, now: Instant, segment: Segment, windowUpdated: boolean): void {
+/** "If the ACK acks something not yet sent, then send an ACK, drop the segment, and return." */
+export function isUnsent(c: TcpConnection, now: Instant, segment: Segment): boolean {
+  if (!seqGt(segment.ack, c.tcb.sndMax)) return false;
+  c.challengeAck(now, 'an ACK of something not yet sent');
+  return true;
+}
+
+/** More than `oldest` behind SND.UNA. */
+export function isTooOld(c: TcpConnection, now: Instant, segment: Segment, oldest: number): boolean {
+  if (seqDiff(c.tcb.sndUna, segment.ack) <= oldest) return false;
+  c.challengeAck(now, 'an ACK from too long ago');
+  return true;
+}
+
+/** The same where nothing before the first byte can ever have been acknowledged ("ghost ACKs"): Linux and FreeBSD. */
+export const oldestSent = ({ tcb, sender }: TcpConnection): number => Math.min(tcb.maxSndWnd, sender.acknowledgedBytes);
+
+export function takeAckInRange(c: TcpConnection, now: Instant, segment: Segment): void {
+  if (seqLt(segment.ack, c.tcb.sndUna)) acknowledgeOld(c.sender, now, segment);
+  else takeNew(c, now, segment);
+}
+
+function takeNew(c: TcpConnection, now: Instant, segment: Segment): void {
   if (segment.has(CWR) && c.ecn?.isAccurate === false) c.ecn.reduced();
   c.accurateEcn?.feedback.review(segment.accEcn);
   // The SYN+ACK was not ECN-capable: nothing that is said with its acknowledgement can be about us.
   const handshake = segment.has(SYN) || c.state === 'SYN_RCVD';
   const ece = !handshake && c.ecn?.isAccurate === false && segment.has(ECE);
-  acknowledge(c.sender, now, segment, windowUpdated, ece);
+  acknowledge(c.sender, now, segment, updateWindow(c, segment), ece);
   c.softError = undefined;
-}
-
-/** How far behind SND.UNA an ACK may lie; Linux and FreeBSD know that nothing before the first byte was ever sent. */
-export function oldestAck(c: TcpConnection): number {
-  const { maxSndWnd } = c.tcb;
-  return c.settings.segmentRule === 'rfc9293' ? maxSndWnd : Math.min(maxSndWnd, c.sender.acknowledgedBytes);
-}
-
-/**
- * "If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)), set SND.WND <- SEG.WND". True when the
- * segment is thereby not a duplicate (RFC 5681 §2 (e)).
- */
-export function updateWindow(c: TcpConnection, segment: Segment): boolean {
-  const { tcb } = c;
-  if (c.settings.segmentRule === 'bsd') return updateWindowAsBsd(c, segment);
-  const newer = seqLt(tcb.sndWl1, segment.seq) || (tcb.sndWl1 === segment.seq && seqLe(tcb.sndWl2, segment.ack));
-  if (!newer) return false;
-  const window = segment.window << tcb.sndScale;
-  const advanced = seqGt(segment.ack, tcb.sndUna);
-  const changed = window !== tcb.sndWnd;
-  // A smaller window in a duplicate may come from data that the other end's user has not read: it counts all the same.
-  const isUpdate =
-    c.settings.segmentRule === 'linux'
-      ? advanced || seqLt(tcb.sndWl1, segment.seq) || window > tcb.sndWnd || window === 0
-      : changed;
-  if (c.settings.segmentRule === 'linux' && !isUpdate) return false;
-  tcb.sndWnd = window;
-  tcb.sndWl1 = segment.seq;
-  tcb.sndWl2 = segment.ack;
-  if (window > tcb.maxSndWnd) tcb.setLargestWindow(window, c.settings.segmentRule === 'linux');
-  return isUpdate;
-}
-
-/** BSD: of two that are equally new the larger window counts. With SACK, duplicates are told by their blocks alone. */
-function updateWindowAsBsd({ tcb }: TcpConnection, segment: Segment): boolean {
-  const window = segment.window << tcb.sndScale;
-  const changed = window !== tcb.sndWnd;
-  const isLater = tcb.sndWl2 === segment.ack ? window > tcb.sndWnd : seqLt(tcb.sndWl2, segment.ack);
-  if (seqLt(tcb.sndWl1, segment.seq) || (tcb.sndWl1 === segment.seq && isLater)) {
-    tcb.sndWnd = window;
-    tcb.sndWl1 = segment.seq;
-    tcb.sndWl2 = segment.ack;
-    if (window > tcb.maxSndWnd) tcb.setLargestWindow(window, false);
-  }
-  return changed && !tcb.sackOn;
 }
 
 /** What the acknowledgement of our FIN does. False: there is nothing left to do with the segment. */

@@ -6,15 +6,15 @@
 import type { Instant } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGt, seqInWindow, seqLe, seqLt } from '../../base/seq32.ts';
 import { ACK, FIN, PSH, RST, type Segment, SYN, URG } from '../../wire/tcp.ts';
-import { afterAck, oldestAck, takeAck, updateWindow } from './ack-arrives.ts';
-import { acknowledgeOld } from './acknowledge.ts';
+import { afterAck, beginEarly, isTooOld, oldestSent, takeAckInRange } from './ack-arrives.ts';
 import type { TcpConnection } from './connection.ts';
 import { established } from './handshake.ts';
-import type { State } from './state.ts';
+import { mayReceive, type State } from './state.ts';
 import { cacheAdmits } from './syn-cache.ts';
 import { isHalfOpen, repeatSynAck, resetFor } from './syn-received.ts';
-import { checkFin, restartTimeWait, takeText, takeUrgent } from './text-arrives.ts';
+import { checkFin, restartTimeWait, takeInOrder, takeUrgent } from './text-arrives.ts';
 import { failsPaws, lacksTimestamp, updateTimestamp } from './timestamps.ts';
+import { updateWindow } from './window-update.ts';
 
 /** A user who has closed in one of them wants no data any more. */
 const CLOSED_BY_USER: ReadonlySet<State> = new Set(['FIN_WAIT_1', 'FIN_WAIT_2', 'CLOSING', 'LAST_ACK']);
@@ -45,7 +45,11 @@ export function takeAsBsd(c: TcpConnection, now: Instant, segment: Segment): boo
   if (!kept.has(ACK)) return false;
   if (!takeAcknowledgement(c, now, kept)) return false;
   if (kept.has(URG)) takeUrgent(c, kept);
-  if (takeText(c, now, kept)) checkFin(c, now);
+  // Behind a FIN there is nothing to be taken.
+  if (kept.sequenceLength > 0 && mayReceive(c.state)) {
+    takeInOrder(c, now, kept);
+    checkFin(c, now);
+  }
   if (answer) c.receiver.ackNow = true;
   return true;
 }
@@ -95,9 +99,7 @@ function takeSyn(c: TcpConnection, now: Instant, segment: Segment): false {
     c.fail('ECONNRESET', 'a SYN arrived inside the window');
     return false;
   }
-  c.accurateEcn?.reflect(segment.ecn);
-  c.challengeAck(now, 'a SYN on a connection that exists');
-  c.accurateEcn?.reflected();
+  c.challengeSyn(now, segment);
   return false;
 }
 
@@ -154,22 +156,18 @@ function trimBack(c: TcpConnection, whole: Segment): Segment | undefined {
 
 function takeAcknowledgement(c: TcpConnection, now: Instant, segment: Segment): boolean {
   const { tcb } = c;
-  // RFC 5961 §5.2, and nothing before the first byte was ever sent.
-  if (seqDiff(tcb.sndUna, segment.ack) > oldestAck(c)) {
-    c.challengeAck(now, 'an ACK from too long ago');
-    return false;
-  }
+  if (isTooOld(c, now, segment, oldestSent(c))) return false;
   const opens = c.state === 'SYN_RCVD';
   if (opens) {
     tcb.sndWnd = segment.window << tcb.sndScale;
     tcb.sndWl1 = seqAdd(segment.seq, -1);
     c.accurateEcn?.thirdAck(segment.flags, segment.length > 0);
   }
-  if (c.sendsEarly && c.state === 'FIN_WAIT_1' && seqLe(tcb.sndUna, tcb.iss)) established(c, now);
+  beginEarly(c, now);
   if (seqGt(segment.ack, tcb.sndMax)) return dropped(c, true);
-  const windowUpdated = updateWindow(c, segment);
-  if (seqLt(segment.ack, tcb.sndUna)) acknowledgeOld(c.sender, now, segment);
-  else takeAck(c, now, segment, windowUpdated);
+  // A later segment's window counts, though its acknowledgement be old.
+  if (seqLt(segment.ack, tcb.sndUna)) updateWindow(c, segment);
+  takeAckInRange(c, now, segment);
   if (opens) {
     c.setState('ESTABLISHED', 'ACK of SYN arrives');
     established(c, now);

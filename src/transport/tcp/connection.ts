@@ -456,6 +456,13 @@ export class TcpConnection implements SenderHost {
     this.send(this.build(now, ACK, this.acceptableSeq));
   }
 
+  /** RFC 5961 §4.2; the ECN field that the SYN came with is told (RFC 9768 §3.1.5.1). */
+  challengeSyn(now: Instant, syn: Segment): void {
+    this.accurateEcn?.reflect(syn.ecn);
+    this.challengeAck(now, 'a SYN on a connection that exists');
+    this.accurateEcn?.reflected();
+  }
+
   fail(code: TcpErrorCode, why: string): void {
     this.failure = code;
     this.events.push({ type: 'error', code, why });

@@ -1,23 +1,29 @@
 /**
  * SEGMENT ARRIVES (RFC 9293 §3.10.7), one function for each of its numbered checks, in its order, with RFC 5961's
- * answers to blind attacks and RFC 7323's timestamps where they belong.
+ * answers to blind attacks and RFC 7323's timestamps where they belong. The kernels go about it in orders of their own:
+ * linux-arrives.ts, bsd-arrives.ts.
  */
 import type { Instant } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGt, seqInWindow, seqLe, seqLt } from '../../base/seq32.ts';
 import { ACK, FIN, RST, type Segment, SYN, URG } from '../../wire/tcp.ts';
-import { afterAck, checkAck, processAck, updateWindow } from './ack-arrives.ts';
+import { afterAck, checkAck, processAck } from './ack-arrives.ts';
 import { acknowledge } from './acknowledge.ts';
 import { takeAsBsd } from './bsd-arrives.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE } from './deadlines.ts';
 import { ecnAnswered, ecnAsked } from './ecn.ts';
-import { isForgotten, wakes } from './forgotten.ts';
 import { agree, established, takeWindowOfSyn } from './handshake.ts';
 import { isExpected, opensNothing } from './header-prediction.ts';
-import { checkReset, isLateReset, resetArrives } from './reset-arrives.ts';
-import { admits, bareReset, isRequest, repeatSynAck } from './syn-received.ts';
-import { checkFin, noteOld, restartTimeWait, takeData, takeText, takeUrgent } from './text-arrives.ts';
+import { takeAsLinux } from './linux-arrives.ts';
+import { checkReset } from './reset-arrives.ts';
+import { bareReset } from './syn-received.ts';
+import { checkFin, restartTimeWait, takeData, takeText, takeUrgent } from './text-arrives.ts';
 import { failsPaws, lacksTimestamp, updateTimestamp } from './timestamps.ts';
+import { acknowledgeUnacceptable, dropForTimestamp, noteOld, takeRepeatedSyn } from './unacceptable.ts';
+import { updateWindow } from './window-update.ts';
+
+/** By whose rules what is not plainly the next segment is taken. False: it was dropped. */
+const TAKE = { rfc9293: takeByRfc, linux: takeAsLinux, bsd: takeAsBsd };
 
 /**
  * What may be sent because of a segment: what waits, its acknowledgement alone, or nothing but what answers it already
@@ -36,16 +42,11 @@ export function segmentArrives(c: TcpConnection, now: Instant, segment: Segment)
     inSynSent(c, now, segment);
     return 'sending';
   }
-  return takeUnexpected(c, now, segment) ? consequence : 'nothing';
+  return TAKE[c.settings.segmentRule](c, now, segment) ? consequence : 'nothing';
 }
 
-/** The numbered checks. False: it was dropped. */
-function takeUnexpected(c: TcpConnection, now: Instant, segment: Segment): boolean {
-  if (c.settings.segmentRule === 'bsd') return takeAsBsd(c, now, segment);
-  if (isForgotten(c) && !wakes(c, now, segment)) return false;
-  if (isRequest(c) && !admits(c, now, segment, () => resetArrives(c))) return false;
-  // The fifth check drops it anyway; Linux does before it answers what is unacceptable.
-  if (c.settings.segmentRule === 'linux' && !segment.has(ACK | RST | SYN)) return false;
+/** The numbered checks. */
+function takeByRfc(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (!checkSequence(c, now, segment)) return false;
   if (!checkReset(c, now, segment)) return false;
   // Third, security and compartment: RFC 9293 appendix A.1, ignored.
@@ -132,20 +133,10 @@ function takeBehindSyn(c: TcpConnection, now: Instant, answer: Segment): void {
 function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolean {
   const { tcb } = c;
   if (lacksTimestamp(c, segment)) return false;
-  if (failsPaws(c, now, segment)) {
-    c.observer?.decided('paws', 'an old timestamp: a duplicate from the past');
-    if (!segment.has(SYN | RST)) noteOld(c, segment);
-    acknowledgeUnacceptable(c, now, segment);
-    return false;
-  }
+  if (failsPaws(c, now, segment)) return dropForTimestamp(c, now, segment, segment.length);
   if (isAcceptable(c, segment)) return true;
-  // Our SYN+ACK was lost: the SYN comes again, and so does the answer.
-  if (c.state === 'SYN_RCVD' && segment.has(SYN) && !segment.has(RST) && segment.seq === tcb.irs) {
-    // With an ACK it is the other half of a simultaneous open (RFC 9293 §3.5, figure 8): its ACK is what we wait for.
-    if (segment.has(ACK)) return true;
-    repeatSynAck(c, now, segment);
-    return false;
-  }
+  const counts = takeRepeatedSyn(c, now, segment);
+  if (counts !== undefined) return counts;
   // RFC 9293 §3.10.7.4: "special allowance should be made to accept valid ACKs, URGs, and RSTs" at a zero window.
   if (tcb.rcvWnd === 0 && segment.seq === tcb.rcvNxt && segment.has(ACK) && !segment.has(SYN | RST)) {
     if (processAck(c, now, segment)) afterAck(c, now);
@@ -153,27 +144,15 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
   if (c.state === 'CLOSED') return false;
   if (seqGt(segment.end, tcb.rcvEdge)) c.observer?.dropped('beyond-window');
   if (segment.has(FIN) && c.state === 'TIME_WAIT') restartTimeWait(c, now);
-  if (c.settings.segmentRule === 'linux' && segment.has(RST) && isLateReset(c, segment)) {
-    resetArrives(c);
-    return false;
-  }
-  if (!segment.has(SYN | RST)) noteOld(c, segment);
+  if (!segment.has(SYN | RST)) noteOld(c, segment, segment.length);
   acknowledgeUnacceptable(c, now, segment);
   return false;
 }
 
 /** The four cases of RFC 9293 §3.4, table 6. */
 function isAcceptable(c: TcpConnection, segment: Segment): boolean {
-  const { rcvNxt, rcvWnd, lastAckSent } = c.tcb;
+  const { rcvNxt, rcvWnd } = c.tcb;
   const length = segment.sequenceLength;
-  if (c.settings.segmentRule === 'linux') {
-    // Anything that touches what lies between the last acknowledgement and the window's edge; what goes beyond the
-    // edge only while nothing waits to be read.
-    const edge = c.tcb.rcvEdge;
-    if (seqLt(segment.end, lastAckSent) || seqGt(segment.seq, edge)) return false;
-    // A FIN may lie beyond: some send it into a closed window, over and over.
-    return !seqGt(seqAdd(segment.seq, segment.length), edge) || c.receiver.readable === 0;
-  }
   if (length === 0) return rcvWnd === 0 ? segment.seq === rcvNxt : seqInWindow(segment.seq, rcvNxt, rcvWnd);
   if (rcvWnd === 0) return false;
   const last = seqAdd(segment.seq, length - 1);
@@ -185,33 +164,15 @@ function isAcceptable(c: TcpConnection, segment: Segment): boolean {
   );
 }
 
-/** "An acknowledgment should be sent in reply (unless the RST bit is set)". */
-function acknowledgeUnacceptable(c: TcpConnection, now: Instant, segment: Segment): void {
-  if (segment.has(RST)) return;
-  // What carries data or a FIN is an honest retransmission; the rest is limited like a challenge.
-  const honest = segment.sequenceLength > 0 && !segment.has(SYN);
-  if (honest) c.receiver.ackNow = true;
-  else c.challengeAck(now, 'a segment outside the window');
-}
-
 /** Fourth: SYN. RFC 5961 §4.2: a challenge ACK, whatever the sequence number. */
 function checkSyn(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (!segment.has(SYN)) return true;
   // The SYN+ACK of a simultaneous open: its SYN is a duplicate, its ACK counts.
-  const answers = c.state === 'SYN_RCVD' && segment.has(ACK) && segment.seq === c.tcb.irs;
-  if (answers && (segment.ack === c.tcb.sndNxt || c.settings.segmentRule !== 'linux')) return true;
+  if (c.state === 'SYN_RCVD' && segment.has(ACK) && segment.seq === c.tcb.irs) return true;
   if (c.state === 'SYN_RCVD' && c.passive) {
     c.finish('a new SYN arrives'); // "return this connection to the LISTEN state"
     return false;
   }
-  if (c.settings.believesSyns) {
-    // RFC 793 §3.9: "If the SYN is in the window it is an error, send a reset".
-    c.sendReset(now);
-    c.fail('ECONNRESET', 'a SYN arrived inside the window');
-    return false;
-  }
-  c.accurateEcn?.reflect(segment.ecn);
-  c.challengeAck(now, 'a SYN on a connection that exists');
-  c.accurateEcn?.reflected();
+  c.challengeSyn(now, segment);
   return false;
 }

@@ -17,9 +17,7 @@ const MOST_WINDOW = 65535;
 export const isHalfOpen = (c: TcpConnection): boolean => c.passive && c.state === 'SYN_RCVD' && !c.sendsEarly;
 
 export const isRequest = (c: TcpConnection): boolean =>
-  c.passive &&
-  c.settings.segmentRule === 'linux' &&
-  (c.state === 'SYN_RCVD' || (c.state === 'FIN_WAIT_1' && c.sendsEarly && seqLe(c.tcb.sndUna, c.tcb.iss)));
+  c.passive && (c.state === 'SYN_RCVD' || (c.state === 'FIN_WAIT_1' && c.sendsEarly && seqLe(c.tcb.sndUna, c.tcb.iss)));
 
 /** False: the segment has been dealt with. `reset` answers one that deserves a RST. */
 export function admits(c: TcpConnection, now: Instant, segment: Segment, reset: () => void): boolean {

@@ -59,7 +59,7 @@ export interface TcpSettings {
    * time to live that was exceeded.
    */
   handshakeErrors: 'hard' | 'all' | 'bsd';
-  /** Before RFC 5961: a RST, or a SYN, anywhere in the window ends the connection. */
+  /** BSD: as before RFC 5961, a RST, or a SYN, anywhere in the window ends the connection. */
   believesResets: boolean;
   believesSyns: boolean;
   /**
