@@ -2,6 +2,8 @@
  * `nstat | grep TcpExtBeyondWindow | grep -q " 1 "`: Linux's counters by the names of nstat, from what the host under
  * test has dropped. A counter that is not here is not understood.
  */
+import { filtered, grepOf } from './filters.ts';
+
 /** Names of nstat and what a host calls the same. */
 const DROPS: Readonly<Record<string, string>> = {
   TcpExtBeyondWindow: 'tcp beyond-window',
@@ -27,16 +29,15 @@ export class Counters {
   run(pipeline: string): NstatAnswer {
     const [nstat, ...filters] = pipeline.split('|').map(part => part.trim());
     const flags = nstat.split(/\s+/).slice(1).join('');
-    let lines = flags.includes('n') ? [] : this.lines(flags.includes('a'));
+    const lines = flags.includes('n') ? [] : this.lines(flags.includes('a'));
     if (!flags.includes('s')) this.history = new Map(this.drops);
     for (const filter of filters) {
-      const pattern = patternOf(filter);
+      const pattern = grepOf(filter)?.pattern;
       if (pattern === undefined) return { unknown: `only grep is understood behind nstat, not '${filter}'` };
       const counter = /^\w*(?:Ext|^Ip|^Tcp|^Icmp)\w+$/.exec(pattern)?.[0];
       if (counter !== undefined && DROPS[counter] === undefined) return { unknown: `${counter} is not counted here` };
-      lines = lines.filter(line => line.includes(pattern));
     }
-    return filters.length === 0 || lines.length > 0 ? 'holds' : 'fails';
+    return filtered(lines, filters)?.holds ? 'holds' : 'fails';
   }
 
   private lines(absolute: boolean): string[] {
@@ -45,10 +46,4 @@ export class Counters {
       return count === 0 ? [] : [`${name.padEnd(32)}${count}                  0.0`];
     });
   }
-}
-
-/** What `grep -q "..."` looks for. */
-function patternOf(filter: string): string | undefined {
-  const found = /^grep(?:\s+-\w+)*\s+(?:"([^"]*)"|'([^']*)'|(\S+))$/.exec(filter);
-  return found === null ? undefined : (found[1] ?? found[2] ?? found[3]);
 }

@@ -3,8 +3,8 @@
  * and one that is not there makes the script unsupported.
  */
 import { CONGESTION_CONTROLS } from '../transport/tcp/profiles.ts';
-import { isSynchronized } from '../transport/tcp/state.ts';
 import { Counters } from './counters.ts';
+import { sockstat, tcpdrop } from './freebsd-tools.ts';
 import { applySysctl } from './sysctl.ts';
 import type { World } from './world.ts';
 
@@ -90,6 +90,7 @@ export class Shell {
     const base = name.split('/').pop() ?? name;
     if (base.endsWith('.sh')) return this.script(name, base);
     if (base === 'nstat') return this.nstat(raw);
+    if (base === 'sockstat') return this.sockstat(raw);
     if (raw.includes('|') && base !== 'echo' && base !== 'grep')
       throw new CommandUnsupported(`the pipeline '${shown}' is not translated`);
     if (base === 'set_sysctls.py') return this.sysctls(args, shown);
@@ -105,6 +106,13 @@ export class Shell {
     const answer = this.counters.run(pipeline);
     if (answer === 'fails') throw new CommandFailed(`'${pipeline}' finds nothing`);
     if (answer !== 'holds') throw new CommandUnsupported(`'${pipeline}': ${answer.unknown}`);
+    return 0;
+  }
+
+  private sockstat(pipeline: string): number {
+    const found = sockstat(this.world, pipeline);
+    if (found === undefined) throw new CommandUnsupported(`the pipeline '${pipeline}' is not translated`);
+    if (!found) throw new CommandFailed(`'${pipeline}' finds nothing`);
     return 0;
   }
 
@@ -186,15 +194,7 @@ const COMMANDS: Record<string, Command> = {
   shopt: NOTHING,
   exit: NOTHING,
   readonly: NOTHING,
-  tcpdrop: world => {
-    for (const endpoint of world.host.tcp.connections()) {
-      if (isSynchronized(endpoint.state)) endpoint.connection.sendReset(world.now);
-      endpoint.connection.fail('ECONNABORTED', 'dropped by the administrator');
-      endpoint.run();
-    }
-    return undefined;
-  },
-  sockstat: NOTHING,
+  tcpdrop,
   grep: (world, _args, raw) => {
     if (!raw.includes('/proc/net/tcp')) return 'only sockets can be looked for';
     return world.listens(0x1f90) ? undefined : 'nothing listens there';
