@@ -48,6 +48,8 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   nat: Nat | undefined;
   private readonly context: Context;
   private readonly handlers = new Map<number, ProtocolHandler<Ipv4Address>>();
+  /** Those who want to know of batches: asked twice for every frame. */
+  private batched: readonly ProtocolHandler<Ipv4Address>[] = [];
   /** Of all interfaces: our addresses, and what is for all stations of a network. */
   private readonly own = new Set<Ipv4Address>();
   private readonly broadcasts = new Set<Ipv4Address>([IPV4_BROADCAST]);
@@ -98,6 +100,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
 
   register(protocol: number, handler: ProtocolHandler<Ipv4Address>): void {
     this.handlers.set(protocol, handler);
+    this.batched = [...this.handlers.values()].filter(known => known.batch !== undefined);
   }
 
   handlerFor(protocol: number): ProtocolHandler<Ipv4Address> | undefined {
@@ -282,7 +285,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   }
 
   batch(begins: boolean): void {
-    for (const handler of this.handlers.values()) handler.batch?.(begins);
+    for (const handler of this.batched) handler.batch?.(begins);
   }
 
   /** RFC 1122 §3.2.1.3: addresses that must never be a source on the wire. */

@@ -426,7 +426,8 @@ export class TcpConnection implements SenderHost {
   /** The one place where a state changes. What a state needs on entry is done here, whatever led to it. */
   setState(to: State, cause: string): void {
     const from = this.tcb.state;
-    assert(isLegal(from, to), `TCP: no transition from ${from} to ${to}`);
+    // The sentence is put together only where it is needed: that takes longer than the question.
+    if (!isLegal(from, to)) assert(false, `TCP: no transition from ${from} to ${to}`);
     this.tcb.state = to;
     this.observer?.stateChanged(from, to, cause);
     if (to === 'ESTABLISHED') this.events.push({ type: 'established' });

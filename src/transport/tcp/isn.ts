@@ -2,7 +2,7 @@
 import type { Instant } from '../../base/instant.ts';
 import type { Random } from '../../base/random.ts';
 import { DrawnKey, type SipKey, sipHash } from '../../base/siphash.ts';
-import { addressWords, type IpAddress } from '../../wire/ip-address.ts';
+import { addressWords, type IpAddress, isIpv6 } from '../../wire/ip-address.ts';
 
 export interface FourTuple {
   localAddress: IpAddress;
@@ -32,8 +32,8 @@ export class SequenceNumbers {
   }
 }
 
-const words = (ends: FourTuple): number[] => [
-  ...addressWords(ends.localAddress),
-  ...addressWords(ends.remoteAddress),
-  ends.localPort * 65536 + ends.remotePort,
-];
+function words({ localAddress, localPort, remoteAddress, remotePort }: FourTuple): number[] {
+  const ports = (localPort << 16) | remotePort;
+  if (!isIpv6(localAddress) && !isIpv6(remoteAddress)) return [localAddress | 0, remoteAddress | 0, ports];
+  return [...addressWords(localAddress), ...addressWords(remoteAddress), ports];
+}

@@ -59,7 +59,9 @@ const LEGAL = new Map(
   TRANSITIONS.map(({ from }) => [from, TRANSITIONS.filter(t => t.from === from).map(({ to }) => to)]),
 );
 
-export const isLegal = (from: State, to: State): boolean => LEGAL.get(from)?.includes(to) ?? false;
+/** Whatever there is can end. */
+export const isLegal = (from: State, to: State): boolean =>
+  to === 'CLOSED' ? from !== 'CLOSED' : (LEGAL.get(from)?.includes(to) ?? false);
 
 /** RFC 9293 §3.4: both ends have agreed on sequence numbers. */
 export const isSynchronized = (state: State): boolean =>
