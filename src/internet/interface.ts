@@ -16,6 +16,7 @@ import { type ArpMessage, decodeArp, encodeArp } from '../wire/arp.ts';
 import { ETHERTYPE, ethernet, prependEthernet } from '../wire/ethernet.ts';
 import { HEADROOM, Packet } from '../wire/packet.ts';
 import { Malformed } from '../wire/reader.ts';
+import { AddressSet } from './address-set.ts';
 import { type ArpPort, type ArpSettings, ArpTable } from './arp.ts';
 import type { RarpPort } from './rarp.ts';
 
@@ -42,7 +43,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
   readonly mac: MacAddress;
   readonly link: Link;
   readonly addresses: Prefix[] = [];
-  private readonly broadcasts: Ipv4Address[] = [IPV4_BROADCAST];
+  private readonly broadcasts = new AddressSet(IPV4_BROADCAST);
   readonly arp: ArpTable;
   up = true;
   onRarp: ((message: ArpMessage) => void) | undefined;
@@ -81,7 +82,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
   addAddress(own: Prefix): void {
     this.addresses.push(own);
     const broadcast = broadcastOf(own);
-    if (broadcast !== undefined) this.broadcasts.push(broadcast);
+    if (broadcast !== undefined) this.broadcasts.add(broadcast);
   }
 
   hasAddress(address: Ipv4Address): boolean {
@@ -94,7 +95,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
 
   /** The limited broadcast, or the directed one of a network of this interface. */
   isBroadcast(address: Ipv4Address): boolean {
-    return this.broadcasts.includes(address);
+    return this.broadcasts.has(address);
   }
 
   join(group: Ipv4Address): void {

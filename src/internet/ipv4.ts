@@ -19,6 +19,7 @@ import {
 import { ICMP, TIME_EXCEEDED, UNREACHABLE } from '../wire/icmp.ts';
 import { checkIpv4, decrementTtl, type Ipv4Header, ipv4, ipv4HeaderLength, prependIpv4 } from '../wire/ipv4.ts';
 import { EXACT_HEADROOM, Packet } from '../wire/packet.ts';
+import { AddressSet } from './address-set.ts';
 import type { ArpSettings } from './arp.ts';
 import { fragment, MOST_DATA, reassemble } from './fragments.ts';
 import { type IcmpHost, IcmpLayer } from './icmp.ts';
@@ -51,8 +52,8 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   /** Those who want to know of batches: asked twice for every frame. */
   private batched: readonly ProtocolHandler<Ipv4Address>[] = [];
   /** Of all interfaces: our addresses, and what is for all stations of a network. */
-  private readonly own = new Set<Ipv4Address>();
-  private readonly broadcasts = new Set<Ipv4Address>([IPV4_BROADCAST]);
+  private readonly own = new AddressSet();
+  private readonly broadcasts = new AddressSet(IPV4_BROADCAST);
   private readonly redirects = new Set<Ipv4Address>();
   private nextIdentification: number;
   /** Of the datagram being sent: the same object each time. */
