@@ -244,9 +244,11 @@ class Model {
     to.tcp.segmentArrives(this.now, segment);
     to.drain(this.now);
     assert.equal(tcb.rcvNxt, before.rcvNxt, 'a forged segment was taken');
-    // BSD looks at the window later than at these: data for a user who has closed, and what is acknowledged.
+    // BSD looks at the window later than at these: a SYN+ACK for what is half open, data for a user who has closed, and
+    // what is acknowledged.
     const isBsd = to.tcp.settings.segmentRule === 'bsd';
-    if (isBsd && orphaned && s.length > 0 && to.tcp.state === 'CLOSED') return;
+    const isBogus = state === 'SYN_RCVD' && segment.has(SYN) && segment.has(ACK);
+    if (isBsd && (isBogus || (orphaned && s.length > 0)) && to.tcp.state === 'CLOSED') return;
     if (isBsd && seqGt(tcb.sndUna, before.una)) return;
     assert.equal(to.tcp.state, before.state, 'a forged segment changed the state');
     assert.ok(!seqGt(tcb.sndUna, before.una), 'a forged acknowledgement was believed');

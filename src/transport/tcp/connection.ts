@@ -23,7 +23,7 @@ import { type PathProbe, resendSmaller } from './path-probe.ts';
 import { Receiver } from './receiver.ts';
 import { RttEstimator } from './rtt.ts';
 import { segmentArrives } from './segment-arrives.ts';
-import { buildReset, buildSegment, optionsLength } from './segment-builder.ts';
+import { buildAcknowledgement, buildChallenge, buildReset, buildSegment, optionsLength } from './segment-builder.ts';
 import { growSendBuffer } from './send-buffer-growth.ts';
 import { Sender, type SenderHost, type WriteOptions } from './sender.ts';
 import { isLegal, isSynchronized, mayWrite, type State } from './state.ts';
@@ -353,7 +353,7 @@ export class TcpConnection implements SenderHost {
 
   private acknowledgement(now: Instant): Segment | undefined {
     const isDue = this.state !== 'CLOSED' && this.state !== 'SYN_SENT' && this.receiver.ackNow;
-    return isDue ? this.build(now, ACK, this.acceptableSeq) : undefined;
+    return isDue ? buildAcknowledgement(this, now) : undefined;
   }
 
   /** SND.NXT, or the edge of a window that has shrunk: what the other end will not find unacceptable. */
@@ -454,7 +454,7 @@ export class TcpConnection implements SenderHost {
   challengeAck(now: Instant, why: string): void {
     if (!this.challenges.allow(now)) return;
     this.observer?.decided('challenge-ack', why);
-    this.send(this.build(now, ACK, this.acceptableSeq));
+    this.send(buildChallenge(this, now));
   }
 
   /** RFC 5961 §4.2; the ECN field that the SYN came with is told (RFC 9768 §3.1.5.1). */

@@ -83,6 +83,7 @@ export const RFC_PROFILE: TcpSettings = {
 
   ackRule: 'fixed',
   delayedAck: ms(40),
+  repeatsFin: false,
   quickAck: false,
   maxCompressedAcks: 0,
   challengeRate: { most: 10, within: seconds(5) },
@@ -199,6 +200,7 @@ export const FREEBSD_PROFILE: TcpSettings = {
   frto: false,
 
   ackRule: 'bsd',
+  repeatsFin: true,
   delayedAck: ms(40),
   challengeRate: { most: 5, within: seconds(1) },
 

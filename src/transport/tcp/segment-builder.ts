@@ -1,7 +1,7 @@
 /** A segment as a connection sends them: acknowledgement, window, timestamps, SACK, and on a SYN what we offer. */
 import type { Instant } from '../../base/instant.ts';
-import type { Seq } from '../../base/seq32.ts';
-import { ACK, RST, Segment, SYN } from '../../wire/tcp.ts';
+import { type Seq, seqAdd } from '../../base/seq32.ts';
+import { ACK, FIN, RST, Segment, SYN } from '../../wire/tcp.ts';
 import { tcpOptionsLength } from '../../wire/tcp-options.ts';
 import type { AccurateEcn } from './accurate-ecn.ts';
 import type { TcpConnection } from './connection.ts';
@@ -40,6 +40,20 @@ export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq:
     if (!isSyn) c.urgent?.mark(segment, tcb);
     receiver.acknowledged(now);
   }
+  return segment;
+}
+
+/** An acknowledgement alone; BSD's flags are those of the state (tcp_outflags), and so a FIN under way goes along again. */
+export function buildAcknowledgement(c: TcpConnection, now: Instant): Segment {
+  const { finSent, finAcknowledged } = c.sender;
+  if (!c.settings.repeatsFin || !finSent || finAcknowledged) return c.build(now, ACK, c.acceptableSeq);
+  return c.build(now, ACK | FIN, seqAdd(c.tcb.sndNxt, -1));
+}
+
+/** RFC 5961 §3; BSD answers with what it has at hand (tcp_respond), which is no SACK blocks. */
+export function buildChallenge(c: TcpConnection, now: Instant): Segment {
+  const segment = c.build(now, ACK, c.acceptableSeq);
+  if (c.settings.segmentRule === 'bsd') segment.sack = [];
   return segment;
 }
 

@@ -13,7 +13,7 @@ import { hasOldTimestamp } from './timestamps.ts';
 /** True: it completes the handshake. Else it has been dealt with. */
 export function cacheAdmits(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (segment.has(RST)) takeReset(c, now, segment);
-  else if (segment.has(SYN) && segment.has(ACK)) c.send(bareReset(segment.ack));
+  else if (segment.has(SYN) && segment.has(ACK)) refuse(c, segment);
   else if (segment.has(SYN)) beginAgain(c, now, segment);
   else return segment.has(ACK) && completes(c, now, segment);
   return false;
@@ -25,6 +25,12 @@ function takeReset(c: TcpConnection, now: Instant, segment: Segment): void {
   if (segment.has(ACK | SYN | FIN) || !seqInWindow(segment.seq, rcvNxt, rcvWnd)) return;
   if (segment.seq === rcvNxt || c.settings.believesResets) c.finish('RST arrives');
   else c.challengeAck(now, 'a RST inside the window that is not at RCV.NXT');
+}
+
+/** A SYN+ACK to a listener is bogus, and the entry goes with it (syncache_badack). */
+function refuse(c: TcpConnection, segment: Segment): void {
+  c.send(bareReset(segment.ack));
+  c.finish('a SYN+ACK arrives');
 }
 
 function completes(c: TcpConnection, now: Instant, segment: Segment): boolean {

@@ -149,6 +149,8 @@ export interface TcpSettings {
   ackRule: 'fixed' | 'adaptive' | 'bsd';
   /** RFC 9293 §3.8.6.3: "MUST be less than 0.5 seconds". */
   delayedAck: Duration;
+  /** Until it is acknowledged, a FIN goes along with every acknowledgement (BSD). */
+  repeatsFin: boolean;
   /** Nothing is ever delayed. */
   quickAck: boolean;
   /** Duplicate ACKs that may be told in one; 0: each is sent. */
