@@ -352,8 +352,9 @@ export class TcpConnection implements SenderHost {
   }
 
   private acknowledgement(now: Instant): Segment | undefined {
-    const isDue = this.state !== 'CLOSED' && this.state !== 'SYN_SENT' && this.receiver.ackNow;
-    return isDue ? buildAcknowledgement(this, now) : undefined;
+    if (this.state === 'CLOSED' || this.state === 'SYN_SENT' || !this.receiver.ackNow) return undefined;
+    this.sender.transmitter.sendAlong(now);
+    return this.sender.outbox.shift() ?? buildAcknowledgement(this, now);
   }
 
   /** SND.NXT, or the edge of a window that has shrunk: what the other end will not find unacceptable. */

@@ -69,6 +69,13 @@ export class Transmitter {
     if (!this.s.awaitsHandshake) this.transmit(now, 'push', 'one');
   }
 
+  /** An acknowledgement is due: BSD lets what waits ride along, whatever it waits for but a window. */
+  sendAlong(now: Instant): void {
+    const { settings } = this.s.host;
+    const waits = this.s.queue.head !== undefined && !this.s.awaitsHandshake;
+    if (settings.nagle === 'bsd' && waits) this.transmit(now, 'off', 'one');
+  }
+
   /** The next of what waits, as a tail loss probe. */
   sendAsProbe(now: Instant): void {
     this.transmit(now, 'off', 'probe');
