@@ -165,15 +165,41 @@ export class SendQueue {
       const next = this.flight[at + 1];
       if (next === undefined || next.sacked || record.boundary || record.flags & (SYN | FIN)) return;
       if (record.dataLength + next.dataLength > room || next.flags & SYN) return;
-      this.untime(next);
-      this.out -= next.segments;
-      this.uncount(next, next.segments);
-      this.flight.splice(at + 1, 1);
-      record.end = next.end;
-      record.flags |= next.flags;
-      record.boundary = next.boundary;
-      record.everResent ||= next.everResent;
+      this.join(record, at + 1);
     }
+  }
+
+  /** The record takes what follows it until it has `room` bytes: the stream is cut anew, whatever it was cut into (BSD). */
+  fill(record: SendRecord, room: number, mss: number): void {
+    for (;;) {
+      const at = this.indexOf(record.seq) + 1;
+      const next = this.flight[at];
+      const missing = room - record.dataLength;
+      if (next === undefined || next.sacked || record.flags & FIN || (missing <= 0 && next.dataLength > 0)) break;
+      if (next.dataLength > missing) this.split(next, missing, mss);
+      this.join(record, at);
+    }
+    this.resize(record, mss);
+  }
+
+  /** Its neighbour in flight, at that place, becomes part of it. */
+  private join(record: SendRecord, at: number): void {
+    const next = this.flight[at];
+    this.untime(next);
+    this.out -= next.segments;
+    this.uncount(next, next.segments);
+    this.flight.splice(at, 1);
+    record.end = next.end;
+    record.flags |= next.flags;
+    record.boundary = next.boundary;
+    record.everResent ||= next.everResent;
+  }
+
+  /** It has data, and none is behind it: it ends what the user has written. */
+  endsData(record: SendRecord): boolean {
+    const { head, last } = this;
+    if (record.dataLength === 0 || (head !== undefined && head.dataLength > 0)) return false;
+    return last === record || (last?.dataLength === 0 && last.seq === record.end);
   }
 
   // --- marks

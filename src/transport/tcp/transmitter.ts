@@ -399,7 +399,9 @@ export class Transmitter {
       queue.split(record, length, mss);
     } else {
       queue.resize(record, mss);
-      if (record.dataLength < Math.min(room, mss) && !(record.flags & SYN)) queue.joinNext(record, Math.min(room, mss));
+      if (s.host.settings.recuts) queue.fill(record, Math.min(room, length), mss);
+      else if (record.dataLength < Math.min(room, mss) && !(record.flags & SYN))
+        queue.joinNext(record, Math.min(room, mss));
     }
     recovery.totalRetransmissions += record.segments;
     s.retransmittedBytes += record.dataLength;
@@ -419,13 +421,14 @@ export class Transmitter {
     const { dataLength } = record;
     const whole = host.largeSegments && record.segments > 1 && host.extraOptions === 0 && !host.isUrgent;
     const mss = whole ? dataLength : record.mss;
+    const atEnd = host.settings.recuts ? (record.flags & FIN) | (s.queue.endsData(record) ? PSH : 0) : record.flags;
     let seq = record.seq;
     let left = dataLength;
     do {
       const length = Math.min(left, mss);
       left -= length;
       const last = left === 0;
-      let flags = ACK | (last ? record.flags & (FIN | PSH) : 0);
+      let flags = ACK | (last ? atEnd & (FIN | PSH) : 0);
       if (last && record.segments > 1 && host.settings.pushesBursts) flags |= PSH;
       if (seq === record.seq && record.flags & SYN) flags |= SYN;
       const segment = host.build(now, flags, seq);

@@ -102,6 +102,8 @@ export interface TcpSettings {
   cork: boolean;
   /** 'bsd': what is sent from idle goes whole, its last segment too. */
   nagle: 'rfc896' | 'minshall' | 'bsd';
+  /** Segments are cut from the stream whenever they are sent: again as full ones, and PSH is where it ends for now (BSD). */
+  recuts: boolean;
   /** A PSH at the end of every burst of several segments. */
   pushesBursts: boolean;
   /** A PSH whenever half of the largest window was written, not only at the end of a write. */
