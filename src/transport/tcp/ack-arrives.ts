@@ -13,7 +13,7 @@ import { updateTimestamp } from './timestamps.ts';
 import { updateWindow } from './window-update.ts';
 
 /** Looks at the acknowledgement of an acceptable segment. False: the segment is dropped for it. */
-type TakeAck = (c: TcpConnection, now: Instant, segment: Segment) => boolean;
+export type TakeAck = (c: TcpConnection, now: Instant, segment: Segment) => boolean;
 
 /** Fifth: ACK. */
 export function checkAck(c: TcpConnection, now: Instant, segment: Segment): boolean {

@@ -22,7 +22,7 @@ import { mayReceive } from './state.ts';
 import { admits, bareReset, isRequest } from './syn-received.ts';
 import { checkFin, isNews, restartTimeWait, takeInOrder, takeUrgent } from './text-arrives.ts';
 import { failsPaws, updateTimestamp } from './timestamps.ts';
-import { acknowledgeUnacceptable, dropForTimestamp, noteOld, takeRepeatedSyn } from './unacceptable.ts';
+import { acknowledgeUnacceptable, dropForTimestamp, makeAllowance, noteOld, takeRepeatedSyn } from './unacceptable.ts';
 
 /** False: it was dropped. */
 export function takeAsLinux(c: TcpConnection, now: Instant, segment: Segment): boolean {
@@ -43,7 +43,6 @@ export function takeAsLinux(c: TcpConnection, now: Instant, segment: Segment): b
 }
 
 function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolean {
-  const { tcb } = c;
   // A FIN by itself is no data; here it is reported all the same.
   const { sequenceLength } = segment;
   if (failsPaws(c, now, segment) && !isReorderedAck(c, segment))
@@ -51,13 +50,7 @@ function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolea
   if (isAcceptable(c, segment)) return true;
   const counts = takeRepeatedSyn(c, now, segment);
   if (counts !== undefined) return counts;
-  // A window that is closed takes no data, and acknowledgements.
-  if (tcb.rcvWnd === 0 && segment.seq === tcb.rcvNxt && segment.has(ACK) && !segment.has(SYN | RST)) {
-    if (processAck(c, now, segment)) afterAck(c, now);
-  }
-  if (c.state === 'CLOSED') return false;
-  if (seqGt(segment.end, tcb.rcvEdge)) c.observer?.dropped('beyond-window');
-  if (segment.has(FIN) && c.state === 'TIME_WAIT') restartTimeWait(c, now);
+  if (!makeAllowance(c, now, segment, processAck)) return false;
   if (segment.has(RST) && isLateReset(c, segment)) {
     resetArrives(c);
     return false;

@@ -6,7 +6,7 @@
 import type { Instant } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGt, seqInWindow, seqLe, seqLt } from '../../base/seq32.ts';
 import { ACK, FIN, RST, type Segment, SYN, URG } from '../../wire/tcp.ts';
-import { afterAck, checkAck, processAck } from './ack-arrives.ts';
+import { checkAck, processAck } from './ack-arrives.ts';
 import { acknowledge } from './acknowledge.ts';
 import { takeAsBsd } from './bsd-arrives.ts';
 import type { TcpConnection } from './connection.ts';
@@ -17,9 +17,9 @@ import { isExpected, opensNothing } from './header-prediction.ts';
 import { takeAsLinux } from './linux-arrives.ts';
 import { checkReset } from './reset-arrives.ts';
 import { bareReset } from './syn-received.ts';
-import { checkFin, restartTimeWait, takeData, takeText, takeUrgent } from './text-arrives.ts';
+import { checkFin, takeData, takeText, takeUrgent } from './text-arrives.ts';
 import { failsPaws, lacksTimestamp, updateTimestamp } from './timestamps.ts';
-import { acknowledgeUnacceptable, dropForTimestamp, noteOld, takeRepeatedSyn } from './unacceptable.ts';
+import { acknowledgeUnacceptable, dropForTimestamp, makeAllowance, noteOld, takeRepeatedSyn } from './unacceptable.ts';
 import { updateWindow } from './window-update.ts';
 
 /** By whose rules what is not plainly the next segment is taken. False: it was dropped. */
@@ -131,19 +131,12 @@ function takeBehindSyn(c: TcpConnection, now: Instant, answer: Segment): void {
 
 /** First: the sequence number, with PAWS before it (RFC 7323 §5.3 R1). */
 function checkSequence(c: TcpConnection, now: Instant, segment: Segment): boolean {
-  const { tcb } = c;
   if (lacksTimestamp(c, segment)) return false;
   if (failsPaws(c, now, segment)) return dropForTimestamp(c, now, segment, segment.length);
   if (isAcceptable(c, segment)) return true;
   const counts = takeRepeatedSyn(c, now, segment);
   if (counts !== undefined) return counts;
-  // RFC 9293 §3.10.7.4: "special allowance should be made to accept valid ACKs, URGs, and RSTs" at a zero window.
-  if (tcb.rcvWnd === 0 && segment.seq === tcb.rcvNxt && segment.has(ACK) && !segment.has(SYN | RST)) {
-    if (processAck(c, now, segment)) afterAck(c, now);
-  }
-  if (c.state === 'CLOSED') return false;
-  if (seqGt(segment.end, tcb.rcvEdge)) c.observer?.dropped('beyond-window');
-  if (segment.has(FIN) && c.state === 'TIME_WAIT') restartTimeWait(c, now);
+  if (!makeAllowance(c, now, segment, processAck)) return false;
   if (!segment.has(SYN | RST)) noteOld(c, segment, segment.length);
   acknowledgeUnacceptable(c, now, segment);
   return false;

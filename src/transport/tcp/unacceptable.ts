@@ -1,9 +1,11 @@
 /** What is done with a segment that is not acceptable (RFC 9293 §3.10.7.4, first). */
 import type { Instant } from '../../base/instant.ts';
 import { seqAdd, seqGt, seqLt } from '../../base/seq32.ts';
-import { ACK, RST, type Segment, SYN } from '../../wire/tcp.ts';
+import { ACK, FIN, RST, type Segment, SYN } from '../../wire/tcp.ts';
+import { afterAck, type TakeAck } from './ack-arrives.ts';
 import type { TcpConnection } from './connection.ts';
 import { repeatSynAck } from './syn-received.ts';
+import { restartTimeWait } from './text-arrives.ts';
 
 /** RFC 7323 §5.3 R1. `length`: as many of its sequence numbers as are data. */
 export function dropForTimestamp(c: TcpConnection, now: Instant, segment: Segment, length: number): false {
@@ -20,6 +22,21 @@ export function takeRepeatedSyn(c: TcpConnection, now: Instant, segment: Segment
   if (segment.has(ACK)) return true;
   repeatSynAck(c, now, segment);
   return false;
+}
+
+/**
+ * "Special allowance should be made to accept valid ACKs, URGs, and RSTs" at a zero window; of what else it can be, what
+ * does not need it to be acceptable. False: the connection has ended by that.
+ */
+export function makeAllowance(c: TcpConnection, now: Instant, segment: Segment, take: TakeAck): boolean {
+  const { tcb } = c;
+  if (tcb.rcvWnd === 0 && segment.seq === tcb.rcvNxt && segment.has(ACK) && !segment.has(SYN | RST)) {
+    if (take(c, now, segment)) afterAck(c, now);
+  }
+  if (c.state === 'CLOSED') return false;
+  if (seqGt(segment.end, tcb.rcvEdge)) c.observer?.dropped('beyond-window');
+  if (segment.has(FIN) && c.state === 'TIME_WAIT') restartTimeWait(c, now);
+  return true;
 }
 
 /** "An acknowledgment should be sent in reply (unless the RST bit is set)". */
