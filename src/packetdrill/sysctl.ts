@@ -156,6 +156,8 @@ const FREEBSD: Record<string, Change> = {
     timestamps: numberOf(v) === 1 || numberOf(v) === 2,
   }),
   'tcp.tolerate_missing_ts': (_, v) => ({ requiresTimestamps: !on(v) }),
+  'tcp.mssdflt': ({ settings }, v) => ({ defaultMss: { ...settings.defaultMss, ipv4: numberOf(v) } }),
+  'tcp.v6mssdflt': ({ settings }, v) => ({ defaultMss: { ...settings.defaultMss, ipv6: numberOf(v) } }),
   'tcp.minmss': (_, v) => ({ leastSegment: numberOf(v) }),
   'tcp.ack_war_cnt': ({ settings }, v) => ({ challengeRate: { ...settings.challengeRate, most: numberOf(v) } }),
   'tcp.ack_war_timewindow': ({ settings }, v) => ({
@@ -203,8 +205,6 @@ const FREEBSD_AS_IT_IS: Readonly<Record<string, number>> = {
   'tcp.do_prr': 1,
   'tcp.icmp_may_rst': 1,
   'tcp.insecure_ack': 0,
-  'tcp.mssdflt': 536,
-  'tcp.v6mssdflt': 1220,
   'tcp.newcwv': 0,
   'tcp.pmtud_blackhole_detection': 0,
   'tcp.rexmit_drop_options': 0,

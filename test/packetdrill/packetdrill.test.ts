@@ -30,10 +30,10 @@ for (const profile of Object.keys(PROFILES) as ProfileName[]) {
   const folder = join(HERE, profile);
   for (const name of readdirSync(folder).filter(file => file.endsWith('.pkt'))) {
     const text = readFileSync(join(folder, name), 'utf8');
+    const own = /--ip_version=(ipv4|ipv6)$/m.exec(text)?.[1] as IpVersion | undefined;
     // A Fast Open cookie is made of addresses.
-    const versions: IpVersion[] = /FO(EXP)? [0-9a-f]{8}|--ip_version=ipv4/.test(text)
-      ? ['ipv4']
-      : ['ipv4', 'ipv6', 'ipv4-mapped-ipv6'];
+    const only = own ?? (/FO(EXP)? [0-9a-f]{8}/.test(text) ? 'ipv4' : undefined);
+    const versions: IpVersion[] = only === undefined ? ['ipv4', 'ipv6', 'ipv4-mapped-ipv6'] : [only];
     test(`${profile}/${name}`, () => {
       for (const ipVersion of versions) {
         // Several seeds: initial sequence numbers anywhere, ports of every kind.

@@ -313,6 +313,11 @@ export class TcpEndpoint implements TcpObserver {
     trace?.({ kind: 'decision', time: this.now, host, ...this.ends, decision, why });
   }
 
+  get defaultMss(): number {
+    const { ipv4, ipv6 } = this.connection.settings.defaultMss;
+    return isIpv6(this.remoteAddress) ? ipv6 : ipv4;
+  }
+
   get isRefused(): boolean {
     return this.ip.refuses(this.remoteAddress);
   }

@@ -6,6 +6,7 @@ import type { Instant } from '../../base/instant.ts';
 import { seqGt } from '../../base/seq32.ts';
 import { PSH, type Segment, SYN } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
+import { mssOf } from './handshake.ts';
 
 const NO_COOKIE = new Uint8Array(0);
 /** What other options may take of the first segment. */
@@ -116,7 +117,7 @@ export class FastOpenSide {
     const unanswered = cookie === undefined && client.cookie === undefined && !client.withoutCookie && !resent;
     this.onOutcome?.({
       cookie,
-      mss: answer.mss >= 0 ? answer.mss : 536,
+      mss: mssOf(c, answer),
       // Nothing came back for the one option number: the other is tried next time.
       experimental: unanswered ? !client.experimental : answer.fastOpenExperimental || client.experimental,
       synLost: resent && cookie === undefined && lostData,

@@ -7,10 +7,15 @@ import { beginKeepAlive } from './keep-alive.ts';
 import { PathProbe } from './path-probe.ts';
 import { TIMESTAMPS_LENGTH } from './tcb.ts';
 
+/** RFC 9293 §3.7.1: "MUST assume a default send MSS of 536 (576 - 40) for IPv4 or 1220 (1280 - 60) for IPv6". */
+export const mssOf = ({ observer, settings }: TcpConnection, syn: Segment): number =>
+  syn.mss >= 0 ? Math.max(syn.mss, settings.leastSegment) : (observer?.defaultMss ?? settings.defaultMss.ipv4);
+
 /** The options of a SYN (RFC 7323 §1.3: each is in use only when both SYNs carry it). */
-export function agree({ tcb, settings, receiver }: TcpConnection, syn: Segment): void {
+export function agree(c: TcpConnection, syn: Segment): void {
+  const { tcb, settings, receiver } = c;
   const sends = !settings.noOptions;
-  const offered = syn.mss >= 0 ? Math.max(syn.mss, settings.leastSegment) : 536;
+  const offered = mssOf(c, syn);
   tcb.peerMss = settings.maxSegment > 0 ? Math.min(offered, settings.maxSegment) : offered;
   tcb.timestampsOn = sends && settings.timestamps && syn.hasTimestamps;
   tcb.sackOn = sends && settings.sack && syn.sackPermitted;

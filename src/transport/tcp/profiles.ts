@@ -47,6 +47,7 @@ export const RFC_PROFILE: TcpSettings = {
   accurateEcnOption: 'full',
   accurateEcnBeacons: 3,
   maxSegment: 0,
+  defaultMss: { ipv4: 536, ipv6: 1220 },
   leastSegment: 64,
   fastOpen: NO_FAST_OPEN,
 
@@ -140,6 +141,7 @@ export const LINUX_PROFILE: TcpSettings = {
   handshakeErrors: 'all',
   segmentRule: 'linux',
   requiresTimestamps: false,
+  defaultMss: { ipv4: 536, ipv6: 536 },
   nagle: 'minshall',
   pushesBursts: true,
   pushesHalfWindows: true,

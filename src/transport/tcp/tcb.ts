@@ -3,7 +3,7 @@ import type { Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqDiff, seqGt, seqMax } from '../../base/seq32.ts';
 import type { State } from './state.ts';
 
-/** RFC 9293 §3.7.1: "If an MSS Option is not received at connection setup, TCP implementations MUST assume 536". */
+/** What a segment holds until more is known. */
 export const DEFAULT_MSS = 536;
 /** Bytes that timestamps take from every segment (RFC 7323 appendix A). */
 export const TIMESTAMPS_LENGTH = 12;

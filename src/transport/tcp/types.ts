@@ -91,6 +91,8 @@ export interface TcpSettings {
   accurateEcnBeacons: number;
   /** TCP_MAXSEG: 0 is no limit of the user's. */
   maxSegment: number;
+  /** The MSS of one who tells none, by the version of IP (RFC 9293 §3.7.1, MUST-15). */
+  defaultMss: { ipv4: number; ipv6: number };
   /** What an MSS option tells at the least, whatever it says. */
   leastSegment: number;
   fastOpen: FastOpenSettings;
@@ -291,6 +293,8 @@ export type TcpEvent =
 export interface TcpObserver {
   /** What is sent now would be dropped by our own link. */
   readonly isRefused?: boolean;
+  /** `defaultMss` of the settings, for the other end's address. */
+  readonly defaultMss?: number;
   stateChanged(from: State, to: State, cause: string): void;
   decided(decision: string, why: string): void;
   /** A segment, or its data, for a reason that is counted. */
