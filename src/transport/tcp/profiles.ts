@@ -63,6 +63,7 @@ export const RFC_PROFILE: TcpSettings = {
   slowStartAfterIdle: true,
   idleRestart: 'rfc5681',
   initialWindow: 10,
+  initialWindowRule: 'rfc6928',
   congestionControl: cubic,
   windowGrowth: 'used',
   maxPacingRate: NO_LIMIT,
@@ -148,6 +149,7 @@ export const LINUX_PROFILE: TcpSettings = {
   fillsSmallWindow: false,
   deferDivisor: 3,
   idleRestart: 'rfc2861',
+  initialWindowRule: 'segments',
   congestionControl: cubicOfLinux,
   mtuProbing: { mode: 'off', base: 1024, threshold: 8, interval: minutes(10) },
 

@@ -9,6 +9,7 @@ import { FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
 import type { AccurateEcn } from './accurate-ecn.ts';
 import { DUE } from './deadlines.ts';
 import { restartAfterIdle } from './idle-restart.ts';
+import { initialWindow } from './initial-window.ts';
 import { LimitClock } from './limits.ts';
 import { Recovery, type RecoveryHost } from './recovery.ts';
 import type { RttEstimator } from './rtt.ts';
@@ -223,7 +224,7 @@ export class Sender {
     const { segmentRule, windowGrowth } = this.host.settings;
     const again = segmentRule === 'linux' ? this.recovery.totalRetransmissions : this.synAgain;
     const lost = again > (windowGrowth === 'bsd' ? 0 : 1);
-    window.cwnd = lost ? 1 : this.host.settings.initialWindow;
+    window.cwnd = lost ? 1 : initialWindow(this.host.settings, this.tcb);
     window.ssthresh = 0x7fff_ffff;
     window.credit = 0;
     // Without SACK the loss of a SYN is held until more is acknowledged (RFC 6582 §4).

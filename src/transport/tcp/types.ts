@@ -119,8 +119,9 @@ export interface TcpSettings {
   slowStartAfterIdle: boolean;
   /** RFC 5681 §4.1 takes the restart window at once, RFC 2861 halves with every RTO. */
   idleRestart: 'rfc5681' | 'rfc2861';
-  /** Segments; RFC 6928. */
+  /** Segments; RFC 6928: of those that are larger than usual fewer. Linux does not look at their size. */
   initialWindow: number;
+  initialWindowRule: 'rfc6928' | 'segments';
   congestionControl: () => CongestionControl;
   /** When the window may grow: where it was used, or (BSD) where the other end's is no smaller. */
   windowGrowth: 'used' | 'bsd';
