@@ -47,7 +47,7 @@ export function concat(parts: readonly Uint8Array[], slab?: SlabAllocator): Uint
   const out = slab?.take(length) ?? new Uint8Array(length);
   let at = 0;
   for (const part of parts) {
-    out.set(part, at);
+    copyInto(out, part, at);
     at += part.length;
   }
   return out;

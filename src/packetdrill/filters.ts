@@ -22,7 +22,7 @@ function pass(lines: readonly string[], filter: string): Filtered | undefined {
   const grep = grepOf(filter);
   if (grep === undefined) return undefined;
   const { pattern, flags } = grep;
-  const { matches } = matcher(pattern, flags);
+  const matches = matcher(pattern, flags);
   const found = lines.filter(line => matches(line) !== flags.includes('v'));
   return { lines: flags.includes('c') ? [String(found.length)] : found, holds: found.length > 0 };
 }
@@ -35,14 +35,14 @@ export function grepOf(filter: string): { pattern: string; flags: string } | und
 }
 
 /** A pattern that is no regular expression is looked for as it stands. */
-function matcher(pattern: string, flags: string): { matches: (line: string) => boolean } {
+function matcher(pattern: string, flags: string): (line: string) => boolean {
   try {
     const expression = new RegExp(
       flags.includes('w') ? `\\b(?:${pattern})\\b` : pattern,
       flags.includes('i') ? 'i' : '',
     );
-    return { matches: line => expression.test(line) };
+    return line => expression.test(line);
   } catch {
-    return { matches: line => line.includes(pattern) };
+    return line => line.includes(pattern);
   }
 }

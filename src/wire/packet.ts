@@ -3,6 +3,7 @@
  * its header in place. On its way up `start` moves past each header instead, and the receiver gets a view.
  */
 import { assert } from '../base/assert.ts';
+import { copyInto } from '../base/bytes.ts';
 import type { SlabAllocator } from '../base/slab.ts';
 
 /** Room for Ethernet (14) + IPv4 with options (60) or IPv6 (40); TCP and UDP reckon their own headers on top. */
@@ -36,7 +37,7 @@ export class Packet {
 
   static of(payload: Uint8Array, headroom = HEADROOM, slab?: SlabAllocator): Packet {
     const packet = Packet.withHeadroom(headroom, payload.length, slab);
-    packet.bytes.set(payload, headroom);
+    copyInto(packet.bytes, payload, headroom);
     return packet;
   }
 

@@ -54,8 +54,8 @@ export interface Arrival {
 export class FixedDelay implements AckPolicy {
   protected readonly delay: Duration;
   protected largest: number;
-  protected segments = 0;
 
+  /** `largest`: what segments hold, until more is known. */
   constructor(delay: Duration, largest: number) {
     this.delay = delay;
     this.largest = largest;
@@ -67,8 +67,7 @@ export class FixedDelay implements AckPolicy {
     return this.largest;
   }
 
-  received(_now: Instant, { length, pieces }: Arrival, _inOrder: boolean): void {
-    this.segments += pieces;
+  received(_now: Instant, { length }: Arrival): void {
     if (length > this.largest) this.largest = length;
   }
 
@@ -76,9 +75,7 @@ export class FixedDelay implements AckPolicy {
     return unacknowledged >= 2 * this.largest ? now : now + this.delay;
   }
 
-  acknowledged(): void {
-    this.segments = 0;
-  }
+  acknowledged(): void {}
 
   timedOut(): void {}
   dataSent(): void {}

@@ -1,14 +1,10 @@
 /** BSD's delayed acknowledgement: the first segment starts a timer, the second stops it (DELAY_ACK in tcp_input.c). */
-import type { Duration, Instant } from '../../base/instant.ts';
+import type { Instant } from '../../base/instant.ts';
 import { type Arrival, FixedDelay } from './ack-policy.ts';
 
 export class BsdDelay extends FixedDelay {
+  private segments = 0;
   private atOnce = false;
-
-  /** `mss`: what segments hold at most, until more is known. */
-  constructor(delay: Duration, mss: number) {
-    super(delay, mss);
-  }
 
   override established(mss: number): void {
     this.largest = mss;
@@ -25,7 +21,7 @@ export class BsdDelay extends FixedDelay {
   }
 
   override acknowledged(): void {
-    super.acknowledged();
+    this.segments = 0;
     this.atOnce = false;
   }
 }

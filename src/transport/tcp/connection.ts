@@ -7,7 +7,7 @@
  *   timers.ts           what a deadline that has passed does
  *   state.ts            which changes of state there are
  */
-import { assert } from '../../base/assert.ts';
+import { assert, InvariantError } from '../../base/assert.ts';
 import { Fifo } from '../../base/fifo.ts';
 import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqLt, seqMax } from '../../base/seq32.ts';
@@ -428,7 +428,7 @@ export class TcpConnection implements SenderHost {
   setState(to: State, cause: string): void {
     const from = this.tcb.state;
     // The sentence is put together only where it is needed: that takes longer than the question.
-    if (!isLegal(from, to)) assert(false, `TCP: no transition from ${from} to ${to}`);
+    if (!isLegal(from, to)) throw new InvariantError(`TCP: no transition from ${from} to ${to}`);
     this.tcb.state = to;
     this.observer?.stateChanged(from, to, cause);
     if (to === 'ESTABLISHED') this.events.push({ type: 'established' });

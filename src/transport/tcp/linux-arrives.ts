@@ -5,7 +5,7 @@
  */
 import type { Instant } from '../../base/instant.ts';
 import { seqAdd, seqDiff, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
-import { ACK, FIN, RST, type Segment, SYN, URG } from '../../wire/tcp.ts';
+import { ACK, RST, type Segment, SYN, URG } from '../../wire/tcp.ts';
 import {
   afterAck,
   beginEarly,
@@ -20,7 +20,7 @@ import { isForgotten, wakes } from './forgotten.ts';
 import { isPredicted } from './header-prediction.ts';
 import { mayReceive } from './state.ts';
 import { admits, bareReset, isRequest } from './syn-received.ts';
-import { checkFin, isNews, restartTimeWait, takeInOrder, takeUrgent } from './text-arrives.ts';
+import { checkFin, isNews, takeInOrder, takeUrgent } from './text-arrives.ts';
 import { failsPaws, updateTimestamp } from './timestamps.ts';
 import { acknowledgeUnacceptable, dropForTimestamp, makeAllowance, noteOld, takeRepeatedSyn } from './unacceptable.ts';
 
@@ -104,10 +104,6 @@ const isLateReset = (c: TcpConnection, segment: Segment): boolean =>
 /** Users are told even where they can only have shut down; of a request there is none yet (tcp_reset). */
 function resetArrives(c: TcpConnection): void {
   if (c.state === 'SYN_RCVD' && c.passive && !c.sendsEarly) return c.finish('RST arrives');
-  if (c.state === 'TIME_WAIT') {
-    if (!c.settings.protectsTimeWait) c.finish('RST arrives');
-    return;
-  }
   // Behind the other end's FIN there is nobody any more who could have reset it; the pipe is broken.
   c.fail(c.state === 'CLOSE_WAIT' ? 'EPIPE' : 'ECONNRESET', 'a RST arrived');
 }
@@ -154,8 +150,7 @@ const isAhead = ({ tcb }: TcpConnection, segment: Segment): boolean =>
 
 function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (!mayReceive(c.state)) {
-    if (c.state === 'TIME_WAIT' && segment.has(FIN)) restartTimeWait(c, now);
-    else if (segment.sequenceLength > 0) takeBehindFin(c, segment);
+    if (segment.sequenceLength > 0) takeBehindFin(c, segment);
     return false;
   }
   if (segment.has(SYN)) {

@@ -175,7 +175,8 @@ export class SendQueue {
       const at = this.indexOf(record.seq) + 1;
       const next = this.flight[at];
       const missing = room - record.dataLength;
-      if (next === undefined || next.sacked || record.flags & FIN || (missing <= 0 && next.dataLength > 0)) break;
+      if (next === undefined || next.sacked || record.flags & (SYN | FIN)) break;
+      if (missing <= 0 && next.dataLength > 0) break;
       if (next.dataLength > missing) this.split(next, missing, mss);
       this.join(record, at);
     }

@@ -397,11 +397,11 @@ export class Transmitter {
     if (length > room) length = Math.floor(room / mss) * mss || room;
     if (record.dataLength > length) {
       queue.split(record, length, mss);
+    } else if (s.host.settings.recuts) {
+      queue.fill(record, Math.min(room, length), mss);
     } else {
       queue.resize(record, mss);
-      if (s.host.settings.recuts) queue.fill(record, Math.min(room, length), mss);
-      else if (record.dataLength < Math.min(room, mss) && !(record.flags & SYN))
-        queue.joinNext(record, Math.min(room, mss));
+      if (record.dataLength < Math.min(room, mss) && !(record.flags & SYN)) queue.joinNext(record, Math.min(room, mss));
     }
     recovery.totalRetransmissions += record.segments;
     s.retransmittedBytes += record.dataLength;
