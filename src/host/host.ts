@@ -99,7 +99,7 @@ export class Host {
     if (out === undefined) throw new TypeError(`${this.name}: the gateway ${via} is on none of its networks`);
     const wanted = parsePrefix6(to === 'default' ? '::/0' : to);
     if (wanted === undefined) throw new TypeError(`'${to}' is not an IPv6 address with a prefix length`);
-    this.ip6.addRoute({ prefix: wanted, via, out });
+    this.ip6.routes.add({ prefix: wanted, via, interface: out });
   }
 
   /** Makes a NAT of a router: what leaves by `outside` carries that interface's address. */

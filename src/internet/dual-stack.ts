@@ -21,6 +21,10 @@ export class DualStack implements InternetLayer {
     return this.of(destination).sourceFor(destination);
   }
 
+  addressesSum(source: IpAddress, destination: IpAddress): number {
+    return this.of(source).addressesSum(source, destination);
+  }
+
   isLocal(address: IpAddress): boolean {
     return this.of(address).isLocal(address);
   }

@@ -30,8 +30,8 @@ export class Icmpv6Layer implements ProtocolHandler<Ipv6Address> {
   }
 
   receive(datagram: IncomingDatagram<Ipv6Address>): void {
-    const { bytes, start, end, source, destination } = datagram;
-    const message = decodeIcmpv6(bytes, start, end, source, destination);
+    const { bytes, headerStart, start, end } = datagram;
+    const message = decodeIcmpv6(bytes, headerStart, start, end);
     if (message instanceof Malformed) return this.context.drop('icmp', message.reason);
     if (message.type === ICMPV6.echoRequest) return this.answerEcho(datagram, message);
     if (message.type >= ICMPV6.routerSolicitation && message.type <= ICMPV6.redirect) {
@@ -58,20 +58,20 @@ export class Icmpv6Layer implements ProtocolHandler<Ipv6Address> {
     this.sendError({ type: ICMPV6.packetTooBig, code: 0, rest: mtu }, about);
   }
 
-  /** RFC 4443 §3.4: an erroneous header field; `pointer`: the byte where it stands. */
-  parameterProblem(about: IncomingDatagram<Ipv6Address>, pointer: number): void {
-    this.sendError({ type: ICMPV6.parameterProblem, code: 0, rest: pointer }, about);
-  }
-
-  /** RFC 8200 §4: "unrecognized Next Header type encountered". */
-  unknownNextHeader(about: IncomingDatagram<Ipv6Address>): void {
-    this.sendError({ type: ICMPV6.parameterProblem, code: 1, rest: about.start - about.headerStart - 1 }, about);
+  /** RFC 4443 §3.4; `pointer`: the byte where it stands. `evenToMany`: RFC 4443 §2.4 (e.3) excepts it. */
+  parameterProblem(about: IncomingDatagram<Ipv6Address>, code: number, pointer: number, evenToMany = false): void {
+    this.sendError({ type: ICMPV6.parameterProblem, code, rest: pointer }, about, evenToMany);
   }
 
   /** RFC 4443 §2.4 (e): never about an error, nor to what went to many. */
-  private sendError(head: { type: number; code: number; rest: number }, about: IncomingDatagram<Ipv6Address>): void {
+  private sendError(
+    head: { type: number; code: number; rest: number },
+    about: IncomingDatagram<Ipv6Address>,
+    evenToMany = head.type === ICMPV6.packetTooBig,
+  ): void {
     const isError = about.protocol === NEXT_HEADER.icmpv6 && isIcmpv6Error(about.bytes[about.start]);
-    if (isError || about.toMany || isMulticast6(about.source) || about.source === '::' || !this.limit.allow()) return;
+    if (isError || (about.toMany && !evenToMany) || isMulticast6(about.source) || about.source === '::') return;
+    if (!this.limit.allow()) return;
     const body = about.bytes.subarray(about.headerStart, Math.min(about.end, about.headerStart + QUOTE));
     // RFC 4443 §2.2: from the address that it was for, or else from one of ours on the way back.
     const source = this.ip.isLocal(about.destination) ? about.destination : this.ip.sourceFor(about.source);

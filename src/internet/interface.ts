@@ -48,7 +48,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
   up = true;
   onRarp: ((message: ArpMessage) => void) | undefined;
   /** The IPv6 layer's, where there is one: the datagram behind `start`. */
-  onIpv6: ((frame: Frame, start: number, unit: Unit) => void) | undefined;
+  onIpv6: ((frame: Frame, start: number, unit: Unit, given: boolean) => void) | undefined;
   private readonly context: Context;
   private readonly owner: InterfaceOwner;
   private readonly groups = new Set<Ipv4Address>([ALL_HOSTS]);
@@ -125,7 +125,8 @@ export class NetworkInterface implements ArpPort, RarpPort {
     this.hand(packet);
   }
 
-  private hand(packet: Packet): void {
+  /** To the link, as it is. */
+  hand(packet: Packet): void {
     const { link } = this;
     if (link.sendPacket !== undefined) link.sendPacket(packet);
     else link.send(packet.view(), packet.unit, true);
@@ -153,7 +154,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
   private frameArrives(frame: Frame, unit: Unit, given: boolean): void {
     if (!this.up) return;
     if (this.link.medium === 'ip') {
-      if (frame[0] >> 4 === 6 && this.onIpv6 !== undefined) return this.onIpv6(frame, 0, unit);
+      if (frame[0] >> 4 === 6 && this.onIpv6 !== undefined) return this.onIpv6(frame, 0, unit, given);
       return this.owner.ipv4Arrives(this, frame, 0, false, unit, given);
     }
     if (frame.length < ethernet.size) return this.context.drop('link', 'frame-truncated');
@@ -164,7 +165,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
     if (type === ETHERTYPE.ipv4) {
       this.owner.ipv4Arrives(this, frame, ethernet.size, destination !== this.mac, unit, given);
     } else if (type === ETHERTYPE.ipv6 && this.onIpv6 !== undefined) {
-      this.onIpv6(frame, ethernet.size, unit);
+      this.onIpv6(frame, ethernet.size, unit, given);
     } else if (type === ETHERTYPE.arp || type === ETHERTYPE.rarp) {
       this.arpArrives(frame, type);
     } else {

@@ -14,9 +14,11 @@ import {
   isLoopback,
   isMulticast,
   type MacAddress,
+  networkOf,
   type Prefix,
 } from '../wire/address.ts';
 import { ICMP, TIME_EXCEEDED, UNREACHABLE } from '../wire/icmp.ts';
+import { addressSum } from '../wire/ip-address.ts';
 import { checkIpv4, decrementTtl, type Ipv4Header, ipv4, ipv4HeaderLength, prependIpv4 } from '../wire/ipv4.ts';
 import { EXACT_HEADROOM, Packet } from '../wire/packet.ts';
 import { AddressSet } from './address-set.ts';
@@ -37,10 +39,20 @@ const DEFAULT_TTL = 64;
 /** Host routes learned from redirects; the oldest goes first. */
 const MAX_REDIRECTS = 256;
 
+type Ipv4Route = Route<Ipv4Address, NetworkInterface>;
+
+interface Path {
+  /** To ourselves. */
+  isLocal: boolean;
+  route: Ipv4Route | undefined;
+  /** To one station: neither a group's address nor that of all stations of a network. */
+  isUnicast: boolean;
+}
+
 export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   readonly interfaces: NetworkInterface[] = [];
-  readonly routes = new RoutingTable();
-  private readonly paths = new Paths(this.routes, address => this.isLocal(address));
+  readonly routes = new RoutingTable<Ipv4Address, NetworkInterface>(networkOf);
+  private readonly paths = new Paths<Ipv4Address, Path>(this.routes, destination => this.findPath(destination));
   readonly pathMtu: PathMtu<Ipv4Address>;
   readonly icmp: IcmpLayer;
   readonly reassembler: Reassembler;
@@ -121,6 +133,10 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     if (this.isLocal(destination)) return destination;
     const route = this.routeTo(destination);
     return route === undefined ? undefined : route.interface.senderFor(route.via ?? destination);
+  }
+
+  addressesSum(source: Ipv4Address, destination: Ipv4Address): number {
+    return addressSum(source) + addressSum(destination);
   }
 
   mtuFor(destination: Ipv4Address): number {
@@ -214,7 +230,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     return undefined;
   }
 
-  private sendOn(packet: Packet, route: Route, destination: Ipv4Address, mtu: number, isUnicast: boolean): void {
+  private sendOn(packet: Packet, route: Ipv4Route, destination: Ipv4Address, mtu: number, isUnicast: boolean): void {
     const nextHop = route.via ?? destination;
     if (packet.length <= mtu || packet.unit > 0) return route.interface.sendIpv4(packet, nextHop, isUnicast);
     for (const piece of fragment(packet, mtu)) route.interface.sendIpv4(piece, nextHop, isUnicast);
@@ -226,7 +242,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     scheduler.at(scheduler.now(), () => this.deliver(packet.bytes, packet.start, packet.end, 'lo', false, packet.unit));
   }
 
-  private routeTo(destination: Ipv4Address, interfaceName?: string): Route | undefined {
+  private routeTo(destination: Ipv4Address, interfaceName?: string): Ipv4Route | undefined {
     const bound = interfaceName === undefined ? undefined : this.named(interfaceName)[0];
     if (isMulticast(destination) || destination === 0xffff_ffff || bound !== undefined) {
       const out = bound ?? this.routes.lookup(destination)?.interface ?? this.interfaces[0];
@@ -237,6 +253,14 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
         : { prefix: { address: destination, length: 32 }, interface: out, metric: 0 };
     }
     return this.routes.lookup(destination);
+  }
+
+  private findPath(destination: Ipv4Address): Path {
+    const route = this.routes.lookup(destination);
+    const toMany = (address: Ipv4Address): boolean =>
+      isMulticast(address) || address === IPV4_BROADCAST || (route?.interface.isBroadcast(address) ?? false);
+    const isUnicast = !toMany(destination) && !toMany(route?.via ?? destination);
+    return { isLocal: this.isLocal(destination), route, isUnicast };
   }
 
   private named(interfaceName?: string): NetworkInterface[] {

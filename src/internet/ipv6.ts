@@ -6,27 +6,22 @@
 import type { Random } from '../base/random.ts';
 import type { Frame, Unit } from '../link/types.ts';
 import type { Context } from '../trace/events.ts';
-import { type Ipv6Prefix, inPrefix6 } from '../wire/address6.ts';
-import { IPV6_LOOPBACK, type Ipv6Address, isLinkLocal, isMulticast6 } from '../wire/ip-address.ts';
+import { type Ipv6Prefix, networkOf6 } from '../wire/address6.ts';
+import { IPV6_LOOPBACK, type Ipv6Address, ipv6At } from '../wire/ip-address.ts';
 import { PROTOCOL } from '../wire/ipv4.ts';
-import {
-  checkIpv6,
-  decodeIpv6,
-  type Ipv6Header,
-  ipv6,
-  ipv6End,
-  NEXT_HEADER,
-  prependIpv6,
-  type UpperLayer,
-  upperLayerOf,
-} from '../wire/ipv6.ts';
-import { HEADROOM, Packet } from '../wire/packet.ts';
+import { checkIpv6, ipv6, ipv6End, NEXT_HEADER, prependIpv6, trafficClassAt } from '../wire/ipv6.ts';
+import { EXACT_HEADROOM, Packet } from '../wire/packet.ts';
+import { AddressBook, type KnownAddress } from './address-book.ts';
+import { PROBLEM, type Walked, walkHeaders } from './extension-headers.ts';
 import { fragment6, fragmentAt, MOST_DATA6, reassemble6 } from './fragments6.ts';
 import { Icmpv6Layer } from './icmpv6.ts';
 import type { NetworkInterface } from './interface.ts';
 import { Neighbours } from './neighbours.ts';
 import { PathMtu } from './path-mtu.ts';
+import { Paths } from './paths.ts';
 import { Reassembler } from './reassembly.ts';
+import { type Route, RoutingTable } from './routes.ts';
+import { bestSource } from './source-address.ts';
 import type { IncomingDatagram, InternetLayer, OutgoingDatagram, ProtocolHandler, SendFailure } from './types.ts';
 
 const DEFAULT_HOP_LIMIT = 64;
@@ -34,19 +29,24 @@ const DEFAULT_HOP_LIMIT = 64;
 export const MINIMUM_MTU = 1280;
 
 export interface Ipv6Interface {
-  interface: NetworkInterface;
+  readonly name: string;
+  own: NetworkInterface;
   addresses: Ipv6Prefix[];
   neighbours: Neighbours;
 }
 
-export interface Ipv6Route {
-  prefix: Ipv6Prefix;
-  via?: Ipv6Address;
-  out: Ipv6Interface;
+export type Ipv6Route = Route<Ipv6Address, Ipv6Interface>;
+
+interface Path {
+  destination: KnownAddress;
+  /** To ourselves. */
+  isLocal: boolean;
+  route: Ipv6Route | undefined;
 }
 
 /** Places in the header (RFC 8200 §3). */
 const PAYLOAD_LENGTH = 4;
+const NEXT = 6;
 const HOP_LIMIT = 7;
 
 /** RFC 7739 §5.3: identifications that nobody else can guess; drawn when the first datagram has to be cut. */
@@ -66,15 +66,21 @@ class FragmentIds {
 
 export class Ipv6Layer implements InternetLayer<Ipv6Address> {
   readonly interfaces: Ipv6Interface[] = [];
+  readonly routes = new RoutingTable<Ipv6Address, Ipv6Interface>(networkOf6);
   readonly pathMtu: PathMtu<Ipv6Address>;
   readonly icmp: Icmpv6Layer;
   /** It is a router: what is for others goes on. */
   forwarding = false;
+  private readonly book = new AddressBook();
+  private readonly paths = new Paths<Ipv6Address, Path>(this.routes, destination => this.findPath(destination));
   private readonly reassembler: Reassembler;
   private readonly identifications: FragmentIds;
   private readonly context: Context;
   private readonly handlers = new Map<number, ProtocolHandler<Ipv6Address>>();
-  private routes: Ipv6Route[] = [];
+  /** Our addresses, of all interfaces. */
+  private readonly own = new Set<Ipv6Address>([IPV6_LOOPBACK]);
+  /** Of the datagram being sent: the same object each time. */
+  private readonly header = { nextHeader: 0, hopLimit: 0, trafficClass: 0, flowLabel: 0 };
 
   constructor(context: Context) {
     this.context = context;
@@ -86,32 +92,25 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
 
   /** Speaks IPv6 on an interface. Without an address, it gets a link-local one, and others from a router (RFC 4862). */
   enable(own: NetworkInterface, address?: Ipv6Prefix): Ipv6Interface {
-    const added: Ipv6Interface = {
-      interface: own,
-      addresses: [],
-      neighbours: new Neighbours(this.context, this, own),
-    };
+    const there = this.interfaceOf(own);
+    if (there !== undefined) {
+      if (address !== undefined) this.addAddress(there, address);
+      return there;
+    }
+    const neighbours = new Neighbours(this.context, this, own);
+    const added: Ipv6Interface = { name: own.name, own, addresses: [], neighbours };
     this.interfaces.push(added);
-    own.onIpv6 = (frame, start, unit) => this.arrives(added, frame, start, unit);
+    own.onIpv6 = (frame, start, unit, given) => this.arrives(added, frame, start, unit, given);
     if (address !== undefined) this.addAddress(added, address);
-    added.neighbours.start(added);
+    neighbours.start(added);
     return added;
   }
 
   addAddress(to: Ipv6Interface, prefix: Ipv6Prefix): void {
     if (to.addresses.some(own => own.address === prefix.address)) return;
     to.addresses.push(prefix);
-    this.addRoute({ prefix, out: to });
-  }
-
-  /** The longest prefix wins. */
-  addRoute(route: Ipv6Route): void {
-    this.routes.push(route);
-    this.routes.sort((a, b) => b.prefix.length - a.prefix.length);
-  }
-
-  removeRoute(via: Ipv6Address): void {
-    this.routes = this.routes.filter(route => route.via !== via);
+    this.own.add(prefix.address);
+    this.routes.add({ prefix, interface: to });
   }
 
   register(protocol: number, handler: ProtocolHandler<Ipv6Address>): void {
@@ -123,39 +122,41 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
   }
 
   isLocal(address: Ipv6Address): boolean {
-    return address === IPV6_LOOPBACK || this.interfaces.some(i => i.addresses.some(own => own.address === address));
+    return this.own.has(address);
   }
 
   isBroadcast(): boolean {
     return false;
   }
 
-  /** RFC 6724 in short: on the way out, an address of the same scope; else the first. */
   sourceFor(destination: Ipv6Address): Ipv6Address | undefined {
-    if (this.isLocal(destination)) return destination;
-    const out = this.routeTo(destination)?.out;
-    const local = isLinkLocal(destination) || isMulticast6(destination);
-    const fitting = out?.addresses.find(own => isLinkLocal(own.address) === local);
-    return (fitting ?? out?.addresses[0])?.address;
+    const path = this.paths.to(destination);
+    if (path.isLocal) return destination;
+    const candidates = path.route?.interface.addresses.map(own => own.address) ?? [];
+    return bestSource(this.book, path.destination, candidates);
+  }
+
+  addressesSum(source: Ipv6Address, destination: Ipv6Address): number {
+    return this.book.of(source).sum + this.book.of(destination).sum;
   }
 
   mtuFor(destination: Ipv6Address): number {
-    if (this.isLocal(destination)) return 65535;
-    return this.pathMtu.get(destination, this.linkMtuFor(destination));
+    const { isLocal, route } = this.paths.to(destination);
+    return isLocal ? 65535 : this.pathMtu.get(destination, route?.interface.own.mtu ?? 1500);
   }
 
   linkMtuFor(destination: Ipv6Address): number {
-    if (this.isLocal(destination)) return 65535;
-    return this.routeTo(destination)?.out.interface.mtu ?? 1500;
+    const { isLocal, route } = this.paths.to(destination);
+    return isLocal ? 65535 : (route?.interface.own.mtu ?? 1500);
   }
 
   offloads(destination: Ipv6Address): boolean {
-    if (this.isLocal(destination)) return true;
-    return this.routeTo(destination)?.out.interface.link.offloads ?? false;
+    const { isLocal, route } = this.paths.to(destination);
+    return isLocal || (route?.interface.own.link.offloads ?? false);
   }
 
   refuses(destination: Ipv6Address): boolean {
-    return this.routeTo(destination)?.out.interface.link.refuses ?? false;
+    return this.paths.to(destination).route?.interface.own.link.refuses ?? false;
   }
 
   join(): void {}
@@ -169,83 +170,137 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
     this.pathMtu.learn(destination, mtu);
   }
 
+  // --- down
+
   send(datagram: OutgoingDatagram<Ipv6Address>): SendFailure | undefined {
-    const { packet, source, destination } = datagram;
-    const header = {
-      source,
-      destination,
-      nextHeader: datagram.protocol,
-      hopLimit: datagram.ttl ?? DEFAULT_HOP_LIMIT,
-      trafficClass: datagram.trafficClass ?? 0,
-      flowLabel: 0,
-    };
-    if (this.isLocal(destination)) {
-      prependIpv6(packet, header);
+    const { packet, destination } = datagram;
+    const path = this.paths.to(destination);
+    const toMany = path.destination.isMulticast;
+    const { header } = this;
+    header.nextHeader = datagram.protocol;
+    // RFC 3493 §5.2: multicast goes no further than the link, unless it is told to.
+    header.hopLimit = datagram.ttl ?? (toMany ? 1 : DEFAULT_HOP_LIMIT);
+    header.trafficClass = datagram.trafficClass ?? 0;
+    const source = this.book.of(datagram.source).bytes;
+    if (packet.length > MOST_DATA6) return { reason: 'too-big', mtu: MOST_DATA6 };
+    if (path.isLocal) {
+      prependIpv6(packet, header, source, path.destination.bytes);
       this.loopBack(packet);
       return undefined;
     }
-    const route = this.routeTo(destination);
+    const route = toMany ? this.routeToMany(destination, datagram.interfaceName) : path.route;
     if (route === undefined) return { reason: 'no-route' };
-    const mtu = this.pathMtu.get(destination, route.out.interface.mtu);
-    const isLong = packet.length + ipv6.size > mtu && packet.unit === 0;
+    const mtu = this.pathMtu.get(destination, route.interface.own.mtu);
+    const isLong = packet.unit === 0 && packet.length + ipv6.size > mtu;
     if (isLong && datagram.dontFragment) return { reason: 'too-big', mtu };
-    prependIpv6(packet, header);
+    prependIpv6(packet, header, source, path.destination.bytes);
     const nextHop = route.via ?? destination;
-    if (!isLong) this.transmit(route.out, packet, nextHop);
+    if (!isLong) this.transmit(route.interface, packet, nextHop);
     else {
       const identification = this.identifications.next();
-      for (const piece of fragment6(packet, mtu, identification)) this.transmit(route.out, piece, nextHop);
+      for (const piece of fragment6(packet, mtu, identification)) this.transmit(route.interface, piece, nextHop);
     }
     return undefined;
   }
 
   /** `packet` starts with its IPv6 header. */
   transmit(out: Ipv6Interface, packet: Packet, nextHop: Ipv6Address): void {
-    const own = out.interface;
-    if (!own.up) return this.context.drop('link', 'interface-down');
-    if (own.link.medium === 'ip') own.link.send(packet.view(), packet.unit);
+    const { own } = out;
+    if (!own.up) this.context.drop('link', 'interface-down');
+    else if (own.link.medium === 'ip') own.hand(packet);
     else out.neighbours.send(packet, nextHop);
   }
 
-  private routeTo(destination: Ipv6Address): Ipv6Route | undefined {
-    if (isMulticast6(destination)) {
-      const [out] = this.interfaces;
-      return out === undefined ? undefined : { prefix: { address: destination, length: 128 }, out };
-    }
-    return this.routes.find(route => inPrefix6(destination, route.prefix));
+  private findPath(text: Ipv6Address): Path {
+    const destination = this.book.of(text);
+    const route = destination.isMulticast ? this.routeToMany(text) : this.routes.lookup(text);
+    return { destination, isLocal: this.isLocal(text), route };
+  }
+
+  /** By the interface that is named, or else the first. */
+  private routeToMany(group: Ipv6Address, interfaceName?: string): Ipv6Route | undefined {
+    const out = this.interfaces.find(({ name }) => interfaceName === undefined || name === interfaceName);
+    return out === undefined ? undefined : { prefix: { address: group, length: 128 }, interface: out, metric: 0 };
   }
 
   /** Local datagrams take a turn of the scheduler, so that a sender never finds itself inside its own receiver. */
   private loopBack(packet: Packet): void {
     const { scheduler } = this.context;
-    scheduler.at(scheduler.now(), () => this.deliver(packet.bytes, packet.start, packet.end, 'lo', packet.unit));
+    scheduler.at(scheduler.now(), () => this.deliverOwn(packet, 'lo'));
   }
 
-  private arrives(from: Ipv6Interface, bytes: Frame, start: number, unit: Unit): void {
+  // --- up
+
+  private arrives(from: Ipv6Interface, bytes: Frame, start: number, unit: Unit, given: boolean): void {
     const fault = checkIpv6(bytes, start, bytes.length);
     if (fault !== undefined) return this.context.drop('ipv6', fault);
-    const { source, destination } = decodeIpv6(bytes, start);
-    if (isMulticast6(source)) return this.context.drop('ipv6', 'martian-source');
-    const toMany = isMulticast6(destination);
-    const isOurs = toMany ? from.neighbours.isMember(destination) : this.isLocal(destination);
-    if (!isOurs && this.forwarding && !toMany) return this.forward(from, bytes, start);
-    if (!isOurs) return this.context.drop('ipv6', 'not-for-us');
-    this.deliver(bytes, start, ipv6End(bytes, start), from.interface.name, unit);
+    const source = this.book.at(bytes, start + 8);
+    const destination = this.book.at(bytes, start + 24);
+    // RFC 4291 §2.7, §2.5.3: no group sends, and the loopback address is on no wire.
+    if (source.isMulticast || source.text === IPV6_LOOPBACK) return this.context.drop('ipv6', 'martian-source');
+    if (destination.text === IPV6_LOOPBACK) return this.context.drop('ipv6', 'martian-destination');
+    const isOurs = destination.isMulticast
+      ? from.neighbours.isMember(destination.text)
+      : this.own.has(destination.text);
+    if (isOurs) this.deliver(bytes, start, source, destination, from.name, unit);
+    else if (this.forwarding && !destination.isMulticast) this.forward(from, bytes, start, unit, given);
+    else this.context.drop('ipv6', 'not-for-us');
   }
 
-  private deliver(bytes: Uint8Array, start: number, end: number, interfaceName: string, unit: Unit): void {
-    const header = decodeIpv6(bytes, start);
-    const upper = upperLayerOf(bytes, start, end);
-    if (upper === undefined) return this.context.drop('ipv6', 'ip-truncated');
-    const datagram = incoming(bytes, start, end, header, upper, interfaceName, unit);
-    if (upper.fragmentAt !== undefined && !fragmentAt(bytes, upper.fragmentAt, end).isWhole) {
-      return this.fragmentArrives(datagram, upper.fragmentAt);
-    }
-    if (upper.protocol === NEXT_HEADER.none) return;
-    const handler = this.handlers.get(upper.protocol);
+  private deliver(
+    bytes: Uint8Array,
+    headerStart: number,
+    source: KnownAddress,
+    destination: KnownAddress,
+    interfaceName: string,
+    unit: Unit,
+  ): void {
+    const protocol = bytes[headerStart + NEXT];
+    const datagram: IncomingDatagram<Ipv6Address> = {
+      source: source.text,
+      destination: destination.text,
+      protocol,
+      ttl: bytes[headerStart + HOP_LIMIT],
+      trafficClass: trafficClassAt(bytes, headerStart),
+      bytes,
+      headerStart,
+      start: headerStart + ipv6.size,
+      end: ipv6End(bytes, headerStart),
+      toMany: destination.isMulticast,
+      interfaceName,
+      unit,
+    };
+    // Nearly always there is nothing between the header and the transport's.
+    const handler = this.handlers.get(protocol);
+    if (handler !== undefined) handler.receive(datagram);
+    else this.deliverBehind(datagram);
+  }
+
+  /** A packet that was put together here. */
+  private deliverOwn({ bytes, start, unit }: Packet, interfaceName: string): void {
+    this.deliver(bytes, start, this.book.at(bytes, start + 8), this.book.at(bytes, start + 24), interfaceName, unit);
+  }
+
+  /** The same where there is, or where nobody knows what there is. */
+  private deliverBehind(datagram: IncomingDatagram<Ipv6Address>): void {
+    const { bytes, headerStart, end } = datagram;
+    const walked = walkHeaders(bytes, headerStart, end, 'transport');
+    datagram.protocol = walked.protocol;
+    datagram.start = walked.start;
+    if (walked.drop !== undefined) return this.refuse(datagram, walked);
+    const { fragmentAt: at } = walked;
+    if (at >= 0 && !fragmentAt(bytes, at, end).isWhole) return this.fragmentArrives(datagram, at);
+    if (walked.protocol === NEXT_HEADER.none) return;
+    const handler = this.handlers.get(walked.protocol);
     if (handler !== undefined) return handler.receive(datagram);
     this.context.drop('ipv6', 'unknown-protocol');
-    this.icmp.unknownNextHeader(datagram);
+    // RFC 8200 §4: "unrecognized Next Header type encountered", and where it stands.
+    this.icmp.parameterProblem(datagram, PROBLEM.nextHeader, walked.named - headerStart);
+  }
+
+  private refuse(datagram: IncomingDatagram<Ipv6Address>, { drop, code, pointer, evenToMany }: Walked): void {
+    this.context.drop('ipv6', drop as string);
+    if (code >= 0) this.icmp.parameterProblem(datagram, code, pointer - datagram.headerStart, evenToMany);
   }
 
   /** RFC 8200 §4.5: with "Parameter Problem, Code 0" for those that cannot be fragments of anything. */
@@ -254,92 +309,85 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
     const { oddLength, tooLong } = fragmentAt(bytes, at, end);
     if (oddLength || tooLong) {
       this.context.drop('ipv6', oddLength ? 'fragment-length' : 'fragment-too-long');
-      return this.icmp.parameterProblem(datagram, oddLength ? PAYLOAD_LENGTH : at + 2 - headerStart);
+      const pointer = oddLength ? PAYLOAD_LENGTH : at + 2 - headerStart;
+      return this.icmp.parameterProblem(datagram, PROBLEM.field, pointer);
     }
     const whole = reassemble6(this.reassembler, bytes, headerStart, at);
-    if (whole !== undefined) this.deliver(whole.bytes, whole.start, whole.end, interfaceName, 0);
+    if (whole !== undefined) this.deliverOwn(whole, interfaceName);
   }
 
   /** RFC 8200 §4.5: time exceeded (1), only when the first fragment is there to be quoted. */
   private reassemblyExpired(first: Uint8Array | undefined): void {
-    const about = first === undefined ? undefined : this.asDatagram(first, 0, 'lo');
-    if (about !== undefined) this.icmp.timeExceeded(about, 1);
+    if (first !== undefined) this.icmp.timeExceeded(this.quotable(first, 0, 'lo'), 1);
   }
 
-  private asDatagram(
-    bytes: Uint8Array,
-    start: number,
-    interfaceName: string,
-  ): IncomingDatagram<Ipv6Address> | undefined {
-    const end = ipv6End(bytes, start);
-    const upper = upperLayerOf(bytes, start, end);
-    if (upper === undefined) return undefined;
-    return incoming(bytes, start, end, decodeIpv6(bytes, start), upper, interfaceName, 0);
+  /** For errors about it. */
+  private quotable(bytes: Uint8Array, headerStart: number, interfaceName: string): IncomingDatagram<Ipv6Address> {
+    const end = ipv6End(bytes, headerStart);
+    const { protocol, start } = walkHeaders(bytes, headerStart, end, 'transport');
+    return {
+      source: ipv6At(bytes, headerStart + 8),
+      destination: ipv6At(bytes, headerStart + 24),
+      protocol,
+      ttl: bytes[headerStart + HOP_LIMIT],
+      trafficClass: trafficClassAt(bytes, headerStart),
+      bytes,
+      headerStart,
+      start,
+      end,
+      toMany: false,
+      interfaceName,
+      unit: 0,
+    };
   }
 
   /** A router's part (RFC 8200 §3, §5; RFC 4291 §2.5.6: what is of a link stays on it). */
-  private forward(from: Ipv6Interface, bytes: Frame, start: number): void {
-    const about = this.asDatagram(bytes, start, from.interface.name);
-    if (about === undefined) return this.context.drop('ipv6', 'ip-truncated');
-    const { source, destination } = about;
-    if (about.ttl <= 1) {
+  private forward(from: Ipv6Interface, bytes: Frame, start: number, unit: Unit, given: boolean): void {
+    const end = ipv6End(bytes, start);
+    if (bytes[start + NEXT] === NEXT_HEADER.hopByHop) {
+      const walked = walkHeaders(bytes, start, end, 'hops');
+      if (walked.drop !== undefined) return this.refuse(this.quotable(bytes, start, from.name), walked);
+    }
+    if (bytes[start + HOP_LIMIT] <= 1) {
       this.context.drop('ipv6', 'ttl-exceeded');
-      return this.icmp.timeExceeded(about, 0);
+      return this.icmp.timeExceeded(this.quotable(bytes, start, from.name), 0);
     }
-    const route = this.routeTo(destination);
-    if (route === undefined || isLinkLocal(source) || isLinkLocal(destination)) {
+    const source = this.book.at(bytes, start + 8);
+    const { destination, route } = this.paths.to(this.book.at(bytes, start + 24).text);
+    if (route === undefined || source.isLinkLocal || destination.isLinkLocal || source.text === '::') {
       this.context.drop('ipv6', 'no-route');
-      return this.icmp.unreachable(about, route === undefined ? 0 : 2);
+      return this.icmp.unreachable(this.quotable(bytes, start, from.name), route === undefined ? 0 : 2);
     }
-    const { mtu } = route.out.interface;
-    if (about.end - start > mtu) {
+    const { mtu } = route.interface.own;
+    if (unit === 0 && end - start > mtu) {
       this.context.drop('ipv6', 'fragmentation-needed');
-      return this.icmp.packetTooBig(about, mtu);
+      return this.icmp.packetTooBig(this.quotable(bytes, start, from.name), mtu);
     }
-    const packet = Packet.of(bytes.subarray(start, about.end), HEADROOM, this.context.slab);
+    const packet = this.forwardable(bytes, start, end, given);
+    packet.unit = unit;
     packet.bytes[packet.start + HOP_LIMIT]--;
-    this.transmit(route.out, packet, route.via ?? destination);
+    this.transmit(route.interface, packet, route.via ?? destination.text);
+  }
+
+  /** What is sent on, with room for the next header: the frame itself where it is `given`, else a copy. */
+  private forwardable(bytes: Frame, start: number, end: number, given: boolean): Packet {
+    const { ethernet } = EXACT_HEADROOM;
+    if (!given || start !== ethernet) return Packet.of(bytes.subarray(start, end), ethernet, this.context.slab);
+    return new Packet(bytes, start, end);
   }
 
   /** Neighbour discovery found nobody (RFC 4861 §7.2.2): "address unreachable" to who had sent it. */
   unresolved(packet: Packet): void {
     this.context.drop('ipv6', 'host-unreachable');
-    const about = this.asDatagram(packet.bytes, packet.start, 'lo');
-    if (about !== undefined) this.icmp.unreachable(about, 3);
+    this.icmp.unreachable(this.quotable(packet.bytes, packet.start, 'lo'), 3);
   }
 
   /** For neighbours.ts. */
   interfaceOf(own: NetworkInterface): Ipv6Interface | undefined {
-    return this.interfaces.find(each => each.interface === own);
+    return this.interfaces.find(each => each.own === own);
   }
 
   get usesTcp(): boolean {
     return this.handlers.has(PROTOCOL.tcp);
   }
-}
-
-function incoming(
-  bytes: Uint8Array,
-  headerStart: number,
-  end: number,
-  header: Ipv6Header,
-  upper: UpperLayer,
-  interfaceName: string,
-  unit: Unit,
-): IncomingDatagram<Ipv6Address> {
-  const { source, destination, hopLimit, trafficClass } = header;
-  return {
-    source,
-    destination,
-    protocol: upper.protocol,
-    ttl: hopLimit,
-    trafficClass,
-    bytes,
-    headerStart,
-    start: upper.start,
-    end,
-    toMany: isMulticast6(destination),
-    interfaceName,
-    unit,
-  };
 }

@@ -37,6 +37,7 @@ const ROUTER_LIFETIME = 1800;
 const VALID_LIFETIME = 2_592_000;
 const PREFERRED_LIFETIME = 604_800;
 const HOP_LIMIT = 64;
+const DEFAULT: Ipv6Prefix = { address: '::', length: 0 };
 const OPTION = { source: 1, target: 2, prefix: 3 } as const;
 /** Flags of a neighbour advertisement: router, solicited, override. */
 const SOLICITED = 0x4000_0000;
@@ -145,15 +146,8 @@ export class Neighbours {
 
   private message(message: Icmpv6Message, destination: Ipv6Address, source = this.linkLocal): void {
     const packet = encodeIcmpv6(message, source, destination);
-    const header = {
-      source,
-      destination,
-      nextHeader: NEXT_HEADER.icmpv6,
-      hopLimit: ON_LINK,
-      trafficClass: 0,
-      flowLabel: 0,
-    };
-    prependIpv6(packet, header);
+    const header = { nextHeader: NEXT_HEADER.icmpv6, hopLimit: ON_LINK, trafficClass: 0, flowLabel: 0 };
+    prependIpv6(packet, header, addressBytes(source), addressBytes(destination));
     this.send(packet, destination);
   }
 
@@ -215,10 +209,10 @@ export class Neighbours {
     if (body.length < 8) return this.context.drop('ipv6', 'ndp-malformed');
     const mac = macOf(body, 8, OPTION.source);
     if (mac !== undefined) this.learn(router, mac);
-    this.ip.removeRoute(router);
+    this.ip.routes.remove(DEFAULT, router);
     const lifetime = rest & 0xffff;
     this.routerKnown = lifetime > 0;
-    if (lifetime > 0) this.ip.addRoute({ prefix: { address: '::', length: 0 }, via: router, out: entry });
+    if (lifetime > 0) this.ip.routes.add({ prefix: DEFAULT, via: router, interface: entry });
     for (const option of optionsOf(body, 8)) {
       if (option.type !== OPTION.prefix || option.data.length < 30) continue;
       const [length, flags] = option.data;

@@ -1,43 +1,52 @@
-/** The routing table: the longest prefix wins (RFC 1812 §5.2.4.3), then the lowest metric, then the first added. */
-import { formatIpv4, formatPrefix, type Ipv4Address, networkOf, type Prefix } from '../wire/address.ts';
-import type { NetworkInterface } from './interface.ts';
+/**
+ * The routing table: the longest prefix wins (RFC 1812 §5.2.4.3), then the lowest metric, then the first added. `A` is
+ * the kind of address, `I` what the layer of that version knows of an interface.
+ */
+import { formatIp, type IpAddress } from '../wire/ip-address.ts';
 
-export interface Route {
-  prefix: Prefix;
+export interface Route<A extends IpAddress, I> {
+  prefix: { readonly address: A; readonly length: number };
   /** Undefined: the destination is on the link itself. */
-  via?: Ipv4Address;
-  interface: NetworkInterface;
+  via?: A;
+  interface: I;
   metric: number;
 }
 
 /** The routes of one prefix length, by their network. */
-interface Level {
+interface Level<A extends IpAddress, I> {
   length: number;
-  routes: Map<Ipv4Address, Route>;
+  routes: Map<A, Route<A, I>>;
 }
 
-export class RoutingTable {
+export class RoutingTable<A extends IpAddress, I extends { readonly name: string }> {
   /** Another one whenever something has changed. */
   version = 0;
-  private list: Route[] = [];
+  private readonly networkOf: (address: A, length: number) => A;
+  private list: Route<A, I>[] = [];
   /** Sorted and indexed since the last change: that waits for the first question, as routes are added in crowds. */
   private inOrder = true;
   /** The longest prefixes first: a look-up costs one step for each length that there is, not for each route. */
-  private levels: Level[] = [];
+  private levels: Level<A, I>[] = [];
 
-  get routes(): readonly Route[] {
+  constructor(networkOf: (address: A, length: number) => A) {
+    this.networkOf = networkOf;
+  }
+
+  get routes(): readonly Route<A, I>[] {
     this.settle();
     return this.list;
   }
 
-  add(route: Omit<Route, 'metric'> & { metric?: number }): void {
+  add(route: Omit<Route<A, I>, 'metric'> & { metric?: number }): void {
     this.list.push({ metric: 0, ...route });
     this.changed();
   }
 
-  remove(prefix: Prefix): void {
-    const { address, length } = prefix;
-    this.list = this.list.filter(r => r.prefix.length !== length || r.prefix.address !== address);
+  /** Without `via`, whatever the gateway. */
+  remove({ address, length }: Route<A, I>['prefix'], via?: A): void {
+    const isMeant = (route: Route<A, I>): boolean =>
+      route.prefix.length === length && route.prefix.address === address && (via === undefined || route.via === via);
+    this.list = this.list.filter(route => !isMeant(route));
     this.changed();
   }
 
@@ -59,15 +68,15 @@ export class RoutingTable {
         level = { length, routes: new Map() };
         this.levels.push(level);
       }
-      const network = networkOf(address, length);
+      const network = this.networkOf(address, length);
       if (!level.routes.has(network)) level.routes.set(network, route);
     }
   }
 
-  lookup(destination: Ipv4Address): Route | undefined {
+  lookup(destination: A): Route<A, I> | undefined {
     this.settle();
     for (const { length, routes } of this.levels) {
-      const route = routes.get(networkOf(destination, length));
+      const route = routes.get(this.networkOf(destination, length));
       if (route !== undefined) return route;
     }
     return undefined;
@@ -77,8 +86,9 @@ export class RoutingTable {
   toString(): string {
     return this.routes
       .map(route => {
-        const to = route.prefix.length === 0 ? 'default' : formatPrefix(route.prefix);
-        return `${to}${route.via === undefined ? '' : ` via ${formatIpv4(route.via)}`} dev ${route.interface.name}`;
+        const { address, length } = route.prefix;
+        const to = length === 0 ? 'default' : `${formatIp(address)}/${length}`;
+        return `${to}${route.via === undefined ? '' : ` via ${formatIp(route.via)}`} dev ${route.interface.name}`;
       })
       .join('\n');
   }

@@ -48,10 +48,10 @@ export interface IncomingDatagram<A = IpAddress> {
   unit: Unit;
 }
 
-/** An ICMP error about a datagram that this host had sent. */
 /** What an error says, whichever version's numbers it came with. */
 export type ErrorMeaning = 'network' | 'host' | 'protocol' | 'port' | 'prohibited' | 'too-big' | 'time' | 'other';
 
+/** An ICMP error about a datagram that this host had sent. */
 export interface IncomingError<A = IpAddress> {
   type: number;
   code: number;
@@ -82,6 +82,8 @@ export interface InternetLayer<A = IpAddress> {
   send(datagram: OutgoingDatagram<A>): SendFailure | undefined;
   /** The address that a datagram to `destination` would carry as its source; undefined without a route. */
   sourceFor(destination: A): A | undefined;
+  /** The sum of the words of both: their share of a pseudo-header's checksum. */
+  addressesSum(source: A, destination: A): number;
   isLocal(address: A): boolean;
   isBroadcast(address: A): boolean;
   /** What goes there may be given down with a unit. */

@@ -6,6 +6,7 @@ import { type Duration, type Instant, us } from '../base/instant.ts';
 import type { Attempt } from '../posix/results.ts';
 import type { TcpEndpoint } from '../transport/tcp/endpoint.ts';
 import type { ProfileName } from '../transport/tcp/profiles.ts';
+import { addressSum } from '../wire/ip-address.ts';
 import { PROTOCOL } from '../wire/ipv4.ts';
 import { HEADROOM, Packet } from '../wire/packet.ts';
 import { SYN } from '../wire/tcp.ts';
@@ -296,7 +297,8 @@ class Run {
     if (packet.kind === 'tcp') return this.injectSegment(packet.tcp, packet);
     if (packet.kind === 'udp') {
       const built = Packet.withHeadroom(HEADROOM + udp.size, packet.length);
-      prependUdp(built, { sourcePort: this.udpPorts.remote, destinationPort: this.udpPorts.local }, remote, local);
+      const ports = { sourcePort: this.udpPorts.remote, destinationPort: this.udpPorts.local };
+      prependUdp(built, ports, addressSum(remote) + addressSum(local));
       link.receive(wrap(built, { source: remote, destination: local }, PROTOCOL.udp, packet.ip));
       return;
     }

@@ -65,7 +65,7 @@ export class World {
     if (isIpv6(this.local)) {
       const own = this.host.attach(this.link);
       this.host.enableIpv6(own, `${this.local}/64`);
-      this.host.ip6.addRoute({ prefix: { address: '::', length: 0 }, out: this.host.ip6.interfaces[0] });
+      this.host.ip6.routes.add({ prefix: { address: '::', length: 0 }, interface: this.host.ip6.interfaces[0] });
     } else {
       const own = this.host.attach(this.link, `${options.localIp}/16`);
       this.host.ip.routes.add({ prefix: { address: 0, length: 0 }, interface: own });

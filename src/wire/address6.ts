@@ -25,6 +25,17 @@ export function inPrefix6(address: Ipv6Address, prefix: Ipv6Prefix): boolean {
   return rest === 0 || a[whole] >> (8 - rest) === b[whole] >> (8 - rest);
 }
 
+/** The first `length` bits of an address, and zeros. */
+export function networkOf6(address: Ipv6Address, length: number): Ipv6Address {
+  const bytes = addressBytes(address).slice();
+  const whole = length >> 3;
+  if (whole < 16) {
+    bytes[whole] &= 0xff00 >> (length & 7);
+    bytes.fill(0, whole + 1);
+  }
+  return formatIpv6(bytes);
+}
+
 /** RFC 4291 appendix A: the interface identifier of a MAC address, behind the first eight bytes of `prefix`. */
 export function withInterfaceId(prefix: Ipv6Address, mac: MacAddress): Ipv6Address {
   const bytes = addressBytes(prefix).slice();

@@ -1,6 +1,6 @@
 /** ICMPv6 (RFC 4443). Its checksum covers a pseudo-header with the addresses. */
 import { finishChecksum, sumWords } from '../base/checksum.ts';
-import { addressSum, type Ipv6Address } from './ip-address.ts';
+import { addressesSumAt, addressSum, type Ipv6Address } from './ip-address.ts';
 import { NEXT_HEADER } from './ipv6.ts';
 import { asHex, layout, u8, u16, u32 } from './layout.ts';
 import { HEADROOM, Packet } from './packet.ts';
@@ -81,15 +81,10 @@ export function encodeIcmpv6(message: Icmpv6Message, source: Ipv6Address, destin
   return packet;
 }
 
-export function decodeIcmpv6(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  source: Ipv6Address,
-  destination: Ipv6Address,
-): Icmpv6Message | Malformed {
+/** `header`: where the IPv6 header begins. */
+export function decodeIcmpv6(bytes: Uint8Array, header: number, start: number, end: number): Icmpv6Message | Malformed {
   if (end - start < icmpv6.size) return new Malformed('icmp-truncated', start);
-  const sum = addressSum(source) + addressSum(destination) + NEXT_HEADER.icmpv6 + (end - start);
+  const sum = addressesSumAt(bytes, header) + NEXT_HEADER.icmpv6 + (end - start);
   if (finishChecksum(sumWords(bytes, start, end, sum)) !== 0) return new Malformed('icmp-checksum', start + 2);
   return {
     type: icmpv6.f.type.get(bytes, start),

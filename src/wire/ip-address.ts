@@ -2,6 +2,7 @@
  * Addresses of either version. An IPv4 address is a number, an IPv6 address its text in RFC 5952's form, of which there
  * is one for each address: both are map keys and compare with ===.
  */
+import { sumWords } from '../base/checksum.ts';
 import { formatIpv4, formatIpv6, type Ipv4Address, parseIpv4, parseIpv6 } from './address.ts';
 
 export type Ipv6Address = string;
@@ -51,6 +52,11 @@ export function mappedIpv4(address: IpAddress): Ipv4Address | undefined {
 export function addressSum(address: IpAddress): number {
   if (typeof address === 'number') return (address >>> 16) + (address & 0xffff);
   return addressWords(address).reduce((sum, word) => sum + (word >>> 16) + (word & 0xffff), 0);
+}
+
+/** The same of both addresses of the datagram that begins at `at`, of either version. */
+export function addressesSumAt(bytes: Uint8Array, at: number): number {
+  return bytes[at] >> 4 === 6 ? sumWords(bytes, at + 8, at + 40) : sumWords(bytes, at + 12, at + 20);
 }
 
 export const IPV6_ANY: Ipv6Address = '::';

@@ -1,5 +1,5 @@
 /** IPv6 (RFC 8200): the header, and the chain of extension headers behind it. */
-import { addressBytes, type Ipv6Address, ipv6At } from './ip-address.ts';
+import { type Ipv6Address, ipv6At } from './ip-address.ts';
 import { asHex, layout, u8, u16, u32 } from './layout.ts';
 import type { Packet } from './packet.ts';
 
@@ -39,7 +39,13 @@ export interface Ipv6Header {
   flowLabel: number;
 }
 
-export function prependIpv6(packet: Packet, header: Ipv6Header): void {
+/** The addresses as bytes. */
+export function prependIpv6(
+  packet: Packet,
+  header: Omit<Ipv6Header, 'source' | 'destination'>,
+  source: Uint8Array,
+  destination: Uint8Array,
+): void {
   const length = packet.length;
   const at = packet.prepend(ipv6.size);
   const { bytes } = packet;
@@ -51,8 +57,8 @@ export function prependIpv6(packet: Packet, header: Ipv6Header): void {
   bytes[at + 5] = length;
   bytes[at + 6] = header.nextHeader;
   bytes[at + 7] = header.hopLimit;
-  bytes.set(addressBytes(header.source), at + 8);
-  bytes.set(addressBytes(header.destination), at + 24);
+  for (let i = 0; i < 16; i++) bytes[at + 8 + i] = source[i];
+  for (let i = 0; i < 16; i++) bytes[at + 24 + i] = destination[i];
 }
 
 /** What is wrong with a header, or undefined. */
@@ -70,10 +76,13 @@ export function decodeIpv6(bytes: Uint8Array, start = 0): Ipv6Header {
     destination: ipv6At(bytes, start + 24),
     nextHeader: bytes[start + 6],
     hopLimit: bytes[start + 7],
-    trafficClass: ((bytes[start] & 15) << 4) | (bytes[start + 1] >> 4),
+    trafficClass: trafficClassAt(bytes, start),
     flowLabel: ((bytes[start + 1] & 15) << 16) | (bytes[start + 2] << 8) | bytes[start + 3],
   };
 }
+
+export const trafficClassAt = (bytes: Uint8Array, start: number): number =>
+  ((bytes[start] & 15) << 4) | (bytes[start + 1] >> 4);
 
 /** Where the datagram that starts at `start` ends. */
 export const ipv6End = (bytes: Uint8Array, start: number): number =>

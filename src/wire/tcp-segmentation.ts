@@ -5,7 +5,7 @@
  */
 import { finishChecksum, sumWords } from '../base/checksum.ts';
 import { seqAdd } from '../base/seq32.ts';
-import { addressSum, ipv6At } from './ip-address.ts';
+import { addressesSumAt } from './ip-address.ts';
 import { ipv4, ipv4HeaderLength, PROTOCOL } from './ipv4.ts';
 import { ipv6 } from './ipv6.ts';
 import { CWR, FIN, PSH, tcp } from './tcp.ts';
@@ -20,9 +20,7 @@ export function cutFrame(frame: Uint8Array, ipAt: number, unit: number): Uint8Ar
   const data = frame.length - dataAt;
   const flags = tcp.f.flags.get(frame, tcpAt);
   const seq = tcp.f.seq.get(frame, tcpAt);
-  const addresses = isV6
-    ? addressSum(ipv6At(frame, ipAt + 8)) + addressSum(ipv6At(frame, ipAt + 24))
-    : addressSum(ipv4.f.source.get(frame, ipAt)) + addressSum(ipv4.f.destination.get(frame, ipAt));
+  const addresses = addressesSumAt(frame, ipAt);
   const pieces: Uint8Array[] = [];
   let done = 0;
   do {

@@ -1,6 +1,6 @@
 /** UDP (RFC 768). */
 import { finishChecksum, sumWords } from '../base/checksum.ts';
-import { addressSum, type IpAddress, isIpv6 } from './ip-address.ts';
+import { addressesSumAt } from './ip-address.ts';
 import { PROTOCOL } from './ipv4.ts';
 import { asHex, layout, u16 } from './layout.ts';
 import type { Packet } from './packet.ts';
@@ -17,34 +17,26 @@ export interface UdpPorts {
   destinationPort: number;
 }
 
-export function prependUdp(packet: Packet, ports: UdpPorts, source: IpAddress, destination: IpAddress): void {
+/** `addressesSum`: of the words of both addresses, which the checksum covers as well. */
+export function prependUdp(packet: Packet, ports: UdpPorts, addressesSum: number): void {
   const at = packet.prepend(udp.size);
   const { bytes, end } = packet;
   udp.f.sourcePort.set(bytes, at, ports.sourcePort);
   udp.f.destinationPort.set(bytes, at, ports.destinationPort);
   udp.f.length.set(bytes, at, end - at);
   udp.f.checksum.set(bytes, at, 0);
-  const sum = pseudoHeader(source, destination, end - at);
+  const sum = addressesSum + PROTOCOL.udp + (end - at);
   // RFC 768: a computed checksum of zero is transmitted as all ones; zero means "none".
   udp.f.checksum.set(bytes, at, finishChecksum(sumWords(bytes, at, end, sum)) || 0xffff);
 }
 
-const pseudoHeader = (source: IpAddress, destination: IpAddress, length: number): number =>
-  addressSum(source) + addressSum(destination) + PROTOCOL.udp + length;
-
-/** What is wrong with a datagram, or undefined. Payload is [start + 8, start + length). */
-export function checkUdp(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  source: IpAddress,
-  destination: IpAddress,
-): string | undefined {
+/** What is wrong with the datagram whose IP header begins at `header`, or undefined. Payload is [start + 8, start + length). */
+export function checkUdp(bytes: Uint8Array, header: number, start: number, end: number): string | undefined {
   if (end - start < udp.size) return 'udp-truncated';
   const length = udp.f.length.get(bytes, start);
   if (length < udp.size || length > end - start) return 'udp-length';
   // RFC 8200 §8.1: "IPv6 receivers must discard UDP packets containing a zero checksum".
-  if (udp.f.checksum.get(bytes, start) === 0) return isIpv6(source) ? 'udp-checksum' : undefined;
-  const sum = pseudoHeader(source, destination, length);
+  if (udp.f.checksum.get(bytes, start) === 0) return bytes[header] >> 4 === 6 ? 'udp-checksum' : undefined;
+  const sum = addressesSumAt(bytes, header) + PROTOCOL.udp + length;
   return finishChecksum(sumWords(bytes, start, start + length, sum)) === 0 ? undefined : 'udp-checksum';
 }

@@ -122,7 +122,7 @@ export function targets(): Target[] {
     { name: 'ARP', weight: 2, run: bytes => void decodeArp(bytes) },
     { name: 'IPv4', weight: 3, run: anyIpv4 },
     { name: 'ICMP', weight: 2, run: bytes => void decodeIcmp(bytes) },
-    { name: 'UDP', weight: 2, run: bytes => void checkUdp(bytes, 0, bytes.length, 1, 2) },
+    { name: 'UDP', weight: 2, run: bytes => void checkUdp(bytes, 0, Math.min(20, bytes.length), bytes.length) },
     { name: 'TCP', weight: 4, run: bytes => void decodeTcp(bytes) },
     { name: 'DNS', weight: 4, run: decodedDns },
     { name: 'HTTP request', weight: 3, run: bytes => void decodeRequestHead(bytes) },

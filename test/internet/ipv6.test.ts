@@ -13,6 +13,11 @@ import { HttpServer, type RequestHandler } from '../../src/application/http1/ser
 import { ms, seconds } from '../../src/base/instant.ts';
 import type { Host } from '../../src/host/host.ts';
 import { NetworkError } from '../../src/socket/errors.ts';
+import { ETHERTYPE, prependEthernet } from '../../src/wire/ethernet.ts';
+import { addressBytes } from '../../src/wire/ip-address.ts';
+import { PROTOCOL } from '../../src/wire/ipv4.ts';
+import { prependIpv6 } from '../../src/wire/ipv6.ts';
+import { Packet } from '../../src/wire/packet.ts';
 import { TestWorld } from '../lib/world.ts';
 
 const [CLIENT, SERVER] = ['fd00::1', 'fd00::2'];
@@ -58,20 +63,12 @@ test('RFC 8200 §8.1: a datagram without a checksum is discarded', () => {
   const { world, a, b } = pair();
   const socket = a.udp.open();
   assert.ok(socket && b.udp.open(7));
-  b.udp.receive({
-    bytes: Uint8Array.of(0, 1, 0, 7, 0, 8, 0, 0),
-    start: 0,
-    end: 8,
-    headerStart: 0,
-    source: CLIENT,
-    destination: SERVER,
-    protocol: 17,
-    ttl: 64,
-    trafficClass: 0,
-    interfaceName: 'eth0',
-    toMany: false,
-    unit: 0,
-  } as Parameters<typeof b.udp.receive>[0]);
+  const packet = Packet.of(Uint8Array.of(0, 1, 0, 7, 0, 8, 0, 0));
+  const header = { nextHeader: PROTOCOL.udp, hopLimit: 64, trafficClass: 0, flowLabel: 0 };
+  prependIpv6(packet, header, addressBytes(CLIENT), addressBytes(SERVER));
+  const [{ own }] = b.ip6.interfaces;
+  prependEthernet(packet, own.mac, 0x0200_0000_0001, ETHERTYPE.ipv6);
+  own.link.receive(packet.view());
   assert.equal(b.context.drops.get('udp udp-checksum'), 1);
   assert.equal(world.events('drop', 'b').length > 0, true);
 });
@@ -198,7 +195,7 @@ test('RFC 8200 §4.5: what is longer than a packet is cut by its sender and put 
 
 test('a fragment that is missing: the rest is given up after a minute, and its sender told', () => {
   const { world, a, b } = line();
-  const [link] = [b.ip6.interfaces[0].interface.link];
+  const [link] = [b.ip6.interfaces[0].own.link];
   const receive = link.receive;
   let seen = 0;
   // The second fragment is lost on the way.

@@ -20,6 +20,7 @@ import {
 import { arp, decodeArp, encodeArp } from '../../src/wire/arp.ts';
 import { decodeEthernet, ETHERTYPE, ethernet, prependEthernet } from '../../src/wire/ethernet.ts';
 import { decodeIcmp, encodeIcmp, icmp } from '../../src/wire/icmp.ts';
+import { addressSum } from '../../src/wire/ip-address.ts';
 import {
   checkIpv4,
   decodeIpv4,
@@ -196,14 +197,27 @@ test('RFC 768: UDP checksums, made and verified; zero means none', () => {
       fc.uint8Array({ maxLength: 60 }),
       (source, destination, sourcePort, destinationPort, data) => {
         const packet = Packet.of(data, HEADROOM + udp.size);
-        prependUdp(packet, { sourcePort, destinationPort }, source, destination);
+        prependUdp(packet, { sourcePort, destinationPort }, addressSum(source) + addressSum(destination));
         const { bytes, start, end } = packet;
         assert.notEqual(udp.f.checksum.get(bytes, start), 0);
-        assert.equal(checkUdp(bytes, start, end, source, destination), undefined);
+        prependIpv4(packet, {
+          source,
+          destination,
+          protocol: 17,
+          ttl: 64,
+          trafficClass: 0,
+          identification: 0,
+          dontFragment: false,
+          moreFragments: false,
+          fragmentOffset: 0,
+          options: new Uint8Array(0),
+        });
+        const header = packet.start;
+        assert.equal(checkUdp(bytes, header, start, end), undefined);
         bytes[start] ^= 0x10;
-        assert.equal(checkUdp(bytes, start, end, source, destination), 'udp-checksum');
+        assert.equal(checkUdp(bytes, header, start, end), 'udp-checksum');
         udp.f.checksum.set(bytes, start, 0);
-        assert.equal(checkUdp(bytes, start, end, source, destination), undefined);
+        assert.equal(checkUdp(bytes, header, start, end), undefined);
       },
     ),
   );

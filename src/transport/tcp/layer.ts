@@ -12,7 +12,7 @@ import type {
   ProtocolHandler,
 } from '../../internet/types.ts';
 import type { Context } from '../../trace/events.ts';
-import { addressSum, formatEnd, formatIp, type IpAddress } from '../../wire/ip-address.ts';
+import { addressesSumAt, formatEnd, formatIp, type IpAddress } from '../../wire/ip-address.ts';
 import { PROTOCOL } from '../../wire/ipv4.ts';
 import { HEADROOM, Packet } from '../../wire/packet.ts';
 import { ACK, FIN, RST, readTcp, Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
@@ -129,11 +129,11 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   // --- the network
 
   receive(datagram: IncomingDatagram): void {
-    const { bytes, start, end, source, destination } = datagram;
+    const { bytes, start, end } = datagram;
     // RFC 9293 §3.9.2.3 (MUST-57): a SYN to a broadcast or multicast address is silently discarded.
     if (datagram.toMany) return this.context.drop('tcp', 'tcp-to-many');
     if (datagram.unit === 0) {
-      const sum = addressSum(source) + addressSum(destination) + PROTOCOL.tcp + (end - start);
+      const sum = addressesSumAt(bytes, datagram.headerStart) + PROTOCOL.tcp + (end - start);
       if (finishChecksum(sumWords(bytes, start, end, sum)) !== 0) return this.context.drop('tcp', 'tcp-checksum');
     }
     // The same object each time, unless one segment leads to the next before it is dealt with.
@@ -233,7 +233,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     writeTcpHeader(segment, packet.bytes, packet.prepend(length), length);
     const { localAddress: source, remoteAddress: destination } = ends;
     const datagram = { packet, source, destination, protocol: PROTOCOL.tcp, dontFragment: true };
-    sendSegment(this.ip, datagram, addressSum(source) + addressSum(destination));
+    sendSegment(this.ip, datagram, this.ip.addressesSum(source, destination));
   }
 
   /** ICMP errors (RFC 9293 §3.9.2.2, RFC 5927): believed only with a sequence number that is in flight. */

@@ -87,7 +87,7 @@ export class UdpLayer implements ProtocolHandler {
     if (source === undefined) return { reason: 'no-route' };
     if (bytes.length > 65535 - udp.size - 20) return { reason: 'too-big', mtu: 65535 };
     const packet = Packet.of(bytes, HEADROOM + udp.size, this.context.slab);
-    prependUdp(packet, { sourcePort: socket.port, destinationPort: port }, source, to);
+    prependUdp(packet, { sourcePort: socket.port, destinationPort: port }, this.ip.addressesSum(source, to));
     const { ttl, dontFragment, broadcast, interfaceName } = options;
     return this.ip.send({
       packet,
@@ -108,8 +108,8 @@ export class UdpLayer implements ProtocolHandler {
   }
 
   receive(datagram: IncomingDatagram): void {
-    const { bytes, start, end, source, destination } = datagram;
-    const fault = checkUdp(bytes, start, end, source, destination);
+    const { bytes, headerStart, start, end, source, destination } = datagram;
+    const fault = checkUdp(bytes, headerStart, start, end);
     if (fault !== undefined) return this.context.drop('udp', fault);
     const socket = this.find(destination, udp.f.destinationPort.get(bytes, start));
     if (socket === undefined) {
