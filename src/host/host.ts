@@ -19,7 +19,7 @@ import type { TcpSettings } from '../transport/tcp/types.ts';
 import { UdpLayer } from '../transport/udp/layer.ts';
 import { ip, type MacAddress, parsePrefix, prefix } from '../wire/address.ts';
 import { inPrefix6, parsePrefix6 } from '../wire/address6.ts';
-import { type Ipv6Address, isIpv6, parseIp } from '../wire/ip-address.ts';
+import { type IpAddress, type Ipv6Address, isIpv6, parseIp } from '../wire/ip-address.ts';
 import { type PingOptions, type PingResult, ping } from './ping.ts';
 
 /** What a host shares with the others of its world. */
@@ -38,6 +38,13 @@ export interface HostOptions {
   /** Forwards what is not for it. */
   router?: boolean;
   arp?: Partial<ArpSettings>;
+}
+
+/** '10.0.0.1/24' or 'fd00::1/64'. Throws TypeError. */
+export function parseOwnAddress(text: string): { address: IpAddress; length: number } {
+  const parsed = parsePrefix(text) ?? parsePrefix6(text);
+  if (parsed === undefined) throw new TypeError(`'${text}' is not an address with a prefix length`);
+  return parsed;
 }
 
 export class Host {
@@ -67,12 +74,18 @@ export class Host {
     this.network = new StackNetwork(this.tcp, this.udp, world.scheduler);
   }
 
-  /** Attaches a link's end; `address` as '10.0.0.1/24'. Without `mac`, a locally administered one by the seed. */
-  attach(link: Link, address?: string, mac: MacAddress = this.randomMac()): NetworkInterface {
-    const own = address === undefined ? undefined : parsePrefix(address);
-    if (address !== undefined && own === undefined)
-      throw new TypeError(`'${address}' is not an address with a prefix length`);
-    return this.ip.addInterface(`eth${this.ip.interfaces.length}`, mac, link, own, this.arp);
+  /**
+   * Attaches a link's end with its addresses: '10.0.0.1/24', 'fd00::1/64', or a list of both. Without `mac`, a locally
+   * administered one by the seed.
+   */
+  attach(link: Link, address?: string | readonly string[], mac: MacAddress = this.randomMac()): NetworkInterface {
+    const wanted = (typeof address === 'string' ? [address] : (address ?? [])).map(parseOwnAddress);
+    const own = this.ip.addInterface(`eth${this.ip.interfaces.length}`, mac, link, undefined, this.arp);
+    for (const { address, length } of wanted) {
+      if (typeof address === 'number') this.ip.addAddress(own, { address, length });
+      else this.ip6.enable(own, { address, length });
+    }
+    return own;
   }
 
   /** Speaks IPv6 on an interface: with this address ('fd00::1/64'), or with those that routers make (RFC 4862). */
@@ -92,6 +105,15 @@ export class Host {
     const out = this.ip.routes.lookup(gateway)?.interface;
     if (out === undefined) throw new TypeError(`${this.name}: the gateway ${via} is on none of its networks`);
     this.ip.routes.add({ prefix: prefix(to === 'default' ? '0.0.0.0/0' : to), via: gateway, interface: out });
+  }
+
+  hasDefaultRoute(version: 'v4' | 'v6'): boolean {
+    return this.hasRoute({ address: version === 'v4' ? 0 : '::', length: 0 });
+  }
+
+  /** To this very network, and no smaller or larger one. */
+  hasRoute({ address, length }: { address: IpAddress; length: number }): boolean {
+    return typeof address === 'number' ? this.ip.routes.has(address, length) : this.ip6.routes.has(address, length);
   }
 
   private route6(to: string, via: Ipv6Address): void {
@@ -115,6 +137,8 @@ export class Host {
   }
 
   ping(destination: string, options?: PingOptions): Promise<PingResult[]> {
+    const address = parseIp(destination);
+    if (address !== undefined && isIpv6(address)) return ping(this.context, this.ip6.icmp, address, options);
     return ping(this.context, this.ip.icmp, ip(destination), options);
   }
 

@@ -1,10 +1,9 @@
 /** Ping: echo requests at an interval, and what became of each. */
 import { type Duration, seconds } from '../base/instant.ts';
 import { type Scheduler, sleep } from '../base/scheduler.ts';
-import type { IcmpLayer } from '../internet/icmp.ts';
+import type { EchoPort } from '../internet/echo.ts';
 import type { Context } from '../trace/events.ts';
-import { formatIpv4, type Ipv4Address } from '../wire/address.ts';
-import { icmpName } from '../wire/icmp.ts';
+import { formatIp, type IpAddress } from '../wire/ip-address.ts';
 
 export interface PingOptions {
   count?: number;
@@ -28,10 +27,10 @@ export interface PingResult {
   error?: string;
 }
 
-export async function ping(
+export async function ping<A extends IpAddress>(
   context: Context,
-  icmp: IcmpLayer,
-  destination: Ipv4Address,
+  icmp: EchoPort<A>,
+  destination: A,
   options: PingOptions = {},
 ): Promise<PingResult[]> {
   const { count = 4, interval = seconds(1), timeout = seconds(2), size = 56, onResult } = options;
@@ -44,11 +43,10 @@ export async function ping(
   icmp.listen(identifier, {
     reply(from, sequence, bytes, ttl) {
       const rtt = scheduler.now() - sentAt[sequence];
-      waiting.get(sequence)?.({ sequence, from: formatIpv4(from), rtt, ttl, bytes: bytes.length + 8 });
+      waiting.get(sequence)?.({ sequence, from: formatIp(from), rtt, ttl, bytes: bytes.length + 8 });
     },
     error(error, sequence) {
-      const message = icmpName(error.type, error.code);
-      waiting.get(sequence)?.({ sequence, from: formatIpv4(error.reporter), bytes: 0, error: message });
+      waiting.get(sequence)?.({ sequence, from: formatIp(error.reporter), bytes: 0, error: error.name });
     },
   });
   for (let sequence = 0; sequence < count; sequence++) {

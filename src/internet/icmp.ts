@@ -4,6 +4,7 @@ import { formatIpv4, type Ipv4Address, isLoopback, isMulticast } from '../wire/a
 import { decodeIcmp, encodeIcmp, ICMP, type IcmpMessage, icmpName, isIcmpError, UNREACHABLE } from '../wire/icmp.ts';
 import { decodeIpv4, ipv4, ipv4HeaderLength, PROTOCOL } from '../wire/ipv4.ts';
 import { Malformed } from '../wire/reader.ts';
+import { type EchoListener, EchoListeners, type EchoPort, type EchoRequest } from './echo.ts';
 import { ErrorLimit } from './error-limit.ts';
 import { nextHopMtu } from './path-mtu.ts';
 import type {
@@ -18,21 +19,6 @@ import type {
 /** RFC 1812 §4.3.2.3: an error quotes as much as fits without the whole exceeding 576 bytes. */
 const QUOTE = 576 - ipv4.size - 8;
 
-export interface EchoRequest {
-  destination: Ipv4Address;
-  identifier: number;
-  sequence: number;
-  data: Uint8Array;
-  ttl?: number;
-  dontFragment?: boolean;
-}
-
-/** What comes back for an echo identifier. */
-export interface EchoListener {
-  reply(from: Ipv4Address, sequence: number, data: Uint8Array, ttl: number): void;
-  error(error: IncomingError<Ipv4Address>, sequence: number): void;
-}
-
 /** What ICMP needs of the layer that it is part of. */
 export interface IcmpHost extends InternetLayer<Ipv4Address> {
   handlerFor(protocol: number): ProtocolHandler<Ipv4Address> | undefined;
@@ -40,10 +26,10 @@ export interface IcmpHost extends InternetLayer<Ipv4Address> {
   redirected(destination: Ipv4Address, gateway: Ipv4Address, reporter: Ipv4Address): void;
 }
 
-export class IcmpLayer implements ProtocolHandler<Ipv4Address> {
+export class IcmpLayer implements ProtocolHandler<Ipv4Address>, EchoPort<Ipv4Address> {
   private readonly context: Context;
   private readonly ip: IcmpHost;
-  private readonly listeners = new Map<number, EchoListener>();
+  private readonly listeners = new EchoListeners<Ipv4Address>();
   private readonly limit: ErrorLimit;
 
   constructor(context: Context, ip: IcmpHost) {
@@ -53,12 +39,11 @@ export class IcmpLayer implements ProtocolHandler<Ipv4Address> {
     ip.register(PROTOCOL.icmp, this);
   }
 
-  listen(identifier: number, listener: EchoListener | undefined): void {
-    if (listener === undefined) this.listeners.delete(identifier);
-    else this.listeners.set(identifier, listener);
+  listen(identifier: number, listener: EchoListener<Ipv4Address> | undefined): void {
+    this.listeners.set(identifier, listener);
   }
 
-  echo(request: EchoRequest): SendFailure | undefined {
+  echo(request: EchoRequest<Ipv4Address>): SendFailure | undefined {
     const { destination, identifier, sequence, data, ttl, dontFragment } = request;
     const source = this.ip.sourceFor(destination);
     if (source === undefined) return { reason: 'no-route' };
@@ -79,11 +64,7 @@ export class IcmpLayer implements ProtocolHandler<Ipv4Address> {
 
   /** An error about an echo request of ours. */
   error(error: IncomingError<Ipv4Address>): boolean {
-    const [type, , , , high, low, seqHigh, seqLow] = error.transport;
-    const listener = this.listeners.get(high * 256 + low);
-    if (type !== ICMP.echoRequest || listener === undefined) return false;
-    listener.error(error, seqHigh * 256 + seqLow);
-    return true;
+    return this.listeners.error(error, ICMP.echoRequest);
   }
 
   /**
@@ -137,8 +118,7 @@ export class IcmpLayer implements ProtocolHandler<Ipv4Address> {
   }
 
   private echoReply(datagram: IncomingDatagram<Ipv4Address>, message: IcmpMessage): void {
-    const listener = this.listeners.get(message.rest >>> 16);
-    listener?.reply(datagram.source, message.rest & 0xffff, message.body, datagram.ttl);
+    this.listeners.reply(datagram.source, message.rest, message.body, datagram.ttl);
   }
 
   private deliverError(datagram: IncomingDatagram<Ipv4Address>, message: IcmpMessage): void {

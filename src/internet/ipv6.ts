@@ -7,16 +7,18 @@ import type { Random } from '../base/random.ts';
 import type { Frame, Unit } from '../link/types.ts';
 import type { Context } from '../trace/events.ts';
 import { type Ipv6Prefix, networkOf6 } from '../wire/address6.ts';
-import { IPV6_LOOPBACK, type Ipv6Address, ipv6At } from '../wire/ip-address.ts';
-import { PROTOCOL } from '../wire/ipv4.ts';
+import { ICMPV6 } from '../wire/icmpv6.ts';
+import { IPV6_LOOPBACK, type Ipv6Address, ipv6At, isLinkLocal } from '../wire/ip-address.ts';
 import { checkIpv6, ipv6, ipv6End, NEXT_HEADER, prependIpv6, trafficClassAt } from '../wire/ipv6.ts';
+import { macOption, NDP_OPTION, redirectBody, redirectedOption } from '../wire/ndp.ts';
 import { EXACT_HEADROOM, Packet } from '../wire/packet.ts';
 import { AddressBook, type KnownAddress } from './address-book.ts';
 import { PROBLEM, type Walked, walkHeaders } from './extension-headers.ts';
 import { fragment6, fragmentAt, MOST_DATA6, reassemble6 } from './fragments6.ts';
 import { Icmpv6Layer } from './icmpv6.ts';
 import type { NetworkInterface } from './interface.ts';
-import { Neighbours } from './neighbours.ts';
+import { Ipv6Interface, type Ipv6Owner } from './ipv6-interface.ts';
+import type { OwnAddress } from './ndp-port.ts';
 import { PathMtu } from './path-mtu.ts';
 import { Paths } from './paths.ts';
 import { Reassembler } from './reassembly.ts';
@@ -24,16 +26,8 @@ import { type Route, RoutingTable } from './routes.ts';
 import { bestSource } from './source-address.ts';
 import type { IncomingDatagram, InternetLayer, OutgoingDatagram, ProtocolHandler, SendFailure } from './types.ts';
 
-const DEFAULT_HOP_LIMIT = 64;
 /** RFC 8200 §5: every link takes this. */
 export const MINIMUM_MTU = 1280;
-
-export interface Ipv6Interface {
-  readonly name: string;
-  own: NetworkInterface;
-  addresses: Ipv6Prefix[];
-  neighbours: Neighbours;
-}
 
 export type Ipv6Route = Route<Ipv6Address, Ipv6Interface>;
 
@@ -44,6 +38,7 @@ interface Path {
   route: Ipv6Route | undefined;
 }
 
+const LOCAL_HOP_LIMIT = 64;
 /** Places in the header (RFC 8200 §3). */
 const PAYLOAD_LENGTH = 4;
 const NEXT = 6;
@@ -64,7 +59,7 @@ class FragmentIds {
   }
 }
 
-export class Ipv6Layer implements InternetLayer<Ipv6Address> {
+export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
   readonly interfaces: Ipv6Interface[] = [];
   readonly routes = new RoutingTable<Ipv6Address, Ipv6Interface>(networkOf6);
   readonly pathMtu: PathMtu<Ipv6Address>;
@@ -86,31 +81,47 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
     this.context = context;
     this.pathMtu = new PathMtu(context.scheduler, MINIMUM_MTU);
     this.icmp = new Icmpv6Layer(context, this);
+    this.icmp.onLink = (message, datagram) => this.named(datagram.interfaceName)?.told(message, datagram);
     this.reassembler = new Reassembler(context, 'ipv6', MOST_DATA6, first => this.reassemblyExpired(first));
     this.identifications = new FragmentIds(context.random);
   }
 
   /** Speaks IPv6 on an interface. Without an address, it gets a link-local one, and others from a router (RFC 4862). */
   enable(own: NetworkInterface, address?: Ipv6Prefix): Ipv6Interface {
-    const there = this.interfaceOf(own);
-    if (there !== undefined) {
-      if (address !== undefined) this.addAddress(there, address);
-      return there;
+    let known = this.interfaceOf(own);
+    if (known === undefined) {
+      const added = new Ipv6Interface(this.context, this, own);
+      this.interfaces.push(added);
+      own.onIpv6 = (frame, start, unit, given) => this.arrives(added, frame, start, unit, given);
+      added.start();
+      known = added;
     }
-    const neighbours = new Neighbours(this.context, this, own);
-    const added: Ipv6Interface = { name: own.name, own, addresses: [], neighbours };
-    this.interfaces.push(added);
-    own.onIpv6 = (frame, start, unit, given) => this.arrives(added, frame, start, unit, given);
-    if (address !== undefined) this.addAddress(added, address);
-    neighbours.start(added);
-    return added;
+    if (address !== undefined) known.give(address);
+    return known;
   }
 
-  addAddress(to: Ipv6Interface, prefix: Ipv6Prefix): void {
-    if (to.addresses.some(own => own.address === prefix.address)) return;
-    to.addresses.push(prefix);
+  assigned(to: Ipv6Interface, prefix: OwnAddress): void {
     this.own.add(prefix.address);
     this.routes.add({ prefix, interface: to });
+  }
+
+  withdrawn(_from: Ipv6Interface, prefix: OwnAddress): void {
+    // The same link-local address may be that of another interface.
+    if (!this.interfaces.some(other => other.has(prefix.address))) this.own.delete(prefix.address);
+    this.routes.remove(prefix);
+  }
+
+  addRoute(prefix: Ipv6Prefix, via: Ipv6Address | undefined, out: Ipv6Interface): void {
+    this.routes.add({ prefix, via, interface: out });
+  }
+
+  removeRoute(prefix: Ipv6Prefix, via: Ipv6Address | undefined): void {
+    this.routes.remove(prefix, via);
+  }
+
+  firstHop(destination: Ipv6Address): Ipv6Address | undefined {
+    const route = this.routes.lookup(destination);
+    return route?.via ?? (route === undefined ? undefined : destination);
   }
 
   register(protocol: number, handler: ProtocolHandler<Ipv6Address>): void {
@@ -132,8 +143,8 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
   sourceFor(destination: Ipv6Address): Ipv6Address | undefined {
     const path = this.paths.to(destination);
     if (path.isLocal) return destination;
-    const candidates = path.route?.interface.addresses.map(own => own.address) ?? [];
-    return bestSource(this.book, path.destination, candidates);
+    const candidates = path.route?.interface.addresses ?? [];
+    return bestSource(this.book, path.destination, candidates, this.context.scheduler.now());
   }
 
   addressesSum(source: Ipv6Address, destination: Ipv6Address): number {
@@ -142,12 +153,12 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
 
   mtuFor(destination: Ipv6Address): number {
     const { isLocal, route } = this.paths.to(destination);
-    return isLocal ? 65535 : this.pathMtu.get(destination, route?.interface.own.mtu ?? 1500);
+    return isLocal ? 65535 : this.pathMtu.get(destination, route?.interface.mtu ?? 1500);
   }
 
   linkMtuFor(destination: Ipv6Address): number {
     const { isLocal, route } = this.paths.to(destination);
-    return isLocal ? 65535 : (route?.interface.own.mtu ?? 1500);
+    return isLocal ? 65535 : (route?.interface.mtu ?? 1500);
   }
 
   offloads(destination: Ipv6Address): boolean {
@@ -159,8 +170,18 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
     return this.paths.to(destination).route?.interface.own.link.refuses ?? false;
   }
 
-  join(): void {}
-  leave(): void {}
+  join(group: Ipv6Address, interfaceName?: string): void {
+    this.named(interfaceName)?.join(group);
+  }
+
+  leave(group: Ipv6Address, interfaceName?: string): void {
+    this.named(interfaceName)?.leave(group);
+  }
+
+  /** Without a name, the first. */
+  private named(interfaceName?: string): Ipv6Interface | undefined {
+    return this.interfaces.find(({ name }) => interfaceName === undefined || name === interfaceName);
+  }
 
   portUnreachable(datagram: IncomingDatagram<Ipv6Address>): void {
     this.icmp.unreachable(datagram, 4);
@@ -178,11 +199,11 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
     const toMany = path.destination.isMulticast;
     const { header } = this;
     header.nextHeader = datagram.protocol;
-    // RFC 3493 §5.2: multicast goes no further than the link, unless it is told to.
-    header.hopLimit = datagram.ttl ?? (toMany ? 1 : DEFAULT_HOP_LIMIT);
     header.trafficClass = datagram.trafficClass ?? 0;
     const source = this.book.of(datagram.source).bytes;
     if (packet.length > MOST_DATA6) return { reason: 'too-big', mtu: MOST_DATA6 };
+    // RFC 3493 §5.2: multicast goes no further than the link, unless it is told to.
+    header.hopLimit = datagram.ttl ?? (toMany ? 1 : (path.route?.interface.hopLimit ?? LOCAL_HOP_LIMIT));
     if (path.isLocal) {
       prependIpv6(packet, header, source, path.destination.bytes);
       this.loopBack(packet);
@@ -190,10 +211,13 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
     }
     const route = toMany ? this.routeToMany(destination, datagram.interfaceName) : path.route;
     if (route === undefined) return { reason: 'no-route' };
-    const mtu = this.pathMtu.get(destination, route.interface.own.mtu);
+    const mtu = this.pathMtu.get(destination, route.interface.mtu);
     const isLong = packet.unit === 0 && packet.length + ipv6.size > mtu;
     if (isLong && datagram.dontFragment) return { reason: 'too-big', mtu };
     prependIpv6(packet, header, source, path.destination.bytes);
+    // RFC 3493 §5.2 (IPV6_MULTICAST_LOOP): a sender that is a member gets a copy itself.
+    if (toMany && route.interface.isMember(destination))
+      this.loopBack(Packet.of(packet.view(), 0), route.interface.name);
     const nextHop = route.via ?? destination;
     if (!isLong) this.transmit(route.interface, packet, nextHop);
     else {
@@ -219,14 +243,14 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
 
   /** By the interface that is named, or else the first. */
   private routeToMany(group: Ipv6Address, interfaceName?: string): Ipv6Route | undefined {
-    const out = this.interfaces.find(({ name }) => interfaceName === undefined || name === interfaceName);
+    const out = this.named(interfaceName);
     return out === undefined ? undefined : { prefix: { address: group, length: 128 }, interface: out, metric: 0 };
   }
 
   /** Local datagrams take a turn of the scheduler, so that a sender never finds itself inside its own receiver. */
-  private loopBack(packet: Packet): void {
+  private loopBack(packet: Packet, interfaceName = 'lo'): void {
     const { scheduler } = this.context;
-    scheduler.at(scheduler.now(), () => this.deliverOwn(packet, 'lo'));
+    scheduler.at(scheduler.now(), () => this.deliverOwn(packet, interfaceName));
   }
 
   // --- up
@@ -239,9 +263,7 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
     // RFC 4291 §2.7, §2.5.3: no group sends, and the loopback address is on no wire.
     if (source.isMulticast || source.text === IPV6_LOOPBACK) return this.context.drop('ipv6', 'martian-source');
     if (destination.text === IPV6_LOOPBACK) return this.context.drop('ipv6', 'martian-destination');
-    const isOurs = destination.isMulticast
-      ? from.neighbours.isMember(destination.text)
-      : this.own.has(destination.text);
+    const isOurs = destination.isMulticast ? from.isMember(destination.text) : this.own.has(destination.text);
     if (isOurs) this.deliver(bytes, start, source, destination, from.name, unit);
     else if (this.forwarding && !destination.isMulticast) this.forward(from, bytes, start, unit, given);
     else this.context.drop('ipv6', 'not-for-us');
@@ -358,15 +380,34 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
       this.context.drop('ipv6', 'no-route');
       return this.icmp.unreachable(this.quotable(bytes, start, from.name), route === undefined ? 0 : 2);
     }
-    const { mtu } = route.interface.own;
+    const { mtu } = route.interface;
     if (unit === 0 && end - start > mtu) {
       this.context.drop('ipv6', 'fragmentation-needed');
       return this.icmp.packetTooBig(this.quotable(bytes, start, from.name), mtu);
     }
+    const nextHop = route.via ?? destination.text;
+    if (from === route.interface) this.sendRedirect(from, bytes.subarray(start, end), destination.text, nextHop);
     const packet = this.forwardable(bytes, start, end, given);
     packet.unit = unit;
     packet.bytes[packet.start + HOP_LIMIT]--;
-    this.transmit(route.interface, packet, route.via ?? destination.text);
+    this.transmit(route.interface, packet, nextHop);
+  }
+
+  /** RFC 4861 §8.2: the sender is a neighbour, and the better hop is known by its link-local address, or the end. */
+  private sendRedirect(
+    from: Ipv6Interface,
+    datagram: Uint8Array,
+    destination: Ipv6Address,
+    nextHop: Ipv6Address,
+  ): void {
+    const sender = ipv6At(datagram, 8);
+    const isNeighbour = this.firstHop(sender) === sender;
+    const isNamed = nextHop === destination || isLinkLocal(nextHop);
+    if (!isNeighbour || !isNamed || !this.icmp.limit.allow()) return;
+    const mac = from.neighbours.macOf(nextHop);
+    const options = mac === undefined ? [] : [macOption(NDP_OPTION.target, mac)];
+    const body = redirectBody(nextHop, destination, [...options, redirectedOption(datagram)]);
+    from.redirect({ type: ICMPV6.redirect, code: 0, rest: 0, body }, sender);
   }
 
   /** What is sent on, with room for the next header: the frame itself where it is `given`, else a copy. */
@@ -382,12 +423,7 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address> {
     this.icmp.unreachable(this.quotable(packet.bytes, packet.start, 'lo'), 3);
   }
 
-  /** For neighbours.ts. */
-  interfaceOf(own: NetworkInterface): Ipv6Interface | undefined {
+  private interfaceOf(own: NetworkInterface): Ipv6Interface | undefined {
     return this.interfaces.find(each => each.own === own);
-  }
-
-  get usesTcp(): boolean {
-    return this.handlers.has(PROTOCOL.tcp);
   }
 }

@@ -1,289 +1,253 @@
 /**
- * Neighbour discovery (RFC 4861) and stateless address autoconfiguration (RFC 4862) on one interface: whose MAC address
- * an IPv6 address has, which routers there are, and the addresses that their prefixes make.
+ * The neighbour cache of one interface (RFC 4861 §5.1, §7.2, §7.3): whose MAC address an IPv6 address has, and whether
+ * that neighbour still is where it was.
+ *
+ * INCOMPLETE: asked for, packets wait. REACHABLE: known a moment ago. STALE: not lately. DELAY: used nevertheless, and
+ * given a chance to be confirmed. PROBE: asked by unicast.
  */
-import { type Instant, seconds } from '../base/instant.ts';
-import type { Timer } from '../base/scheduler.ts';
-import type { Context } from '../trace/events.ts';
-import { formatMac, type MacAddress } from '../wire/address.ts';
-import {
-  ALL_NODES,
-  ALL_ROUTERS,
-  type Ipv6Prefix,
-  multicastMac6,
-  solicitedNode,
-  withInterfaceId,
-} from '../wire/address6.ts';
-import { ETHERTYPE } from '../wire/ethernet.ts';
-import { encodeIcmpv6, ICMPV6, type Icmpv6Message } from '../wire/icmpv6.ts';
-import { addressBytes, type Ipv6Address, ipv6At, isLinkLocal, isMulticast6 } from '../wire/ip-address.ts';
-import { NEXT_HEADER, prependIpv6 } from '../wire/ipv6.ts';
+import { type Duration, type Instant, ms, seconds } from '../base/instant.ts';
+import type { Random } from '../base/random.ts';
+import type { Scheduler, Timer } from '../base/scheduler.ts';
+import type { MacAddress } from '../wire/address.ts';
+import { ALL_NODES, multicastMac6, solicitedNode } from '../wire/address6.ts';
+import { ICMPV6, type Icmpv6Message } from '../wire/icmpv6.ts';
+import { addressBytes, type Ipv6Address, ipv6At, isMulticast6 } from '../wire/ip-address.ts';
+import { ADVERTISED, joined, macIn, macOption, NDP_OPTION, ndpOptions } from '../wire/ndp.ts';
 import type { Packet } from '../wire/packet.ts';
-import type { NetworkInterface } from './interface.ts';
-import type { Ipv6Interface, Ipv6Layer } from './ipv6.ts';
+import type { NdpPort } from './ndp-port.ts';
 import type { IncomingDatagram } from './types.ts';
 
 /** RFC 4861 §10. */
-const RETRANS_TIMER = seconds(1);
 const MAX_SOLICITATIONS = 3;
-const REACHABLE_TIME = seconds(30);
+const DELAY_FIRST_PROBE = seconds(5);
 /** RFC 4861 §7.2.2: packets that wait for an address; the oldest goes first. */
 const MAX_WAITING = 64;
 const MAX_NEIGHBOURS = 1024;
-/** RFC 4861 §6.1, §7.1: no router has forwarded it. */
-const ON_LINK = 255;
-/** RFC 4861 §6.2.1: the defaults, in seconds. */
-const ROUTER_LIFETIME = 1800;
-const VALID_LIFETIME = 2_592_000;
-const PREFERRED_LIFETIME = 604_800;
-const HOP_LIMIT = 64;
-const DEFAULT: Ipv6Prefix = { address: '::', length: 0 };
-const OPTION = { source: 1, target: 2, prefix: 3 } as const;
-/** Flags of a neighbour advertisement: router, solicited, override. */
-const SOLICITED = 0x4000_0000;
-const OVERRIDE = 0x2000_0000;
+
+type Reachability = 'INCOMPLETE' | 'REACHABLE' | 'STALE' | 'DELAY' | 'PROBE';
 
 interface Neighbour {
-  mac: MacAddress | undefined;
-  waiting: Packet[];
+  readonly address: Ipv6Address;
+  mac: MacAddress;
+  state: Reachability;
+  /** REACHABLE lasts so long; looked at when it is used, not by a timer. */
+  until: Instant;
+  isRouter: boolean;
   asked: number;
+  waiting: Packet[];
   timer: Timer | undefined;
-  confirmed: Instant;
 }
 
 export class Neighbours {
-  private readonly context: Context;
-  private readonly ip: Ipv6Layer;
-  private readonly own: NetworkInterface;
+  /** RFC 4861 §6.3.4: routers may say otherwise. */
+  retransTimer: Duration = seconds(1);
+  reachableBase: Duration = seconds(30);
+  private readonly scheduler: Scheduler;
+  private readonly port: NdpPort;
+  private readonly makeRandom: () => Random;
+  private random: Random | undefined;
   private readonly known = new Map<Ipv6Address, Neighbour>();
-  private linkLocal: Ipv6Address = '::';
-  /** Router solicitations sent. */
-  private solicitations = 0;
-  private routerKnown = false;
 
-  constructor(context: Context, ip: Ipv6Layer, own: NetworkInterface) {
-    this.context = context;
-    this.ip = ip;
-    this.own = own;
+  constructor(scheduler: Scheduler, port: NdpPort, makeRandom: () => Random) {
+    this.scheduler = scheduler;
+    this.port = port;
+    this.makeRandom = makeRandom;
   }
 
-  /** RFC 4862 §5.3: a link-local address; §6.3.7 of RFC 4861: a router is asked for. */
-  start(entry: Ipv6Interface): void {
-    if (this.own.link.medium === 'ip') return;
-    this.linkLocal = withInterfaceId('fe80::', this.own.mac);
-    this.ip.addAddress(entry, { address: this.linkLocal, length: 64 });
-    const { icmp } = this.ip;
-    const others = icmp.onDiscovery;
-    icmp.onDiscovery = (message, datagram) => {
-      if (datagram.interfaceName === this.own.name) this.discovered(entry, message, datagram);
-      else others(message, datagram);
-    };
-    this.solicitRouter();
+  /** For a person. */
+  list(): { address: Ipv6Address; mac: MacAddress; state: string }[] {
+    return [...this.known.values()]
+      .filter(({ state }) => state !== 'INCOMPLETE')
+      .map(({ address, mac, state }) => ({ address, mac, state }));
   }
 
-  isMember(group: Ipv6Address): boolean {
-    if (group === ALL_NODES || (group === ALL_ROUTERS && this.ip.forwarding)) return true;
-    const addresses = this.ip.interfaceOf(this.own)?.addresses ?? [];
-    return addresses.some(each => solicitedNode(each.address) === group);
+  macOf(address: Ipv6Address): MacAddress | undefined {
+    const neighbour = this.known.get(address);
+    return neighbour === undefined || neighbour.state === 'INCOMPLETE' ? undefined : neighbour.mac;
   }
 
   /** `packet` starts with its IPv6 header; `nextHop` is on this link. */
   send(packet: Packet, nextHop: Ipv6Address): void {
-    if (isMulticast6(nextHop)) return this.own.transmit(packet, multicastMac6(nextHop), ETHERTYPE.ipv6);
-    const neighbour = this.known.get(nextHop) ?? this.add(nextHop);
-    if (neighbour.mac === undefined) {
-      neighbour.waiting.push(packet);
-      if (neighbour.waiting.length > MAX_WAITING) neighbour.waiting.shift();
-      if (neighbour.timer === undefined) this.solicit(nextHop, neighbour);
-      return;
+    const neighbour = this.known.get(nextHop);
+    if (neighbour === undefined || neighbour.state === 'INCOMPLETE')
+      return this.sendToUnknown(packet, nextHop, neighbour);
+    this.port.transmit(packet, neighbour.mac);
+    if (neighbour.state === 'STALE') this.delay(neighbour);
+    else if (neighbour.state === 'REACHABLE' && this.scheduler.now() >= neighbour.until) this.delay(neighbour);
+  }
+
+  private sendToUnknown(packet: Packet, nextHop: Ipv6Address, known: Neighbour | undefined): void {
+    if (isMulticast6(nextHop)) return this.port.transmit(packet, multicastMac6(nextHop));
+    const neighbour = known ?? this.add(nextHop);
+    neighbour.waiting.push(packet);
+    if (neighbour.waiting.length > MAX_WAITING) {
+      neighbour.waiting.shift();
+      this.port.drop('ndp-queue-full');
     }
-    this.own.transmit(packet, neighbour.mac, ETHERTYPE.ipv6);
-    // What was not confirmed for a while is asked again while it is used (RFC 4861 §7.3, in short).
-    const { scheduler } = this.context;
-    if (scheduler.now() - neighbour.confirmed > REACHABLE_TIME && neighbour.timer === undefined) {
-      neighbour.asked = 0;
-      this.solicit(nextHop, neighbour);
-    }
+    if (neighbour.timer === undefined) this.solicit(neighbour);
   }
 
   private add(address: Ipv6Address): Neighbour {
     if (this.known.size >= MAX_NEIGHBOURS) {
-      const [oldest, entry] = this.known.entries().next().value as [Ipv6Address, Neighbour];
-      entry.timer?.cancel();
-      this.known.delete(oldest);
+      const oldest = this.known.values().next().value as Neighbour;
+      this.forget(oldest);
+      for (const _ of oldest.waiting) this.port.drop('ndp-table-full');
     }
-    const neighbour: Neighbour = { mac: undefined, waiting: [], asked: 0, timer: undefined, confirmed: 0 };
+    const neighbour: Neighbour = {
+      address,
+      mac: 0,
+      state: 'INCOMPLETE',
+      until: 0,
+      isRouter: false,
+      asked: 0,
+      waiting: [],
+      timer: undefined,
+    };
     this.known.set(address, neighbour);
     return neighbour;
   }
 
-  /** RFC 4861 §7.2.2. */
-  private solicit(target: Ipv6Address, neighbour: Neighbour): void {
-    const { scheduler } = this.context;
-    if (neighbour.asked >= MAX_SOLICITATIONS) {
-      this.known.delete(target);
-      for (const packet of neighbour.waiting) this.ip.unresolved(packet);
-      return;
-    }
-    neighbour.asked++;
-    this.trace('who-has', target);
-    const body = concat(addressBytes(target), this.macOption(OPTION.source));
-    this.message({ type: ICMPV6.neighbourSolicitation, code: 0, rest: 0, body }, solicitedNode(target));
-    neighbour.timer = scheduler.at(scheduler.now() + RETRANS_TIMER, () => {
-      neighbour.timer = undefined;
-      this.solicit(target, neighbour);
+  private forget(neighbour: Neighbour): void {
+    neighbour.timer?.cancel();
+    this.known.delete(neighbour.address);
+  }
+
+  // --- is it still there?
+
+  /** RFC 4861 §7.3.2: a word from it within five seconds spares the question. */
+  private delay(neighbour: Neighbour): void {
+    neighbour.state = 'DELAY';
+    neighbour.asked = 0;
+    if (neighbour.isRouter) this.port.routerChanged(neighbour.address, 'used');
+    this.later(neighbour, DELAY_FIRST_PROBE, () => {
+      neighbour.state = 'PROBE';
+      this.solicit(neighbour);
     });
   }
 
-  private solicitRouter(): void {
-    if (this.ip.forwarding || this.routerKnown || this.solicitations >= MAX_SOLICITATIONS) return;
-    this.solicitations++;
-    const body = this.macOption(OPTION.source);
-    this.message({ type: ICMPV6.routerSolicitation, code: 0, rest: 0, body }, ALL_ROUTERS);
-    const { scheduler } = this.context;
-    scheduler.at(scheduler.now() + 4 * RETRANS_TIMER, () => this.solicitRouter());
-  }
-
-  private message(message: Icmpv6Message, destination: Ipv6Address, source = this.linkLocal): void {
-    const packet = encodeIcmpv6(message, source, destination);
-    const header = { nextHeader: NEXT_HEADER.icmpv6, hopLimit: ON_LINK, trafficClass: 0, flowLabel: 0 };
-    prependIpv6(packet, header, addressBytes(source), addressBytes(destination));
-    this.send(packet, destination);
-  }
-
-  private discovered(entry: Ipv6Interface, message: Icmpv6Message, datagram: IncomingDatagram<Ipv6Address>): void {
-    if (datagram.ttl !== ON_LINK || message.code !== 0) return this.context.drop('ipv6', 'ndp-not-on-link');
-    switch (message.type) {
-      case ICMPV6.neighbourSolicitation:
-        return this.solicited(entry, message, datagram);
-      case ICMPV6.neighbourAdvertisement:
-        return this.advertised(message);
-      case ICMPV6.routerSolicitation:
-        if (this.ip.forwarding)
-          this.message(routerAdvertisement(entry.addresses, this.macOption(OPTION.source)), ALL_NODES);
-        return;
-      case ICMPV6.routerAdvertisement:
-        if (this.ip.forwarding) return; // RFC 4861 §6.2.6: a router learns nothing of others that way
-        return this.routerAdvertised(entry, message, datagram.source);
-      default:
-        return;
+  /** RFC 4861 §7.2.2 by multicast, §7.3.3 by unicast. */
+  private solicit(neighbour: Neighbour): void {
+    const { address, state } = neighbour;
+    if (neighbour.asked >= MAX_SOLICITATIONS) return this.giveUp(neighbour);
+    neighbour.asked++;
+    const body = joined([addressBytes(address), macOption(NDP_OPTION.source, this.port.mac)]);
+    const message = { type: ICMPV6.neighbourSolicitation, code: 0, rest: 0, body };
+    if (state === 'PROBE') this.port.message(message, address, this.senderFor(neighbour), neighbour.mac);
+    else {
+      this.port.note('who-has', address);
+      this.port.message(message, solicitedNode(address), this.senderFor(neighbour));
     }
+    this.later(neighbour, this.retransTimer, () => this.solicit(neighbour));
   }
 
-  /** RFC 4861 §7.2.3, §7.2.4. */
-  private solicited(entry: Ipv6Interface, { body }: Icmpv6Message, datagram: IncomingDatagram<Ipv6Address>): void {
-    if (body.length < 16) return this.context.drop('ipv6', 'ndp-malformed');
-    const target = ipv6At(body, 0);
-    if (!entry.addresses.some(own => own.address === target)) return;
-    const mac = macOf(body, 16, OPTION.source);
+  /** RFC 4861 §7.2.2: that of the packet which prompts it, if it is ours: then its answer will find it here. */
+  private senderFor({ waiting }: Neighbour): Ipv6Address | undefined {
+    const [first] = waiting;
+    const source = first === undefined ? undefined : ipv6At(first.bytes, first.start + 8);
+    return source !== undefined && this.port.has(source)
+      ? source
+      : (this.port.linkLocal ?? this.port.addresses[0]?.address);
+  }
+
+  private giveUp(neighbour: Neighbour): void {
+    this.forget(neighbour);
+    this.port.note('failed', neighbour.address);
+    if (neighbour.isRouter) this.port.routerChanged(neighbour.address, 'silent');
+    for (const packet of neighbour.waiting) this.port.unresolved(packet);
+  }
+
+  private later(neighbour: Neighbour, after: Duration, run: () => void): void {
+    neighbour.timer?.cancel();
+    neighbour.timer = this.scheduler.at(this.scheduler.now() + after, () => {
+      neighbour.timer = undefined;
+      run();
+    });
+  }
+
+  // --- what is told
+
+  /** RFC 4861 §7.2.3, §7.2.4; who asks for an address that he means to take himself is autoconfiguration's matter. */
+  solicited({ body }: Icmpv6Message, datagram: IncomingDatagram<Ipv6Address>): void {
+    const options = body.length < 16 ? undefined : ndpOptions(body, 16);
+    const target = options === undefined ? '::' : ipv6At(body, 0);
+    const mac = options === undefined ? undefined : macIn(options, NDP_OPTION.source);
     const asker = datagram.source;
-    if (mac !== undefined && asker !== '::') this.learn(asker, mac);
-    const answer = concat(addressBytes(target), this.macOption(OPTION.target));
-    const rest = (asker === '::' ? OVERRIDE : SOLICITED | OVERRIDE) >>> 0;
-    const advertisement = { type: ICMPV6.neighbourAdvertisement, code: 0, rest, body: answer };
-    this.message(advertisement, asker === '::' ? ALL_NODES : asker, target);
+    const isOdd = asker === '::' && (mac !== undefined || !datagram.toMany);
+    if (options === undefined || isMulticast6(target) || isOdd) return this.port.drop('ndp-malformed');
+    if (!this.port.has(target)) return;
+    if (mac !== undefined) this.learn(asker, mac, false);
+    this.advertise(target, asker === '::' ? ALL_NODES : asker);
   }
 
-  /** RFC 4861 §7.2.5: only what is asked for is learned. */
-  private advertised({ body }: Icmpv6Message): void {
-    if (body.length < 16) return this.context.drop('ipv6', 'ndp-malformed');
-    const target = ipv6At(body, 0);
-    const mac = macOf(body, 16, OPTION.target);
-    if (mac !== undefined && this.known.has(target)) this.learn(target, mac);
+  /** RFC 4861 §7.2.4; unasked (§7.2.6) to all nodes. */
+  advertise(target: Ipv6Address, to: Ipv6Address): void {
+    const router = this.port.isRouter ? ADVERTISED.router : 0;
+    const rest = (router | (to === ALL_NODES ? 0 : ADVERTISED.solicited) | ADVERTISED.override) >>> 0;
+    const body = joined([addressBytes(target), macOption(NDP_OPTION.target, this.port.mac)]);
+    this.port.message({ type: ICMPV6.neighbourAdvertisement, code: 0, rest, body }, to, target);
   }
 
-  private learn(address: Ipv6Address, mac: MacAddress): void {
-    const neighbour = this.known.get(address) ?? this.add(address);
-    if (neighbour.mac !== mac) this.trace('learned', address, mac);
+  /** RFC 4861 §7.2.5, in its order. */
+  advertised({ body, rest }: Icmpv6Message, toMany: boolean): void {
+    const options = body.length < 16 ? undefined : ndpOptions(body, 16);
+    const isSolicited = (rest & ADVERTISED.solicited) !== 0;
+    if (options === undefined || (toMany && isSolicited)) return this.port.drop('ndp-malformed');
+    const neighbour = this.known.get(ipv6At(body, 0));
+    if (neighbour === undefined) return; // "there is no need to create an entry"
+    const mac = macIn(options, NDP_OPTION.target);
+    const isRouter = (rest & ADVERTISED.router) !== 0;
+    if (neighbour.state === 'INCOMPLETE') {
+      if (mac === undefined) return;
+      neighbour.isRouter = isRouter;
+      return this.resolved(neighbour, mac, isSolicited);
+    }
+    const isNew = mac !== undefined && mac !== neighbour.mac;
+    if ((rest & ADVERTISED.override) === 0 && isNew) {
+      if (neighbour.state === 'REACHABLE') neighbour.state = 'STALE';
+      return;
+    }
+    if (isNew) this.rename(neighbour, mac);
+    if (isSolicited) this.confirm(neighbour);
+    else if (isNew) this.becomesStale(neighbour);
+    if (neighbour.isRouter && !isRouter) this.port.routerChanged(neighbour.address, 'gone');
+    neighbour.isRouter = isRouter;
+  }
+
+  /** RFC 4861 §7.2.3, §6.2.6, §6.3.4, §8.3: a MAC address that came along with something else. */
+  learn(address: Ipv6Address, mac: MacAddress, isRouter: boolean | undefined): void {
+    const known = this.known.get(address);
+    const neighbour = known ?? this.add(address);
+    if (isRouter !== undefined && (known === undefined || isRouter)) neighbour.isRouter = isRouter;
+    if (neighbour.state === 'INCOMPLETE') return this.resolved(neighbour, mac, false);
+    if (neighbour.mac === mac) return;
+    this.rename(neighbour, mac);
+    this.becomesStale(neighbour);
+  }
+
+  private resolved(neighbour: Neighbour, mac: MacAddress, isSolicited: boolean): void {
+    this.rename(neighbour, mac);
+    if (isSolicited) this.confirm(neighbour);
+    else this.becomesStale(neighbour);
+    for (const packet of neighbour.waiting.splice(0)) this.send(packet, neighbour.address);
+  }
+
+  private rename(neighbour: Neighbour, mac: MacAddress): void {
     neighbour.mac = mac;
-    neighbour.confirmed = this.context.scheduler.now();
+    this.port.note('learned', neighbour.address, mac);
+  }
+
+  private becomesStale(neighbour: Neighbour): void {
+    neighbour.state = 'STALE';
     neighbour.timer?.cancel();
     neighbour.timer = undefined;
-    neighbour.asked = 0;
-    for (const packet of neighbour.waiting.splice(0)) this.own.transmit(packet, mac, ETHERTYPE.ipv6);
   }
 
-  /** RFC 4861 §6.3.4 and RFC 4862 §5.5.3. */
-  private routerAdvertised(entry: Ipv6Interface, message: Icmpv6Message, router: Ipv6Address): void {
-    const { body, rest } = message;
-    if (body.length < 8) return this.context.drop('ipv6', 'ndp-malformed');
-    const mac = macOf(body, 8, OPTION.source);
-    if (mac !== undefined) this.learn(router, mac);
-    this.ip.routes.remove(DEFAULT, router);
-    const lifetime = rest & 0xffff;
-    this.routerKnown = lifetime > 0;
-    if (lifetime > 0) this.ip.routes.add({ prefix: DEFAULT, via: router, interface: entry });
-    for (const option of optionsOf(body, 8)) {
-      if (option.type !== OPTION.prefix || option.data.length < 30) continue;
-      const [length, flags] = option.data;
-      const autonomous = (flags & 0x40) !== 0 && length === 64;
-      if (autonomous) {
-        const address = withInterfaceId(ipv6At(option.data, 14), this.own.mac);
-        this.ip.addAddress(entry, { address, length });
-      }
-    }
+  /** RFC 4861 §6.3.2: for a random time, half as long as the base or half longer. */
+  private confirm(neighbour: Neighbour): void {
+    this.becomesStale(neighbour);
+    neighbour.state = 'REACHABLE';
+    this.random ??= this.makeRandom();
+    const milliseconds = this.reachableBase / ms(1);
+    neighbour.until = this.scheduler.now() + ms(milliseconds / 2 + this.random.below(Math.max(1, milliseconds)));
   }
-
-  private macOption(type: number): Uint8Array {
-    const { mac } = this.own;
-    return Uint8Array.of(type, 1, ...Array.from({ length: 6 }, (_, i) => Math.floor(mac / 2 ** (40 - 8 * i)) & 255));
-  }
-
-  private trace(action: 'who-has' | 'learned', address: Ipv6Address, mac?: MacAddress): void {
-    const { trace, host, scheduler } = this.context;
-    const known = mac === undefined ? {} : { mac: formatMac(mac) };
-    trace?.({ kind: 'arp', time: scheduler.now(), host, action, address, ...known });
-  }
-}
-
-/**
- * RFC 4861 §4.2, §6.2.3: "I am a router", and the prefixes of this link with which hosts make addresses. It is sent to
- * who asks; nothing is sent unasked, and so nothing keeps a world busy in which all is said.
- */
-function routerAdvertisement(addresses: readonly Ipv6Prefix[], source: Uint8Array): Icmpv6Message {
-  const prefixes = addresses.filter(own => own.length === 64 && !isLinkLocal(own.address)).map(prefixOption);
-  const body = [new Uint8Array(8), source, ...prefixes].reduce(concat);
-  return { type: ICMPV6.routerAdvertisement, code: 0, rest: ((HOP_LIMIT << 24) | ROUTER_LIFETIME) >>> 0, body };
-}
-
-/** RFC 4861 §4.6.2: on this link, and for addresses of one's own making (flags L and A). */
-function prefixOption({ address, length }: Ipv6Prefix): Uint8Array {
-  const option = new Uint8Array(32);
-  const view = new DataView(option.buffer);
-  option.set([OPTION.prefix, 4, length, 0xc0]);
-  view.setUint32(4, VALID_LIFETIME);
-  view.setUint32(8, PREFERRED_LIFETIME);
-  option.set(addressBytes(address).subarray(0, length / 8), 16);
-  return option;
-}
-
-interface Option {
-  type: number;
-  /** Behind type and length. */
-  data: Uint8Array;
-}
-
-/** RFC 4861 §4.6: lengths in units of eight bytes; zero ends it, since it is malformed. */
-function optionsOf(body: Uint8Array, from: number): Option[] {
-  const options: Option[] = [];
-  let at = from;
-  while (at + 8 <= body.length) {
-    const length = body[at + 1] * 8;
-    if (length === 0 || at + length > body.length) break;
-    options.push({ type: body[at], data: body.subarray(at + 2, at + length) });
-    at += length;
-  }
-  return options;
-}
-
-function macOf(body: Uint8Array, from: number, type: number): MacAddress | undefined {
-  const option = optionsOf(body, from).find(each => each.type === type);
-  return option?.data.subarray(0, 6).reduce((mac, byte) => mac * 256 + byte, 0);
-}
-
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const all = new Uint8Array(a.length + b.length);
-  all.set(a);
-  all.set(b, a.length);
-  return all;
 }

@@ -73,6 +73,12 @@ export class RoutingTable<A extends IpAddress, I extends { readonly name: string
     }
   }
 
+  /** There is one to this very network. */
+  has(address: A, length: number): boolean {
+    this.settle();
+    return this.levels.find(level => level.length === length)?.routes.has(this.networkOf(address, length)) ?? false;
+  }
+
   lookup(destination: A): Route<A, I> | undefined {
     this.settle();
     for (const { length, routes } of this.levels) {

@@ -1,5 +1,7 @@
 /** Which of our IPv6 addresses a datagram carries as its source (RFC 6724 §5). */
+import type { Instant } from '../base/instant.ts';
 import type { AddressBook, KnownAddress } from './address-book.ts';
+import type { OwnAddress } from './ndp-port.ts';
 
 /** RFC 6724 §2.1: the policy table's labels; the longest prefix that fits says which. */
 const LABELS: readonly { prefix: readonly number[]; bits: number; label: number }[] = [
@@ -14,26 +16,31 @@ const LABELS: readonly { prefix: readonly number[]; bits: number; label: number 
 export function bestSource(
   book: AddressBook,
   destination: KnownAddress,
-  candidates: readonly string[],
+  candidates: readonly OwnAddress[],
+  now: Instant,
 ): string | undefined {
-  let best: KnownAddress | undefined;
-  for (const text of candidates) {
-    const candidate = book.of(text);
-    if (best === undefined || isBetter(candidate, best, destination)) best = candidate;
+  let best: OwnAddress | undefined;
+  for (const candidate of candidates) {
+    if (candidate.validUntil <= now) continue;
+    if (best === undefined || isBetter(candidate, best)) best = candidate;
   }
-  return best?.text;
-}
+  return best?.address;
 
-function isBetter(a: KnownAddress, b: KnownAddress, destination: KnownAddress): boolean {
-  // Rule 2: "Prefer appropriate scope": the smallest that reaches the destination's.
-  const [scopeA, scopeB, wanted] = [scopeOf(a), scopeOf(b), scopeOf(destination)];
-  if (scopeA !== scopeB) return scopeA < scopeB ? scopeA >= wanted : scopeB < wanted;
-  // Rule 6: "Prefer matching label".
-  const label = labelOf(destination);
-  const [fitsA, fitsB] = [labelOf(a) === label, labelOf(b) === label];
-  if (fitsA !== fitsB) return fitsA;
-  // Rule 8: "Use longest matching prefix".
-  return commonBits(a.bytes, destination.bytes) > commonBits(b.bytes, destination.bytes);
+  function isBetter(a: OwnAddress, b: OwnAddress): boolean {
+    const [knownA, knownB] = [book.of(a.address), book.of(b.address)];
+    // Rule 2: "Prefer appropriate scope": the smallest that reaches the destination's.
+    const [scopeA, scopeB, wanted] = [scopeOf(knownA), scopeOf(knownB), scopeOf(destination)];
+    if (scopeA !== scopeB) return scopeA < scopeB ? scopeA >= wanted : scopeB < wanted;
+    // Rule 3: "Avoid deprecated addresses".
+    const [isOldA, isOldB] = [a.preferredUntil <= now, b.preferredUntil <= now];
+    if (isOldA !== isOldB) return isOldB;
+    // Rule 6: "Prefer matching label".
+    const label = labelOf(destination);
+    const [fitsA, fitsB] = [labelOf(knownA) === label, labelOf(knownB) === label];
+    if (fitsA !== fitsB) return fitsA;
+    // Rule 8: "Use longest matching prefix".
+    return commonBits(knownA.bytes, destination.bytes) > commonBits(knownB.bytes, destination.bytes);
+  }
 }
 
 /** RFC 4291 §2.7's numbers: 2, the link; 14, everywhere. */

@@ -5,33 +5,23 @@
 import { type Duration, ms } from '../base/instant.ts';
 import { type Random, seededRandom } from '../base/random.ts';
 import { SlabAllocator } from '../base/slab.ts';
-import { Host, type HostOptions, type World } from '../host/host.ts';
-import type { NetworkInterface } from '../internet/interface.ts';
+import { Host, type HostOptions, parseOwnAddress, type World } from '../host/host.ts';
 import { Cable, type CableOptions } from '../link/cable.ts';
 import { Switch } from '../link/switch.ts';
 import type { Trace } from '../trace/events.ts';
-import { formatIpv4, formatPrefix, type Ipv4Address, networkOf, type Prefix, parsePrefix } from '../wire/address.ts';
+import { networkOf } from '../wire/address.ts';
+import { networkOf6 } from '../wire/address6.ts';
+import type { IpAddress } from '../wire/ip-address.ts';
 import { VirtualClock } from './clock.ts';
+import { type Net, routeAll, type Segment, type Version } from './routing.ts';
 
 export interface InternetOptions {
   seed?: number | string;
   trace?: Trace;
 }
 
-/** A host's place on a network. */
-interface Attachment {
-  host: Host;
-  interface: NetworkInterface;
-  address: Ipv4Address;
-}
-
-interface Segment {
-  prefix: Prefix;
-  delay: Duration;
-  members: Attachment[];
-  /** Not told to routers elsewhere: a home's private network. */
-  isPrivate: boolean;
-}
+/** An address with its prefix length, '198.18.0.1/30' or 'fd00::1/64'; or one of each version. */
+export type Addresses = string | readonly string[];
 
 export class Internet implements World {
   readonly clock = new VirtualClock();
@@ -63,8 +53,8 @@ export class Internet implements World {
     return this.host(name, { ...options, router: true });
   }
 
-  /** Two hosts on one cable. Addresses with their prefix length: '198.18.0.1/30'. */
-  join(a: Host, addressA: string, b: Host, addressB: string, options: Partial<CableOptions> = {}): Cable {
+  /** Two hosts on one cable. */
+  join(a: Host, addressA: Addresses, b: Host, addressB: Addresses, options: Partial<CableOptions> = {}): Cable {
     const cable = this.cable(a.name, b.name, options);
     const segment = this.segment(addressA, options.delay ?? 0);
     this.attach(segment, a, addressA, cable.a);
@@ -75,7 +65,7 @@ export class Internet implements World {
   /** Hosts on a switch, each by a cable of its own. */
   lan(
     name: string,
-    members: readonly (readonly [Host, string])[],
+    members: readonly (readonly [Host, Addresses])[],
     options: Partial<CableOptions> = {},
     isPrivate = false,
   ): Switch {
@@ -87,11 +77,13 @@ export class Internet implements World {
   }
 
   /** One more host on a switch. */
-  extend(lan: Switch, host: Host, address: string, options: Partial<CableOptions> = {}): void {
-    const wanted = parsePrefix(address);
-    const segment = this.segments.find(
-      s => wanted !== undefined && formatPrefix(s.prefix) === formatPrefix(networkPrefix(wanted)),
-    );
+  extend(lan: Switch, host: Host, address: Addresses, options: Partial<CableOptions> = {}): void {
+    const nets = netsOf(address);
+    const isSame = (segment: Segment, version: Version): boolean =>
+      nets[version] !== undefined &&
+      segment.nets[version]?.address === nets[version].address &&
+      segment.nets[version].length === nets[version].length;
+    const segment = this.segments.find(known => isSame(known, 'v4') || isSame(known, 'v6'));
     if (segment === undefined) throw new TypeError(`${address} is on no network of this internet`);
     this.plugIn(lan, segment, host, address, options);
   }
@@ -101,60 +93,16 @@ export class Internet implements World {
    * topology stands; again after it was extended.
    */
   route(): void {
-    for (const host of this.hosts.values()) {
-      if (host.ip.forwarding) this.routeRouter(host);
-      else this.routeLeaf(host);
-    }
+    routeAll(this.hosts.values(), this.segments);
   }
 
-  private routeLeaf(host: Host): void {
-    const own = this.segments.find(segment => segment.members.some(member => member.host === host));
-    const gateway = own?.members.find(member => member.host.ip.forwarding);
-    if (gateway !== undefined && host.ip.routes.lookup(0xdfffffff) === undefined)
-      host.route('default', formatIpv4(gateway.address));
-  }
-
-  /** Dijkstra from one router over the networks that it can see. */
-  private routeRouter(router: Host): void {
-    const best = new Map<Host, { cost: number; via: Ipv4Address | undefined }>([[router, { cost: 0, via: undefined }]]);
-    const open = new Set<Host>([router]);
-    while (open.size > 0) {
-      const at = [...open].reduce((a, b) => ((best.get(a)?.cost ?? 0) <= (best.get(b)?.cost ?? 0) ? a : b));
-      open.delete(at);
-      const here = best.get(at) as { cost: number; via: Ipv4Address | undefined };
-      for (const segment of this.visible(at)) {
-        this.routeTo(router, segment.prefix, here.via);
-        for (const member of segment.members) {
-          const cost = here.cost + segment.delay + 1;
-          const isBetter = cost < (best.get(member.host)?.cost ?? Number.POSITIVE_INFINITY);
-          if (!member.host.ip.forwarding || !isBetter) continue;
-          best.set(member.host, { cost, via: here.via ?? (at === router ? member.address : undefined) });
-          open.add(member.host);
-        }
-      }
-    }
-  }
-
-  private visible(host: Host): Segment[] {
-    return this.segments.filter(segment => !segment.isPrivate && segment.members.some(member => member.host === host));
-  }
-
-  private routeTo(router: Host, prefix: Prefix, via: Ipv4Address | undefined): void {
-    const known = router.ip.routes.routes.some(
-      route => formatPrefix(networkPrefix(route.prefix)) === formatPrefix(prefix),
-    );
-    if (!known && via !== undefined) router.route(formatPrefix(prefix), formatIpv4(via));
-  }
-
-  private segment(address: string, delay: Duration, isPrivate = false): Segment {
-    const parsed = parsePrefix(address);
-    if (parsed === undefined) throw new TypeError(`'${address}' is not an address with a prefix length`);
-    const segment: Segment = { prefix: networkPrefix(parsed), delay, members: [], isPrivate };
+  private segment(address: Addresses, delay: Duration, isPrivate = false): Segment {
+    const segment: Segment = { nets: netsOf(address), delay, members: [], isPrivate };
     this.segments.push(segment);
     return segment;
   }
 
-  private plugIn(lan: Switch, segment: Segment, host: Host, address: string, options: Partial<CableOptions>): void {
+  private plugIn(lan: Switch, segment: Segment, host: Host, address: Addresses, options: Partial<CableOptions>): void {
     const cable = this.cable(host.name, lan.name, options);
     this.attach(segment, host, address, cable.a);
     lan.attach(cable.b);
@@ -172,10 +120,25 @@ export class Internet implements World {
     return cable;
   }
 
-  private attach(segment: Segment, host: Host, address: string, link: Cable['a']): void {
-    const own = parsePrefix(address) as Prefix;
-    segment.members.push({ host, interface: host.attach(link, address), address: own.address });
+  private attach(segment: Segment, host: Host, address: Addresses, link: Cable['a']): void {
+    host.attach(link, address);
+    const addresses: Partial<Record<Version, IpAddress>> = {};
+    for (const own of parsed(address)) addresses[versionOf(own.address)] ??= own.address;
+    segment.members.push({ host, addresses });
   }
 }
 
-const networkPrefix = (p: Prefix): Prefix => ({ address: networkOf(p.address, p.length), length: p.length });
+const versionOf = (address: IpAddress): Version => (typeof address === 'number' ? 'v4' : 'v6');
+
+const parsed = (addresses: Addresses): Net[] =>
+  (typeof addresses === 'string' ? [addresses] : addresses).map(parseOwnAddress);
+
+/** The networks that they are on. */
+function netsOf(addresses: Addresses): Segment['nets'] {
+  const nets: Segment['nets'] = {};
+  for (const { address, length } of parsed(addresses)) {
+    const network = typeof address === 'number' ? networkOf(address, length) : networkOf6(address, length);
+    nets[versionOf(address)] ??= { address: network, length };
+  }
+  return nets;
+}

@@ -18,6 +18,8 @@ export const ICMPV6 = {
   neighbourSolicitation: 135,
   neighbourAdvertisement: 136,
   redirect: 137,
+  listenerQuery: 130,
+  listenerReport: 143,
 } as const;
 
 export const UNREACHABLE6 = {
@@ -49,6 +51,8 @@ const NAMES: Record<number, string> = {
   135: 'neighbour solicitation',
   136: 'neighbour advertisement',
   137: 'redirect',
+  130: 'multicast listener query',
+  143: 'multicast listener report',
 };
 
 export function icmpv6Name(type: number, code: number): string {
