@@ -1,13 +1,13 @@
 /** Bulk transfer over TCP between two stacks in one process, the bytes counted at the other end, against node:net. */
 import { connect, createServer } from 'node:net';
 import { amount, bench, timed } from './lib/compare.ts';
-import { B_ADDRESS, IGNORE, pair } from './lib/pair.ts';
+import { B_ADDRESS, B_ADDRESS6, IGNORE, pair } from './lib/pair.ts';
 import { sendTo } from './lib/send.ts';
 
 const BYTES = amount(400e6, 4e6);
 const CHUNK = 65536;
 
-async function ours(offload: boolean): Promise<number> {
+async function ours(offload: boolean, address = B_ADDRESS): Promise<number> {
   const { net, a, b } = pair({ offload });
   let received = 0;
   b.network.listen({ port: 80 }, socket => ({
@@ -17,28 +17,28 @@ async function ours(offload: boolean): Promise<number> {
     },
     end: () => socket.end(),
   }));
-  sendTo(a.network, { address: B_ADDRESS, port: 80 }, BYTES);
+  sendTo(a.network, { address, port: 80 }, BYTES);
   const seconds = await timed(() => net.clock.runSync(3600e9));
   if (received !== BYTES) throw new Error(`${received} bytes of ${BYTES} arrived`);
   return BYTES / seconds / 1e6;
 }
 
 /** The kernel's loopback, both ends in this process. */
-async function nodeNet(): Promise<number> {
+async function nodeNet(host = '127.0.0.1'): Promise<number> {
   let received = 0;
   const server = createServer(socket => {
     socket.on('data', bytes => {
       received += bytes.length;
     });
   });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>(resolve => server.listen(0, host, resolve));
   const { port } = server.address() as { port: number };
   const chunk = Buffer.alloc(CHUNK, 7);
   const seconds = await timed(
     () =>
       new Promise<void>(resolve => {
         server.on('connection', socket => socket.on('end', resolve));
-        const client = connect(port, '127.0.0.1');
+        const client = connect(port, host);
         let sent = 0;
         const pump = (): void => {
           while (sent < BYTES) {
@@ -57,7 +57,7 @@ async function nodeNet(): Promise<number> {
   return BYTES / seconds / 1e6;
 }
 
-const peer = { name: 'node:net, loopback', measure: nodeNet };
+const peer = { name: 'node:net, loopback', measure: () => nodeNet() };
 const recorded = { 'tcpip.js (lwIP in WebAssembly)': 72, 'tcpip.js, mended and -O3': 130 };
 await bench('bulk', [
   {
@@ -76,5 +76,11 @@ await bench('bulk', [
     peers: [peer],
     atLeast: 1,
     aim: 2,
+  },
+  {
+    work: 'bulk over IPv6, MTU 1500, checksums made and verified',
+    unit: 'MB/s',
+    ours: { name: 'ours', measure: () => ours(false, B_ADDRESS6) },
+    peers: [{ name: 'node:net, loopback (::1)', measure: () => nodeNet('::1') }],
   },
 ]);

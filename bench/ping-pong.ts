@@ -1,12 +1,12 @@
 /** Round trips of 100 bytes over TCP, one connection and a hundred, against node:net in the same process. */
 import { connect, createServer } from 'node:net';
 import { amount, bench, timed } from './lib/compare.ts';
-import { B_ADDRESS, IGNORE, pair } from './lib/pair.ts';
+import { B_ADDRESS, B_ADDRESS6, IGNORE, pair } from './lib/pair.ts';
 
 const SIZE = 100;
 
 /** `turns`: of all connections together. */
-async function ours(connections: number, turns: number): Promise<number> {
+async function ours(connections: number, turns: number, address = B_ADDRESS): Promise<number> {
   const { net, a, b } = pair();
   b.network.listen({ port: 80 }, socket => ({
     ...IGNORE,
@@ -18,7 +18,7 @@ async function ours(connections: number, turns: number): Promise<number> {
   for (let n = 0; n < connections; n++) {
     let left = Math.floor(turns / connections);
     const socket = a.network.connect(
-      { address: B_ADDRESS, port: 80 },
+      { address, port: 80 },
       {
         ...IGNORE,
         connected: () => void socket.write(message),
@@ -34,9 +34,9 @@ async function ours(connections: number, turns: number): Promise<number> {
   return done / seconds;
 }
 
-async function nodeNet(connections: number, turns: number): Promise<number> {
+async function nodeNet(connections: number, turns: number, host = '127.0.0.1'): Promise<number> {
   const server = createServer({ noDelay: true }, socket => socket.on('data', bytes => socket.write(bytes)));
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>(resolve => server.listen(0, host, resolve));
   const { port } = server.address() as { port: number };
   const message = Buffer.alloc(SIZE, 7);
   let done = 0;
@@ -44,7 +44,7 @@ async function nodeNet(connections: number, turns: number): Promise<number> {
     const one = (): Promise<void> =>
       new Promise(resolve => {
         let left = Math.floor(turns / connections);
-        const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => socket.write(message));
+        const socket = connect({ port, host, noDelay: true }, () => socket.write(message));
         socket.on('data', () => {
           done++;
           if (--left > 0) socket.write(message);
@@ -67,4 +67,10 @@ const comparison = (connections: number, recorded: Record<string, number>) => ({
   aim: 10,
   recorded,
 });
-await bench('ping-pong', [comparison(1, { 'tcpip.js': 64_000 }), comparison(100, { 'tcpip.js': 42_000 })]);
+const overIpv6 = {
+  work: `ping-pong of ${SIZE} bytes over IPv6, 1 connection`,
+  unit: 'round trips/s',
+  ours: { name: 'ours', measure: () => ours(1, amount(400_000, 2000), B_ADDRESS6) },
+  peers: [{ name: 'node:net, loopback (::1)', measure: () => nodeNet(1, amount(60_000, 1000), '::1') }],
+};
+await bench('ping-pong', [comparison(1, { 'tcpip.js': 64_000 }), comparison(100, { 'tcpip.js': 42_000 }), overIpv6]);

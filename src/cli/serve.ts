@@ -13,7 +13,7 @@ serve files on a TAP device (Linux, root)
 
   --tap NAME          the device; it is made when there is none
   --address A/L       our address with its prefix length, like 10.9.0.2/24
-                      or fd00:9::2/64
+                      or fd00:9::2/64; or both, with a comma between them
   --port N            default 80
   --gateway A         for clients on other networks
   --mtu N             less than the device's
@@ -37,11 +37,11 @@ export async function serve(args: readonly string[]): Promise<number> {
   const handler = staticFiles({ files, date, codings: zlibCodings });
   const server = new HttpServer(parsed.is('quiet') ? handler : logged(handler), { scheduler: clock, date });
   server.listen(host.network, port);
-  const [address] = (parsed.text('address') as string).split('/');
-  const own = address.includes(':') ? `[${address}]` : address;
-  process.stdout.write(
-    `serving ${directory} at http://${own}${port === 80 ? '' : `:${port}`}/ on ${tap} (woken by the ${link.readiness})\n`,
-  );
+  const places = (parsed.text('address') as string).split(',').map(text => {
+    const [address] = text.split('/');
+    return `http://${address.includes(':') ? `[${address}]` : address}${port === 80 ? '' : `:${port}`}/`;
+  });
+  process.stdout.write(`serving ${directory} at ${places.join(' and ')} on ${tap} (woken by the ${link.readiness})\n`);
   process.stdout.write(`the kernel's side needs an address: ip addr add ADDRESS dev ${tap}\n`);
   await new Promise<void>(resolve => {
     process.once('SIGINT', resolve);

@@ -33,10 +33,8 @@ export interface TapHost {
 
 /** Throws UsageError for wrong flags, TapError for what the system refuses. */
 export function openTapHost(args: Parsed, name: string, trace?: Trace): TapHost {
-  const address = args.text('address');
-  if (address === undefined) throw new UsageError('--tap needs --address, like 10.9.0.2/24 or fd00:9::2/64');
-  const gateway = args.text('gateway');
-  checkAddresses(address, gateway);
+  const addresses = addressesIn(args.text('address'));
+  const gateways = gatewaysIn(args.text('gateway'), addresses);
   const mtu = args.text('mtu');
   const link = openTap(args.text('tap') as string, { offload: args.is('offload') });
   const clock = new RealClock();
@@ -45,8 +43,8 @@ export function openTapHost(args: Parsed, name: string, trace?: Trace): TapHost 
   const faults = parseFaults(args);
   const bad = faults === undefined ? link : withFaults(faults, { scheduler: clock, random })(link);
   const attached = mtu === undefined ? bad : smaller(bad, parseNumber('--mtu', mtu, 576, link.mtu));
-  join(host, traced(attached, name, clock, trace), address);
-  if (gateway !== undefined) host.route('default', gateway);
+  join(host, traced(attached, name, clock, trace), addresses);
+  for (const gateway of gateways) host.route('default', gateway);
   const close = (): void => {
     clock.stop();
     link.close();
@@ -54,28 +52,42 @@ export function openTapHost(args: Parsed, name: string, trace?: Trace): TapHost 
   return { host, clock, link, close };
 }
 
-/** Throws UsageError. Both are of one version, and the gateway is on the address's network. */
-function checkAddresses(address: string, gateway: string | undefined): void {
-  const [own, own6] = [parsePrefix(address), parsePrefix6(address)];
-  if (own === undefined && own6 === undefined) {
-    const like = 'like 10.9.0.2/24 or fd00:9::2/64';
-    throw new UsageError(`--address takes an address with a prefix length, ${like}, not '${address}'`);
+const LIKE = 'like 10.9.0.2/24 or fd00:9::2/64, or one of each with a comma between them';
+
+/** One of either version, or of both. Throws UsageError. */
+function addressesIn(text: string | undefined): string[] {
+  if (text === undefined) throw new UsageError(`--tap needs --address, ${LIKE}`);
+  const addresses = text.split(',');
+  for (const address of addresses) {
+    if (parsePrefix(address) === undefined && parsePrefix6(address) === undefined) {
+      throw new UsageError(`--address takes an address with a prefix length, ${LIKE}, not '${address}'`);
+    }
   }
-  const via = gateway === undefined ? undefined : parseIp(gateway);
-  const reaches =
-    own !== undefined
-      ? typeof via === 'number' && inPrefix(via, own)
-      : typeof via === 'string' && own6 !== undefined && inPrefix6(via, own6);
-  if (gateway !== undefined && !reaches)
-    throw new UsageError(`--gateway takes an address on the network of ${address}, not '${gateway}'`);
+  return addresses;
 }
 
-/** Attaches the link, and tells the neighbours who is there now. */
-function join(host: Host, link: Link, address: string): void {
-  const own = parsePrefix(address);
-  const made = host.attach(link, own === undefined ? undefined : address);
-  if (own === undefined) host.enableIpv6(made, address);
-  else made.arp.announce(own.address);
+/** Each is on the network of an address of ours. Throws UsageError. */
+function gatewaysIn(text: string | undefined, addresses: readonly string[]): string[] {
+  const gateways = text?.split(',') ?? [];
+  for (const gateway of gateways) {
+    if (!addresses.some(address => reaches(address, gateway)))
+      throw new UsageError(`--gateway takes an address on the network of ${addresses.join(' or ')}, not '${gateway}'`);
+  }
+  return gateways;
+}
+
+function reaches(address: string, gateway: string): boolean {
+  const [own, own6, via] = [parsePrefix(address), parsePrefix6(address), parseIp(gateway)];
+  if (typeof via === 'number') return own !== undefined && inPrefix(via, own);
+  return via !== undefined && own6 !== undefined && inPrefix6(via, own6);
+}
+
+/** Attaches the link, and tells the neighbours who is there now; that somebody is there already is told here. */
+function join(host: Host, link: Link, addresses: readonly string[]): void {
+  host.ip6.onDuplicate = address =>
+    void process.stderr.write(`netarium: somebody else has ${address}: it is ours no more (RFC 4862 §5.4.5)\n`);
+  const made = host.attach(link, addresses);
+  for (const own of made.addresses) made.arp.announce(own.address);
 }
 
 /** A Link that tells the trace of every frame, both ways. */

@@ -33,6 +33,8 @@ export interface Ipv6Owner {
   removeRoute(prefix: Ipv6Prefix, via: Ipv6Address | undefined): void;
   firstHop(destination: Ipv6Address): Ipv6Address | undefined;
   unresolved(packet: Packet): void;
+  /** Somebody else has an address that was to be ours, and is not any more. */
+  duplicate(address: Ipv6Address): void;
 }
 
 export class Ipv6Interface implements NdpPort {
@@ -174,6 +176,7 @@ export class Ipv6Interface implements NdpPort {
     const [gone] = this.addresses.splice(at, 1);
     if (this.linkLocal === address) this.linkLocal = undefined;
     this.owner.withdrawn(this, gone);
+    this.owner.duplicate(address);
   }
 
   join(group: Ipv6Address): void {

@@ -66,6 +66,8 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
   readonly icmp: Icmpv6Layer;
   /** It is a router: what is for others goes on. */
   forwarding = false;
+  /** RFC 4862 §5.4.5: an address that was ours turned out to be somebody else's; "the system administrator" is told. */
+  onDuplicate: (address: Ipv6Address) => void = () => {};
   private readonly book = new AddressBook();
   private readonly paths = new Paths<Ipv6Address, Path>(this.routes, destination => this.findPath(destination));
   private readonly reassembler: Reassembler;
@@ -117,6 +119,10 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
 
   removeRoute(prefix: Ipv6Prefix, via: Ipv6Address | undefined): void {
     this.routes.remove(prefix, via);
+  }
+
+  duplicate(address: Ipv6Address): void {
+    this.onDuplicate(address);
   }
 
   firstHop(destination: Ipv6Address): Ipv6Address | undefined {

@@ -5,7 +5,9 @@ import { parseDns } from '../wire/dns.ts';
 import { ETHERTYPE, ethernet } from '../wire/ethernet.ts';
 import { findHeadEnd, parseRequestHead, parseResponseHead } from '../wire/http1.ts';
 import { icmp, icmpLayoutFor, icmpName, isIcmpError } from '../wire/icmp.ts';
+import { icmpv6, icmpv6Name, isIcmpv6Error } from '../wire/icmpv6.ts';
 import { checkIpv4, ipv4, ipv4HeaderLength, PROTOCOL, parseIpv4Options } from '../wire/ipv4.ts';
+import { checkIpv6, decodeIpv6, ipv6, ipv6End, NEXT_HEADER } from '../wire/ipv6.ts';
 import { type Reader, RecordingReader, type Span } from '../wire/reader.ts';
 import { flagNames, Segment, tcp } from '../wire/tcp.ts';
 import { parseTcpOptions } from '../wire/tcp-options.ts';
@@ -18,6 +20,7 @@ export function dissectFrame(bytes: Uint8Array, start = 0, end = bytes.length): 
   const at = start + ethernet.size;
   const type = ethernet.f.type.get(bytes, start);
   if (type === ETHERTYPE.ipv4) return [layer, ...dissectIpv4(bytes, at, end)];
+  if (type === ETHERTYPE.ipv6) return [layer, ...dissectIpv6(bytes, at, end)];
   if ((type === ETHERTYPE.arp || type === ETHERTYPE.rarp) && end - at >= arp.size) {
     const text = `${arp.f.operation.show(arp.f.operation.get(bytes, at))}`;
     const message = span(type === ETHERTYPE.arp ? 'ARP' : 'RARP', at, at + arp.size, text, arp.spans(bytes, at));
@@ -42,14 +45,46 @@ export function dissectIpv4(bytes: Uint8Array, start: number, end: number): Span
   return [layer, ...transport(bytes, start, headerEnd, dataEnd), ...padding(bytes, dataEnd, end)];
 }
 
+export function dissectIpv6(bytes: Uint8Array, start: number, end: number): Span[] {
+  const fault = checkIpv6(bytes, start, end);
+  if (fault !== undefined) return [rest(`malformed IPv6 (${fault})`, bytes, start, end)];
+  const dataEnd = ipv6End(bytes, start);
+  const { source, destination } = decodeIpv6(bytes, start);
+  const layers = [span('IPv6', start, start + ipv6.size, `${source} → ${destination}`, ipv6.spans(bytes, start))];
+  let protocol = bytes[start + 6];
+  let at = start + ipv6.size;
+  for (let name = EXTENSION_NAMES[protocol]; name !== undefined; name = EXTENSION_NAMES[protocol]) {
+    const length = protocol === NEXT_HEADER.fragment ? 8 : (bytes[at + 1] + 1) * 8;
+    if (at + 8 > dataEnd || at + length > dataEnd) break;
+    layers.push(rest(name, bytes, at, at + length));
+    const isLater = protocol === NEXT_HEADER.fragment && ((bytes[at + 2] << 8) | bytes[at + 3]) >> 3 > 0;
+    protocol = bytes[at];
+    at += length;
+    if (!isLater) continue;
+    return [...layers, rest('fragment', bytes, at, dataEnd), ...padding(bytes, dataEnd, end)];
+  }
+  return [...layers, ...upper(bytes, protocol, at, dataEnd), ...padding(bytes, dataEnd, end)];
+}
+
+const EXTENSION_NAMES: Readonly<Record<number, string>> = {
+  [NEXT_HEADER.hopByHop]: 'hop-by-hop options',
+  [NEXT_HEADER.routing]: 'routing header',
+  [NEXT_HEADER.fragment]: 'fragment header',
+  [NEXT_HEADER.destinationOptions]: 'destination options',
+};
+
 function transport(bytes: Uint8Array, header: number, start: number, end: number): Span[] {
-  if (start === end) return [];
-  const protocol = ipv4.f.protocol.get(bytes, header);
   // Only the first fragment has the transport's header.
-  if (ipv4.f.fragmentOffset.get(bytes, header) > 0) return [rest('fragment', bytes, start, end)];
+  if (ipv4.f.fragmentOffset.get(bytes, header) > 0 && start < end) return [rest('fragment', bytes, start, end)];
+  return upper(bytes, ipv4.f.protocol.get(bytes, header), start, end);
+}
+
+function upper(bytes: Uint8Array, protocol: number, start: number, end: number): Span[] {
+  if (start === end) return [];
   if (protocol === PROTOCOL.tcp && end - start >= tcp.size) return dissectTcp(bytes, start, end);
   if (protocol === PROTOCOL.udp && end - start >= udp.size) return dissectUdp(bytes, start, end);
   if (protocol === PROTOCOL.icmp && end - start >= icmp.size) return dissectIcmp(bytes, start, end);
+  if (protocol === NEXT_HEADER.icmpv6 && end - start >= icmpv6.size) return dissectIcmpv6(bytes, start, end);
   return [rest(`protocol ${protocol}`, bytes, start, end)];
 }
 
@@ -92,6 +127,20 @@ function dissectIcmp(bytes: Uint8Array, start: number, end: number): Span[] {
     ...(quotedEnd < end ? [rest('data', bytes, quotedEnd, end)] : []),
   ]);
   return [layer, about];
+}
+
+function dissectIcmpv6(bytes: Uint8Array, start: number, end: number): Span[] {
+  const type = icmpv6.f.type.get(bytes, start);
+  const dataStart = start + icmpv6.size;
+  const name = icmpv6Name(type, icmpv6.f.code.get(bytes, start));
+  const layer = span('ICMPv6', start, dataStart, name, icmpv6.spans(bytes, start));
+  if (dataStart === end) return [layer];
+  if (!isIcmpv6Error(type)) return [layer, rest('data', bytes, dataStart, end)];
+  // The datagram that the error is about, as far as it is quoted.
+  const quoted = end - dataStart >= ipv6.size ? ipv6.spans(bytes, dataStart) : [];
+  const quotedEnd = quoted.at(-1)?.end ?? dataStart;
+  const left = quotedEnd < end ? [rest('data', bytes, quotedEnd, end)] : [];
+  return [layer, span('quoted datagram', dataStart, end, '', [...quoted, ...left])];
 }
 
 function dissectDns(bytes: Uint8Array, start: number, end: number): Span[] {

@@ -24,8 +24,9 @@ import { decodeDns, encodeDns } from '../../src/wire/dns.ts';
 import { ethernet } from '../../src/wire/ethernet.ts';
 import { decodeRequestHead, decodeResponseHead, findHeadEnd } from '../../src/wire/http1.ts';
 import { decodeIcmp } from '../../src/wire/icmp.ts';
-import { addressSum } from '../../src/wire/ip-address.ts';
+import { addressesSumAt, addressSum } from '../../src/wire/ip-address.ts';
 import { checkIpv4, decodeIpv4, ipv4, ipv4HeaderLength, parseIpv4Options } from '../../src/wire/ipv4.ts';
+import { ipv6, ipv6End, NEXT_HEADER, upperLayerOf } from '../../src/wire/ipv6.ts';
 import { Malformed, Reader } from '../../src/wire/reader.ts';
 import { decodeTcp } from '../../src/wire/tcp.ts';
 import { cutFrame } from '../../src/wire/tcp-segmentation.ts';
@@ -53,7 +54,8 @@ function hostTarget(): Target {
   const clock = new VirtualClock();
   const link: Link = { name: 'fuzz', medium: 'ethernet', mtu: 1500, send() {}, receive() {} };
   const host = new Host({ scheduler: clock, random: seededRandom('fuzz') }, 'host');
-  host.attach(link, '203.0.113.80/25', OUR_MAC);
+  host.attach(link, ['203.0.113.80/25', 'fd00::80/64'], OUR_MAC);
+  host.ip6.join('ff02::fb');
   host.tcp.listen({ port: 80 });
   host.udp.open(53);
   let n = 0;
@@ -76,6 +78,7 @@ function hostTarget(): Target {
 function repaired(frame: Uint8Array): Uint8Array {
   const bytes = frame.slice();
   const start = ethernet.size;
+  if (bytes.length > start && bytes[start] >> 4 === 6) return repaired6(bytes, start);
   const headerLength = bytes.length > start ? ipv4HeaderLength(bytes, start) : 0;
   if (headerLength < ipv4.size || start + headerLength > bytes.length) return bytes;
   const end = Math.min(bytes.length, Math.max(start + headerLength, start + ipv4.f.totalLength.get(bytes, start)));
@@ -93,6 +96,23 @@ function repaired(frame: Uint8Array): Uint8Array {
   bytes[at + 1] = checksum & 255;
   return bytes;
 }
+
+/** Behind extension headers too, as far as there are any. */
+function repaired6(bytes: Uint8Array, start: number): Uint8Array {
+  const end = Math.min(bytes.length, bytes.length < start + ipv6.size ? 0 : ipv6End(bytes, start));
+  const upper = end < start + ipv6.size ? undefined : upperLayerOf(bytes, start, end);
+  const field = upper === undefined ? undefined : CHECKSUM_AT[upper.protocol];
+  if (upper === undefined || field === undefined || upper.start + field + 2 > end) return bytes;
+  const at = upper.start + field;
+  bytes.fill(0, at, at + 2);
+  const sum = addressesSumAt(bytes, start) + upper.protocol + (end - upper.start);
+  const checksum = finishChecksum(sumWords(bytes, upper.start, end, sum));
+  bytes[at] = checksum >> 8;
+  bytes[at + 1] = checksum & 255;
+  return bytes;
+}
+
+const CHECKSUM_AT: Readonly<Record<number, number>> = { 6: 16, 17: 6, [NEXT_HEADER.icmpv6]: 2 };
 
 export function targets(): Target[] {
   const decodedDns = (bytes: Uint8Array): void => {

@@ -131,6 +131,18 @@ async function getFromNginx(
   }
 }
 
+const macOf = (address: string): string =>
+  /lladdr (\S+)/.exec(run(['ip', '-6', 'neigh', 'show', address]))?.[1] ?? 'none';
+
+/** Looks ten times a second, for at most ten seconds. */
+async function settled(done: () => boolean): Promise<void> {
+  for (let left = 100; left > 0; left--) {
+    if (done()) return;
+    await new Promise(resolve => setTimeout(resolve, 100));
+  }
+  assert.fail('it has not happened within ten seconds');
+}
+
 const savedChecksum = (): string => {
   const file = join(folder, 'saved', `${KERNEL}_8080`, 'big.bin');
   const hash = createHash('sha256').update(readFileSync(file)).digest('hex');
@@ -181,9 +193,23 @@ test('IPv6: neighbour discovery, fragments both ways, curl, and a page of a real
     const sum = run(['sh', '-c', `curl -sS --fail -g 'http://[${ours}]/big.bin' | sha256sum`]).split(' ')[0];
     assert.equal(sum, checksum, '100 MB, whole');
     assert.equal(spawnSync('ip', inside(['curl', '-sS', '-g', `http://[${ours}]:81/`])).status, 7, 'refused');
+    assert.match(run(['ping', '-c', '1', '-I', TAP, 'ff02::1']), /1 received/, 'RFC 4443 §4.2: to all nodes');
+    // RFC 4861 §7.3: the kernel makes sure of us, and we answer.
+    run(['ip', '-6', 'neigh', 'change', ours, 'lladdr', macOf(ours), 'dev', TAP, 'nud', 'probe']);
+    await settled(() => /REACHABLE/.test(run(['ip', '-6', 'neigh', 'show', ours])));
+    // RFC 4862 §5.4.3: the kernel tests an address of ours, and we say that it is taken.
+    run(['ip', '-6', 'addr', 'add', `${ours}/64`, 'dev', TAP]);
+    await settled(() => /dadfailed/.test(run(['ip', '-6', 'addr', 'show', 'dev', TAP])));
+    run(['ip', '-6', 'addr', 'del', `${ours}/64`, 'dev', TAP]);
   } finally {
     await stop(server);
   }
+  const twin = await start(
+    [...CLI, 'serve', site, '--tap', TAP, '--address', `${OURS}/24,${kernel}/64`],
+    /is ours no more/,
+  );
+  assert.match(run(['ping', '-c', '1', OURS]), /1 received/, 'the other address is still ours');
+  await stop(twin);
   const story = await getFromNginx('/', [], `[${kernel}]`, `${ours}/64`);
   assert.match(story, /HTTP\/1\.1 200 OK/);
   assert.match(story, /dot\.svg\s+200/);

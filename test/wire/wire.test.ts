@@ -294,7 +294,7 @@ test('dissections tile the frame, whatever it holds', () => {
   fc.assert(
     fc.property(
       fc.uint8Array({ minLength: 1, maxLength: 200 }),
-      fc.constantFrom(ETHERTYPE.ipv4, ETHERTYPE.arp, 0x1234),
+      fc.constantFrom(ETHERTYPE.ipv4, ETHERTYPE.ipv6, ETHERTYPE.arp, 0x1234),
       (data, type) => {
         const packet = Packet.of(data);
         prependEthernet(packet, 1, 2, type);
