@@ -14,39 +14,39 @@ export class DualStack implements InternetLayer {
   }
 
   send(datagram: OutgoingDatagram): SendFailure | undefined {
-    return this.of(datagram.destination).send(datagram);
+    return this.layerOf(datagram.destination).send(datagram);
   }
 
   sourceFor(destination: IpAddress): IpAddress | undefined {
-    return this.of(destination).sourceFor(destination);
+    return this.layerOf(destination).sourceFor(destination);
   }
 
   addressesSum(source: IpAddress, destination: IpAddress): number {
-    return this.of(source).addressesSum(source, destination);
+    return this.layerOf(source).addressesSum(source, destination);
   }
 
   isLocal(address: IpAddress): boolean {
-    return this.of(address).isLocal(address);
+    return this.layerOf(address).isLocal(address);
   }
 
   isBroadcast(address: IpAddress): boolean {
-    return this.of(address).isBroadcast(address);
+    return this.layerOf(address).isBroadcast(address);
   }
 
   mtuFor(destination: IpAddress): number {
-    return this.of(destination).mtuFor(destination);
+    return this.layerOf(destination).mtuFor(destination);
   }
 
   linkMtuFor(destination: IpAddress): number {
-    return this.of(destination).linkMtuFor(destination);
+    return this.layerOf(destination).linkMtuFor(destination);
   }
 
   offloads(destination: IpAddress): boolean {
-    return this.of(destination).offloads(destination);
+    return this.layerOf(destination).offloads(destination);
   }
 
   refuses(destination: IpAddress): boolean {
-    return this.of(destination).refuses(destination);
+    return this.layerOf(destination).refuses(destination);
   }
 
   register(protocol: number, handler: ProtocolHandler): void {
@@ -55,18 +55,18 @@ export class DualStack implements InternetLayer {
   }
 
   portUnreachable(datagram: IncomingDatagram): void {
-    this.of(datagram.destination).portUnreachable(datagram);
+    this.layerOf(datagram.destination).portUnreachable(datagram);
   }
 
   join(group: IpAddress, interfaceName?: string): void {
-    this.of(group).join(group, interfaceName);
+    this.layerOf(group).join(group, interfaceName);
   }
 
   leave(group: IpAddress, interfaceName?: string): void {
-    this.of(group).leave(group, interfaceName);
+    this.layerOf(group).leave(group, interfaceName);
   }
 
-  private of(address: IpAddress): InternetLayer {
+  layerOf(address: IpAddress): InternetLayer {
     return isIpv6(address) ? this.v6 : this.v4;
   }
 }

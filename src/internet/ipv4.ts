@@ -120,6 +120,10 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     return this.handlers.get(protocol);
   }
 
+  layerOf(): this {
+    return this;
+  }
+
   isLocal(address: Ipv4Address): boolean {
     return this.own.has(address) || isLoopback(address);
   }

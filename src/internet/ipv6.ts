@@ -138,6 +138,10 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
     return this.handlers.get(protocol);
   }
 
+  layerOf(): this {
+    return this;
+  }
+
   isLocal(address: Ipv6Address): boolean {
     return this.own.has(address);
   }

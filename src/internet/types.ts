@@ -79,6 +79,8 @@ export interface ProtocolHandler<A = IpAddress> {
 }
 
 export interface InternetLayer<A = IpAddress> {
+  /** The layer of that address's version: for who speaks to one destination, without asking again for each datagram. */
+  layerOf(address: A): InternetLayer<A>;
   send(datagram: OutgoingDatagram<A>): SendFailure | undefined;
   /** The address that a datagram to `destination` would carry as its source; undefined without a route. */
   sourceFor(destination: A): A | undefined;

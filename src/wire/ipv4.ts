@@ -63,9 +63,17 @@ export function prependIpv4(packet: Packet, header: Ipv4Header): void {
   f.protocol.set(bytes, at, header.protocol);
   f.source.set(bytes, at, header.source);
   f.destination.set(bytes, at, header.destination);
-  if (header.options.length > 0) bytes.set(header.options, at + ipv4.size);
   f.headerChecksum.set(bytes, at, 0);
-  f.headerChecksum.set(bytes, at, finishChecksum(sumWords(bytes, at, at + size)));
+  if (header.options.length > 0) bytes.set(header.options, at + ipv4.size);
+  f.headerChecksum.set(bytes, at, finishChecksum(sumHeader(bytes, at, size)));
+}
+
+/** Its ten words written out, as nearly every header has no more: a loop takes twice as long. */
+function sumHeader(b: Uint8Array, at: number, size: number): number {
+  const high = b[at] + b[at + 2] + b[at + 4] + b[at + 6] + b[at + 8] + b[at + 10] + b[at + 12] + b[at + 14];
+  const low = b[at + 1] + b[at + 3] + b[at + 5] + b[at + 7] + b[at + 9] + b[at + 11] + b[at + 13] + b[at + 15];
+  const sum = ((high + b[at + 16] + b[at + 18]) << 8) + low + b[at + 17] + b[at + 19];
+  return size === ipv4.size ? sum : sumWords(b, at + ipv4.size, at + size, sum);
 }
 
 /**
@@ -79,7 +87,7 @@ export function checkIpv4(bytes: Uint8Array, start: number, end: number): string
   const totalLength = ipv4.f.totalLength.get(bytes, start);
   if (headerLength < ipv4.size || totalLength < headerLength) return 'ip-header-length';
   if (totalLength > end - start) return 'ip-truncated';
-  if (finishChecksum(sumWords(bytes, start, start + headerLength)) !== 0) return 'ip-checksum';
+  if (finishChecksum(sumHeader(bytes, start, headerLength)) !== 0) return 'ip-checksum';
   return undefined;
 }
 

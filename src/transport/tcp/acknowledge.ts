@@ -3,7 +3,7 @@ import type { Instant } from '../../base/instant.ts';
 import { type Seq, seqDiff, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import { FIN, type Segment, SYN } from '../../wire/tcp.ts';
 import { AckNews } from './ack-news.ts';
-import type { PathSample } from './congestion/types.ts';
+import { growWindow, showPath } from './congest.ts';
 import { aceOf } from './ecn-field.ts';
 import { LIMIT } from './limits.ts';
 import { removeRenoSacks } from './loss-marking.ts';
@@ -11,33 +11,18 @@ import { takeSackBlocks } from './sack.ts';
 import type { SendRecord } from './send-record.ts';
 import type { Sender } from './sender.ts';
 import { armUserTimeout } from './user-timeout.ts';
+import { takeWhole, wholeAcknowledged } from './whole-ack.ts';
 
 /** Scratch, filled in and read within one call: an acknowledgement is dealt with before the next one comes. */
 const NEWS = new AckNews();
-const SAMPLE: PathSample = {
-  now: 0,
-  rtt: undefined,
-  segments: 0,
-  inSlowStart: false,
-  una: 0,
-  nxt: 0,
-  rate: 0,
-  rateAppLimited: false,
-  delivered: 0,
-  priorDelivered: 0,
-  lost: 0,
-  recovering: 'no',
-  priorInFlight: 0,
-  inFlight: 0,
-  mss: 0,
-  minRtt: 0,
-};
 
 /**
  * `segment.ack` lies from SND.UNA to SND.MAX. `windowUpdated`: SND.WND was updated from this segment; `ece`: it tells of
  * a mark of the network's.
  */
 export function acknowledge(s: Sender, now: Instant, segment: Segment, windowUpdated: boolean, ece: boolean): void {
+  const whole = ece ? undefined : wholeAcknowledged(s, segment);
+  if (whole !== undefined) return takeWhole(s, now, whole);
   const { tcb, queue, recovery } = s;
   const { ack } = segment;
   const priorUna = tcb.sndUna;
@@ -213,48 +198,20 @@ function sampleOfEcho(s: Sender, now: Instant, lastResent: Instant): number | un
 
 /** Congestion control, once loss recovery knows where it stands. */
 function finish(s: Sender, now: Instant, news: AckNews, delivered: number, newlyLost: number): void {
-  const { recovery, tcb, queue, rtt } = s;
-  const { congestion, window, rate } = recovery;
+  const { recovery, tcb, rtt } = s;
+  const { congestion, rate } = recovery;
   rate.finish(now, news, delivered, tcb.mss, rtt.min === Number.POSITIVE_INFINITY ? 0 : rtt.min);
   // The SYN of a passive open says nothing of how data fares.
   const tells = news.progress && tcb.state !== 'SYN_RCVD';
-  if (congestion.sample !== undefined) {
-    SAMPLE.now = now;
-    SAMPLE.rtt = tells ? rtt.latest : undefined;
-    SAMPLE.segments = delivered;
-    SAMPLE.inSlowStart = recovery.inSlowStart;
-    SAMPLE.una = tcb.sndUna;
-    SAMPLE.nxt = tcb.sndNxt;
-    SAMPLE.rate = rate.latest;
-    SAMPLE.rateAppLimited = news.appLimited;
-    SAMPLE.delivered = rate.delivered;
-    SAMPLE.priorDelivered = news.priorDelivered;
-    SAMPLE.lost = newlyLost;
-    SAMPLE.recovering = recovery.state === 'loss' ? 'timeout' : recovery.state === 'recovery' ? 'fast' : 'no';
-    SAMPLE.priorInFlight = news.priorPipe;
-    SAMPLE.inFlight = queue.pipe;
-    SAMPLE.mss = tcb.mss;
-    SAMPLE.minRtt = rtt.min;
-    congestion.sample(window, SAMPLE);
-  }
+  showPath(s, now, news, tells, delivered, newlyLost, news.priorPipe);
   if (congestion.ownWindow) return;
   if (recovery.inReduction) {
     recovery.reduceProportionally(delivered, newlyLost, news.advanced);
   } else {
     // With much reordering the window grows whatever the order in which data arrives.
     const grows = recovery.reordering > s.host.settings.reordering ? news.progress : news.dataAcked;
-    if (grows && mayGrow(s)) {
-      const afterTimeout = recovery.state === 'loss';
-      congestion.grow(window, { now, segments: delivered, srtt: rtt.srtt, afterTimeout });
-    }
+    if (grows) growWindow(s, now, delivered);
   }
-}
-
-/** RFC 7661: a window that was not used says nothing. To BSD it is enough that the other end's window is no smaller. */
-function mayGrow(s: Sender): boolean {
-  const { tcb, recovery } = s;
-  if (s.host.settings.windowGrowth === 'used') return s.transmitter.isCwndLimited;
-  return recovery.window.cwnd * tcb.mss <= tcb.sndWnd;
 }
 
 function sendAfter(s: Sender, now: Instant, resend: 'nothing' | 'lost' | 'new'): void {

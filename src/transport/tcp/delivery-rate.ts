@@ -3,6 +3,19 @@ import type { Instant } from '../../base/instant.ts';
 import type { AckNews } from './ack-news.ts';
 import type { SendRecord } from './send-record.ts';
 
+/** The latest of what an acknowledgement delivered (AckNews, or the record itself), as it was when it was sent. */
+export interface Delivered {
+  readonly appLimited: boolean;
+  /** Segments delivered until then. */
+  readonly priorDelivered: number;
+}
+
+const NOTHING: Delivered = { appLimited: false, priorDelivered: 0 };
+
+/** Sent when the world began: there is nothing to reckon with. */
+const isUntold = ({ sentAt, firstSentAt, deliveredAt }: SendRecord): boolean =>
+  deliveredAt === 0 && firstSentAt === 0 && sentAt === 0;
+
 export class DeliveryRate {
   /** Segments delivered so far; with an ECN echo among them. */
   delivered = 0;
@@ -23,16 +36,16 @@ export class DeliveryRate {
       this.firstSentAt = now;
       this.deliveredAt = now;
     }
-    record.delivered = this.delivered;
+    record.priorDelivered = this.delivered;
     record.deliveredAt = this.deliveredAt;
     record.firstSentAt = this.firstSentAt;
     record.appLimited = this.appLimitedUntil > 0;
   }
 
   recordDelivered(record: SendRecord, news: AckNews): void {
-    if (record.deliveredAt === 0 && record.firstSentAt === 0 && record.sentAt === 0) return;
-    if (news.priorDeliveredAt !== 0 && record.delivered <= news.priorDelivered) return;
-    news.priorDelivered = record.delivered;
+    if (isUntold(record)) return;
+    if (news.priorDeliveredAt !== 0 && record.priorDelivered <= news.priorDelivered) return;
+    news.priorDelivered = record.priorDelivered;
     news.priorDeliveredAt = record.deliveredAt;
     news.appLimited = record.appLimited;
     news.sendInterval = record.sentAt - record.firstSentAt;
@@ -43,9 +56,31 @@ export class DeliveryRate {
   finish(now: Instant, news: AckNews, newly: number, mss: number, minRtt: number): void {
     this.latest = 0;
     if (newly > 0) this.deliveredAt = now;
-    if (news.priorDeliveredAt === 0 && news.sendInterval === 0) return;
-    const segments = this.delivered - news.priorDelivered;
-    const interval = Math.max(news.sendInterval, now - news.priorDeliveredAt);
+    this.sample(now, news.priorDelivered, news.priorDeliveredAt, news.sendInterval, mss, minRtt);
+  }
+
+  /** Both of them for an acknowledgement of this record and no other; answers what the sample is of. */
+  deliveredAlone(now: Instant, record: SendRecord, mss: number, minRtt: number): Delivered {
+    this.latest = 0;
+    this.deliveredAt = now;
+    if (isUntold(record)) return NOTHING;
+    const sendInterval = record.sentAt - record.firstSentAt;
+    this.firstSentAt = record.sentAt;
+    this.sample(now, record.priorDelivered, record.deliveredAt, sendInterval, mss, minRtt);
+    return record;
+  }
+
+  private sample(
+    now: Instant,
+    priorDelivered: number,
+    priorDeliveredAt: Instant,
+    sendInterval: number,
+    mss: number,
+    minRtt: number,
+  ): void {
+    if (priorDeliveredAt === 0 && sendInterval === 0) return;
+    const segments = this.delivered - priorDelivered;
+    const interval = Math.max(sendInterval, now - priorDeliveredAt);
     if (interval <= 0 || interval < minRtt) return;
     const rate = (segments * mss * 1e9) / interval;
     this.latest = rate;

@@ -81,7 +81,7 @@ export class TcpEndpoint implements TcpObserver {
 
   constructor(context: Context, ip: InternetLayer, owner: EndpointOwner, options: EndpointOptions) {
     this.context = context;
-    this.ip = ip;
+    this.ip = ip.layerOf(options.remoteAddress);
     this.owner = owner;
     this.localAddress = options.localAddress;
     this.localPort = options.localPort;

@@ -41,6 +41,11 @@ export class SendQueue {
     return this.flight[0];
   }
 
+  /** The first, where it is the last as well. */
+  get only(): SendRecord | undefined {
+    return this.flight.length === 1 ? this.flight[0] : undefined;
+  }
+
   get last(): SendRecord | undefined {
     return this.flight[this.flight.length - 1];
   }
@@ -105,6 +110,16 @@ export class SendQueue {
     return head;
   }
 
+  /** A record goes into flight at once, where nothing is there and nothing waits. */
+  sendAlone(record: SendRecord, now: Instant): void {
+    this.flight = [record];
+    this.out = record.segments;
+    record.sentAt = now;
+    record.timed = true;
+    this.oldest = record;
+    this.newest = record;
+  }
+
   /** The last in flight was not sent after all (a window probe that was refused). */
   unsendLast(): void {
     const last = this.flight.pop();
@@ -126,7 +141,7 @@ export class SendQueue {
     rest.resent = record.resent;
     rest.everResent = record.everResent;
     rest.boundary = record.boundary;
-    rest.delivered = record.delivered;
+    rest.priorDelivered = record.priorDelivered;
     rest.deliveredAt = record.deliveredAt;
     rest.firstSentAt = record.firstSentAt;
     rest.appLimited = record.appLimited;
@@ -283,6 +298,14 @@ export class SendQueue {
     this.uncount(first, first.segments);
     this.untime(first);
     return first.segments === 0 && !(first.flags & SYN) ? undefined : first;
+  }
+
+  /** The only one in flight, of which nothing is marked, is acknowledged. */
+  takeOnly(): void {
+    this.flight = NO_RECORDS;
+    this.out = 0;
+    this.oldest = undefined;
+    this.newest = undefined;
   }
 
   /** The end of the highest SACKed record, or `otherwise`. */

@@ -24,7 +24,7 @@ export class SendRecord {
   /** Nothing may be joined to it (a write boundary that the user asked for). */
   boundary = false;
   /** RFC 8985 §6.2 and delivery rate samples: what had been delivered when it was sent last, and when. */
-  delivered = 0;
+  priorDelivered = 0;
   deliveredAt: Instant = 0;
   firstSentAt: Instant = 0;
   appLimited = false;
@@ -40,6 +40,11 @@ export class SendRecord {
     this.flags = flags;
     this.mss = mss;
     if (end !== seq) this.recount(mss);
+  }
+
+  /** Data that was sent once, of which nothing has been heard. */
+  get isPlain(): boolean {
+    return (this.flags & (SYN | FIN)) === 0 && !this.everResent && !this.sacked && !this.lost && !this.resent;
   }
 
   /** In sequence space: SYN and FIN count. */

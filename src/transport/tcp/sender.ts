@@ -93,6 +93,8 @@ export class Sender {
   private pushedSeq: Seq = 0;
   private rttSeq: Seq = 0;
   private synAgain = 0;
+  /** What was sent last when the window was last taken for outdated. */
+  private restartedBehind: Instant = -1;
 
   constructor(host: SenderHost) {
     this.host = host;
@@ -279,7 +281,6 @@ export class Sender {
     this.buffer.append(bytes);
     this.writeSeq = end;
     this.pushedSeq = end;
-    this.queue.append(record);
     this.transmitter.sendAtOnce(now, record);
     return bytes.length;
   }
@@ -455,13 +456,14 @@ export class Sender {
     );
   }
 
-  /** After a time without sending the window is worth less (RFC 5681 §4.1). */
+  /** After a time without sending the window is worth less (RFC 5681 §4.1): once for each such time. */
   noteIdle(now: Instant): void {
     const { settings } = this.host;
     const { lastSentAt } = this.transmitter;
     const idle = now - lastSentAt;
     if (!settings.slowStartAfterIdle || this.queue.out > 0 || idle <= this.rtt.rto || lastSentAt < 0) return;
-    if (this.recovery.congestion.ownWindow) return;
+    if (this.recovery.congestion.ownWindow || this.restartedBehind === lastSentAt) return;
+    this.restartedBehind = lastSentAt;
     restartAfterIdle(this.recovery, idle);
     this.transmitter.windowRestarted(now);
   }

@@ -54,10 +54,7 @@ export class Transmitter {
   push(now: Instant, urge: Urge): void {
     const { s } = this;
     if (s.tcb.state === 'CLOSED' || s.awaitsHandshake) return;
-    if (s.queue.head === undefined) {
-      s.noteIdle(now);
-      return this.concludeIdle(now);
-    }
+    if (s.queue.head === undefined) return this.concludeIdle(now);
     const stands = urge === 'nagle' && s.queue.isEmpty ? 'idle' : urge;
     if (this.transmit(now, stands, 'no') && !s.host.deadlines.isSet(DUE.persist)) {
       if (s.queue.isEmpty && !s.host.deadlines.isSet(DUE.retransmit)) s.useProber().begin(now);
@@ -137,11 +134,33 @@ export class Transmitter {
     return queue.isEmpty && queue.head !== undefined;
   }
 
-  /** A record that nothing holds back: the common case of what `push` comes to, by fewer questions. */
+  /**
+   * A record of one segment that nothing holds back, where nothing is in flight and nothing waits: of those who talk in
+   * turns every one. It is what `push` comes to for it, without the questions whose answers are known.
+   */
   sendAtOnce(now: Instant, record: SendRecord): void {
+    const { s } = this;
+    const { queue, tcb, recovery, host } = s;
+    const length = record.dataLength;
     this.override = false;
-    this.conclude(now, this.sendNew(now, record), false, false);
-    scheduleProbe(this.s, now, false);
+    if (this.lastSentAt !== NEVER_YET) recovery.congestion.restart?.(now, now - this.lastSentAt);
+    recovery.rate.sending(now, record, true);
+    queue.sendAlone(record, now);
+    const segment = host.build(now, ACK | PSH, record.seq);
+    segment.length = length;
+    if (host.ecnOn) this.mark(segment, false, recovery.cwrDue);
+    s.outbox.push(segment);
+    s.sentBytes += length;
+    s.dataSegmentsSent++;
+    this.lastSentAt = now;
+    host.dataSent(now);
+    tcb.sndNxt = record.end;
+    tcb.sndMax = record.end;
+    if (length < record.mss) this.smallEnd = record.end;
+    s.setTransmitTimer(now);
+    s.limits.start(now, LIMIT.busy);
+    armUserTimeout(s, now);
+    this.conclude(now, 1, false, false);
   }
 
   /** `sent` segments went out: what that says of the windows and of the user. */

@@ -1,0 +1,71 @@
+/** What the congestion control is told of an acknowledgement, once loss recovery knows where it stands. */
+import type { Instant } from '../../base/instant.ts';
+import type { PathSample } from './congestion/types.ts';
+import type { Delivered } from './delivery-rate.ts';
+import type { Sender } from './sender.ts';
+
+/** Scratch, filled in and read within one call: an acknowledgement is dealt with before the next one comes. */
+const SAMPLE: PathSample = {
+  now: 0,
+  rtt: undefined,
+  segments: 0,
+  inSlowStart: false,
+  una: 0,
+  nxt: 0,
+  rate: 0,
+  rateAppLimited: false,
+  delivered: 0,
+  priorDelivered: 0,
+  lost: 0,
+  recovering: 'no',
+  priorInFlight: 0,
+  inFlight: 0,
+  mss: 0,
+  minRtt: 0,
+};
+
+/** `tells`: something was delivered, and it says how data fares; `segments`, `lost`: how many by this acknowledgement. */
+export function showPath(
+  s: Sender,
+  now: Instant,
+  of: Delivered,
+  tells: boolean,
+  segments: number,
+  lost: number,
+  priorInFlight: number,
+): void {
+  const { recovery, tcb, queue, rtt } = s;
+  const { congestion, window, rate } = recovery;
+  if (congestion.sample === undefined) return;
+  SAMPLE.now = now;
+  SAMPLE.rtt = tells ? rtt.latest : undefined;
+  SAMPLE.segments = segments;
+  SAMPLE.inSlowStart = recovery.inSlowStart;
+  SAMPLE.una = tcb.sndUna;
+  SAMPLE.nxt = tcb.sndNxt;
+  SAMPLE.rate = rate.latest;
+  SAMPLE.rateAppLimited = of.appLimited;
+  SAMPLE.delivered = rate.delivered;
+  SAMPLE.priorDelivered = of.priorDelivered;
+  SAMPLE.lost = lost;
+  SAMPLE.recovering = recovery.state === 'loss' ? 'timeout' : recovery.state === 'recovery' ? 'fast' : 'no';
+  SAMPLE.priorInFlight = priorInFlight;
+  SAMPLE.inFlight = queue.pipe;
+  SAMPLE.mss = tcb.mss;
+  SAMPLE.minRtt = rtt.min;
+  congestion.sample(window, SAMPLE);
+}
+
+/** Outside of a reduction, where data was acknowledged. */
+export function growWindow(s: Sender, now: Instant, segments: number): void {
+  if (!mayGrow(s)) return;
+  const { congestion, window, state } = s.recovery;
+  congestion.grow(window, { now, segments, srtt: s.rtt.srtt, afterTimeout: state === 'loss' });
+}
+
+/** RFC 7661: a window that was not used says nothing. To BSD it is enough that the other end's window is no smaller. */
+function mayGrow(s: Sender): boolean {
+  const { tcb, recovery } = s;
+  if (s.host.settings.windowGrowth === 'used') return s.transmitter.isCwndLimited;
+  return recovery.window.cwnd * tcb.mss <= tcb.sndWnd;
+}
