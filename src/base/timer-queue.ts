@@ -15,6 +15,9 @@ import { type Finder, Wheel } from './wheel.ts';
 /** Nanoseconds of a slot: 0.26 ms, 1.07 s, 73 minutes. A turn of the last takes 208 days; beyond, slots are shared. */
 const WIDTHS = [2 ** 18, 2 ** 30, 2 ** 42] as const;
 
+/** Rows of cancelled timers, a few bytes each, below which it is not worth while to go through all slots. */
+const SWEEP_FROM = 4096;
+
 class Handle implements Timer {
   readonly when: Instant;
   private readonly queue: TimerQueue;
@@ -86,7 +89,7 @@ export class TimerQueue implements Finder {
     table.cancel(row);
     this.size--;
     this.dead++;
-    if (this.dead > 64 && this.dead > this.size) this.sweep();
+    if (this.dead > SWEEP_FROM && this.dead > this.size) this.sweep();
   }
 
   private first(): number {

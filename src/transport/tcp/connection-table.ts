@@ -2,38 +2,57 @@
 import type { IpAddress } from '../../wire/ip-address.ts';
 import type { FourTuple } from './isn.ts';
 
-export class ConnectionTable<T extends FourTuple> {
+/** What is in a table says which comes behind it: a list for each pair of ports costs memory for every connection. */
+export interface Tabled<T> extends FourTuple {
+  /** The next with the same ports. */
+  alike: T | undefined;
+}
+
+export class ConnectionTable<T extends Tabled<T>> {
   size = 0;
-  /** By both ports; the few that share them are told apart by their addresses. */
-  private readonly byPorts = new Map<number, T[]>();
+  /** By both ports the first; the few that share them are told apart by their addresses. */
+  private readonly byPorts = new Map<number, T>();
 
   find(localAddress: IpAddress, localPort: number, remoteAddress: IpAddress, remotePort: number): T | undefined {
-    const there = this.byPorts.get(keyOf(localPort, remotePort));
-    if (there === undefined) return undefined;
-    for (const e of there) if (e.remoteAddress === remoteAddress && e.localAddress === localAddress) return e;
-    return undefined;
+    let at = this.byPorts.get(keyOf(localPort, remotePort));
+    while (at !== undefined && (at.remoteAddress !== remoteAddress || at.localAddress !== localAddress)) at = at.alike;
+    return at;
   }
 
   add(item: T): void {
     const key = keyOf(item.localPort, item.remotePort);
-    const there = this.byPorts.get(key);
-    if (there === undefined) this.byPorts.set(key, [item]);
-    else there.push(item);
+    const first = this.byPorts.get(key);
+    if (first === undefined) this.byPorts.set(key, item);
+    else {
+      // Behind the first: it stays where it is.
+      item.alike = first.alike;
+      first.alike = item;
+    }
     this.size++;
   }
 
   remove(item: T): void {
     const key = keyOf(item.localPort, item.remotePort);
-    const there = this.byPorts.get(key);
-    const at = there?.indexOf(item) ?? -1;
-    if (there === undefined || at < 0) return;
-    if (there.length === 1) this.byPorts.delete(key);
-    else there.splice(at, 1);
+    const first = this.byPorts.get(key);
+    if (first === item) {
+      if (item.alike === undefined) this.byPorts.delete(key);
+      else this.byPorts.set(key, item.alike);
+    } else {
+      let before = first;
+      while (before !== undefined && before.alike !== item) before = before.alike;
+      if (before === undefined) return;
+      before.alike = item.alike;
+    }
+    item.alike = undefined;
     this.size--;
   }
 
   all(): T[] {
-    return [...this.byPorts.values()].flat();
+    const all: T[] = [];
+    for (const first of this.byPorts.values()) {
+      for (let at: T | undefined = first; at !== undefined; at = at.alike) all.push(at);
+    }
+    return all;
   }
 }
 

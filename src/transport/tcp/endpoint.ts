@@ -15,6 +15,7 @@ import { EXACT_HEADROOM, ONE_SEGMENT, Packet } from '../../wire/packet.ts';
 import { CWR, FIN, PSH, RST, type Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
 import { tcpOptionsLength } from '../../wire/tcp-options.ts';
 import { TcpConnection } from './connection.ts';
+import type { Tabled } from './connection-table.ts';
 import { type TcpInfo, tcpInfo } from './info.ts';
 import type { FourTuple } from './isn.ts';
 import { mayRest } from './resting.ts';
@@ -56,12 +57,13 @@ export interface EndpointOptions extends FourTuple {
   datagram: OutgoingDatagram;
 }
 
-export class TcpEndpoint implements TcpObserver {
+export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
   readonly localAddress: IpAddress;
   readonly localPort: number;
   readonly remoteAddress: IpAddress;
   readonly remotePort: number;
   readonly connection: TcpConnection;
+  alike: TcpEndpoint | undefined;
   /** Told of everything that concerns the user; set it before the next turn. */
   onEvent: (event: TcpEvent) => void = IGNORE;
   /** SND.UNA has moved to here. */

@@ -23,7 +23,7 @@ import { FastOpenCache, FastOpenCookies } from './fast-open.ts';
 import { type FourTuple, SequenceNumbers } from './isn.ts';
 import { type ListenerHost, type ListenOptions, type SynCookieMode, TcpListener } from './listener.ts';
 import { newWindowPolicy, windowShift } from './receive-window.ts';
-import { Resting } from './resting.ts';
+import { Resting, RestingPlace } from './resting.ts';
 import type { State } from './state.ts';
 import { SynCookies } from './syn-cookies.ts';
 import { isHalfOpen } from './syn-received.ts';
@@ -65,7 +65,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   readonly fastOpenCookies: FastOpenCookies;
   readonly fastOpenCache = new FastOpenCache();
   private readonly endpoints = new ConnectionTable<TcpEndpoint>();
-  private readonly resting = new ConnectionTable<Resting>();
+  private readonly resting: RestingPlace;
   private readonly listeners = new Map<number, TcpListener[]>();
   private spare: Segment | undefined;
   private readonly datagram = newDatagram();
@@ -81,18 +81,19 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     this.numbers = new SequenceNumbers(context.random);
     this.cookies = new SynCookies(context.random);
     this.fastOpenCookies = new FastOpenCookies(context.random);
+    this.resting = new RestingPlace(context.scheduler, resting => this.rested(resting));
     ip.register(PROTOCOL.tcp, this);
   }
 
   /** Every connection, TIME_WAIT included. */
   connections(): TcpEndpoint[] {
-    for (const resting of this.resting.all()) this.wake(resting);
+    for (const resting of this.resting.table.all()) this.wake(resting);
     return this.endpoints.all();
   }
 
   /** How many of them there are. */
   get size(): number {
-    return this.endpoints.size + this.resting.size;
+    return this.endpoints.size + this.resting.table.size;
   }
 
   connect(options: ConnectOptions): TcpEndpoint | ConnectFailure {
@@ -384,9 +385,10 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   }
 
   private has(localAddress: IpAddress, localPort: number, remoteAddress: IpAddress, remotePort: number): boolean {
-    const here = (table: ConnectionTable<FourTuple>): boolean =>
-      table.find(localAddress, localPort, remoteAddress, remotePort) !== undefined;
-    return here(this.endpoints) || here(this.resting);
+    return (
+      this.endpoints.find(localAddress, localPort, remoteAddress, remotePort) !== undefined ||
+      this.resting.table.find(localAddress, localPort, remoteAddress, remotePort) !== undefined
+    );
   }
 
   /** For a segment that has come: one that rests is woken. */
@@ -397,8 +399,8 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     remotePort: number,
   ): TcpEndpoint | undefined {
     const there = this.endpoints.find(localAddress, localPort, remoteAddress, remotePort);
-    if (there !== undefined || this.resting.size === 0) return there;
-    const resting = this.resting.find(localAddress, localPort, remoteAddress, remotePort);
+    if (there !== undefined || this.resting.table.size === 0) return there;
+    const resting = this.resting.table.find(localAddress, localPort, remoteAddress, remotePort);
     if (resting === undefined) return undefined;
     const woken = this.wake(resting);
     woken.forget();
@@ -410,10 +412,8 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   }
 
   rests(endpoint: TcpEndpoint): void {
-    const resting = new Resting(endpoint);
     this.endpoints.remove(endpoint);
-    this.resting.add(resting);
-    resting.timer = this.context.scheduler.at(resting.until, () => this.rested(resting));
+    this.resting.add(new Resting(endpoint));
   }
 
   /** The 2 MSL are over: nobody needs to be told, or else the connection itself says so. */
@@ -424,7 +424,6 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
 
   private wake(resting: Resting): TcpEndpoint {
     this.resting.remove(resting);
-    resting.timer?.cancel();
     const endpoint = this.add(resting, resting.settings, resting.tcb.iss);
     resting.resume(endpoint.connection);
     endpoint.run();

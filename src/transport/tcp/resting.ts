@@ -4,16 +4,16 @@
  * client that is busy has tens of thousands of them.
  */
 import type { Instant } from '../../base/instant.ts';
-import type { Timer } from '../../base/scheduler.ts';
+import type { Scheduler } from '../../base/scheduler.ts';
 import type { IpAddress } from '../../wire/ip-address.ts';
 import type { TcpConnection } from './connection.ts';
+import { ConnectionTable, type Tabled } from './connection-table.ts';
 import { DUE } from './deadlines.ts';
 import type { TcpEndpoint } from './endpoint.ts';
-import type { FourTuple } from './isn.ts';
 import type { Tcb } from './tcb.ts';
 import type { TcpSettings } from './types.ts';
 
-export class Resting implements FourTuple {
+export class Resting implements Tabled<Resting> {
   readonly localAddress: IpAddress;
   readonly localPort: number;
   readonly remoteAddress: IpAddress;
@@ -22,7 +22,9 @@ export class Resting implements FourTuple {
   readonly tcb: Tcb;
   /** When the 2 MSL are over. */
   readonly until: Instant;
-  timer: Timer | undefined;
+  alike: Resting | undefined;
+  /** It was woken, or its time is over. */
+  isGone = false;
 
   constructor({ localAddress, localPort, remoteAddress, remotePort, connection }: TcpEndpoint) {
     this.localAddress = localAddress;
@@ -47,3 +49,59 @@ export class Resting implements FourTuple {
 /** Is there nothing else to it? What it had to say has been said when its driver asks. */
 export const mayRest = ({ state, receiver, ecn }: TcpConnection): boolean =>
   state === 'TIME_WAIT' && receiver.readable === 0 && ecn === undefined;
+
+/** Those of one host, and one timer for all of them: they come to an end in the order in which they began. */
+export class RestingPlace {
+  readonly table = new ConnectionTable<Resting>();
+  private readonly scheduler: Scheduler;
+  /** One that has rested long enough. */
+  private readonly over: (resting: Resting) => void;
+  private waiting: Resting[] = [];
+  private head = 0;
+  private armed = false;
+
+  constructor(scheduler: Scheduler, over: (resting: Resting) => void) {
+    this.scheduler = scheduler;
+    this.over = over;
+  }
+
+  add(resting: Resting): void {
+    this.table.add(resting);
+    const last = this.waiting.length > this.head ? this.waiting[this.waiting.length - 1] : undefined;
+    if (last !== undefined && resting.until < last.until) {
+      // Its 2 MSL are shorter than those of the others.
+      this.scheduler.at(resting.until, () => this.end(resting));
+      return;
+    }
+    this.waiting.push(resting);
+    if (!this.armed) this.arm();
+  }
+
+  remove(resting: Resting): void {
+    resting.isGone = true;
+    this.table.remove(resting);
+  }
+
+  private arm(): void {
+    this.armed = true;
+    this.scheduler.at(this.waiting[this.head].until, () => this.fire());
+  }
+
+  private fire(): void {
+    const now = this.scheduler.now();
+    this.armed = false;
+    const { waiting } = this;
+    while (this.head < waiting.length && (waiting[this.head].isGone || waiting[this.head].until <= now)) {
+      this.end(waiting[this.head++]);
+    }
+    if (this.head * 2 > waiting.length) {
+      this.waiting = waiting.slice(this.head);
+      this.head = 0;
+    }
+    if (this.head < this.waiting.length && !this.armed) this.arm();
+  }
+
+  private end(resting: Resting): void {
+    if (!resting.isGone) this.over(resting);
+  }
+}
