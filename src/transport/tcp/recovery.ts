@@ -333,9 +333,10 @@ export class Recovery {
       this.priorSsthresh = this.ssthreshNow;
       window.prior = window.cwnd;
       window.ssthresh = this.congestion.reduce(window, this.queue.out);
-      this.congestion.timedOut?.();
       this.beginUndo();
     }
+    // Whatever was reduced before: of the path nothing is known any more (RFC 9438 §4.8).
+    this.congestion.timedOut?.();
     window.cwnd = queue.pipe + 1;
     window.credit = 0;
     // A timeout after many SACKs says that the reordering was overestimated.

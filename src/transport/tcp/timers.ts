@@ -89,7 +89,9 @@ function reordering(c: TcpConnection, now: Instant): void {
     c.observer?.decided('rack', 'what was sent later has arrived, and reordering does not take so long');
     sender.transmitter.resendLost(now);
   }
-  if (!deadlines.isSet(DUE.retransmit)) sender.rearmRetransmit(now);
+  // The timer stood in for the RTO: that is reckoned from when the head was sent, not from now.
+  const waits = !deadlines.isSet(DUE.retransmit) && !sender.queue.isEmpty;
+  if (waits) deadlines.setTransmit(DUE.retransmit, Math.max(sender.retransmitDue(now), now + 1));
 }
 
 /** RFC 9293 §3.8.6.1; R2 holds for probes too when nobody answers them. */
