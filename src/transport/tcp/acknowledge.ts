@@ -138,8 +138,8 @@ function removeAcknowledged(s: Sender, now: Instant, news: AckNews, priorHighest
       recovery.noteFilledHole(lowest, queue.highestSacked(tcb.sndUna));
     }
   } else if (measured && news.firstSacked !== undefined && queue.first !== undefined) {
-    // What was SACKed was sent after the head was: the head must not wait longer for it.
-    if (news.firstSacked > queue.first.sentAt) news.rearm = true;
+    // Of what was sent before the head was sent (again). Of what was sent since it would put the timer off for ever.
+    if (news.firstSacked < queue.first.sentAt) news.rearm = true;
   }
 }
 
