@@ -383,13 +383,20 @@ export class Generator {
   }
 
   /** Edges of segments that are out, above what is acknowledged. */
+  /** Where a segment of the kernel's ends; now and then somewhere within one. */
   private edge(): number | undefined {
-    const { sentTo } = this.recording;
-    const out = sentTo - this.una;
-    if (out <= 0) return undefined;
-    const size = this.segmentSize;
-    const segments = Math.ceil(out / size);
-    return Math.min(sentTo, this.una + size * (1 + this.random.below(segments)));
+    const edges = this.edges;
+    if (edges.length < 2) return undefined;
+    return edges[1 + this.random.below(edges.length - 1)];
+  }
+
+  /** From SND.UNA on. */
+  private get edges(): number[] {
+    const { edges, sentTo } = this.recording;
+    if (!this.chance(0.1)) return [this.una, ...edges.filter(edge => edge > this.una)];
+    const all: number[] = [];
+    for (let at = this.una; at < sentTo; at += this.segmentSize) all.push(at);
+    return [...all, sentTo];
   }
 
   private get scaleOption(): string {
@@ -414,16 +421,13 @@ export class Generator {
 
   private sack(): string | undefined {
     if (!this.sacks) return this.segment('.', this.seq, 0, this.una);
-    const { sentTo } = this.recording;
-    const size = this.segmentSize;
     const blocks: string[] = [];
-    const segments = Math.floor((sentTo - this.una) / size);
+    const edges = this.edges;
+    const segments = edges.length - 1;
     if (segments < 2) return undefined;
     for (let count = this.pick([1, 1, 2, 3]); count > 0; count--) {
       const from = 1 + this.random.below(segments - 1);
-      const to = Math.min(segments, from + 1 + this.random.below(3));
-      const start = this.una + from * size;
-      const end = to === segments && this.chance(0.5) ? sentTo : this.una + to * size;
+      const [start, end] = [edges[from], edges[Math.min(segments, from + 1 + this.random.below(3))]];
       if (
         blocks.every(block => {
           const [a, b] = block.split(':').map(Number);

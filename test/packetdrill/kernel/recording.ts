@@ -54,6 +54,8 @@ export class Recording implements Listener {
   /** The end of what the kernel has sent, and its last acknowledgement, as the script counts. */
   sentTo = 1;
   acked = 0;
+  /** Where segments that the kernel has sent begin and end, in order: what a receiver would acknowledge and SACK by. */
+  readonly edges: number[] = [1];
   /** The latest timestamp that the kernel has sent, as the script counts. */
   lastStamp = 0;
   /** What it has sent since the last event, for who decides what comes next. */
@@ -166,7 +168,10 @@ export class Recording implements Listener {
       options: found.options.map(option => this.relative(option)),
     };
     const end = told.seq + told.length + (segment.flags & 1);
-    if (seqGt(end | 0, this.sentTo | 0)) this.sentTo = end;
+    if (seqGt(end | 0, this.sentTo | 0)) {
+      this.sentTo = end;
+      this.edges.push(end);
+    }
     this.acked = told.ack ?? this.acked;
     this.fresh.push(told);
     const ecn = [this.options.marks ? '[noecn] ' : '', '[ect1] ', '[ect0] ', '[ce] '][found.trafficClass & 3];
