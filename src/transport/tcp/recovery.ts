@@ -356,7 +356,7 @@ export class Recovery {
     const { first } = queue;
     const reneged = first?.sacked ?? false;
     if (reneged) {
-      queue.forgetSacks();
+      queue.forgetSacks(this.host.settings.timesReneged);
     } else if (!this.tcb.sackOn) {
       queue.sacked = 0;
     }

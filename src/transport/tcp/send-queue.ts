@@ -260,11 +260,11 @@ export class SendQueue {
   }
 
   /** RFC 2018 §8: the receiver may have thrown away what it had SACKed. */
-  forgetSacks(): void {
+  forgetSacks(timed: boolean): void {
     for (const record of this.flight) {
       if (!record.sacked) continue;
       record.sacked = false;
-      this.time(record);
+      if (timed) this.time(record);
     }
     this.sacked = 0;
   }
