@@ -19,7 +19,15 @@ import {
 } from '../wire/address.ts';
 import { ICMP, TIME_EXCEEDED, UNREACHABLE } from '../wire/icmp.ts';
 import { addressSum } from '../wire/ip-address.ts';
-import { checkIpv4, decrementTtl, type Ipv4Header, ipv4, ipv4HeaderLength, prependIpv4 } from '../wire/ipv4.ts';
+import {
+  checkIpv4,
+  decrementTtl,
+  type Ipv4Header,
+  ipv4,
+  ipv4HeaderLength,
+  isFragment,
+  prependIpv4,
+} from '../wire/ipv4.ts';
 import { EXACT_HEADROOM, Packet } from '../wire/packet.ts';
 import { AddressSet } from './address-set.ts';
 import type { ArpSettings } from './arp.ts';
@@ -330,7 +338,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     toMany: boolean,
     unit: Unit,
   ): void {
-    if (ipv4.f.moreFragments.get(bytes, start) === 1 || ipv4.f.fragmentOffset.get(bytes, start) > 0) {
+    if (isFragment(bytes, start)) {
       const whole = reassemble(this.reassembler, bytes, start, end);
       if (whole !== undefined) this.deliver(whole.bytes, whole.start, whole.end, interfaceName, toMany, 0);
       return;
@@ -425,8 +433,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   /** Ports stand in the first fragment alone, so a NAT puts datagrams together before it translates (RFC 4787 REQ-14). */
   private wholeForNat(packet: Packet): Packet | undefined {
     const { bytes, start, end } = packet;
-    const isFragment = ipv4.f.moreFragments.get(bytes, start) === 1 || ipv4.f.fragmentOffset.get(bytes, start) > 0;
-    return isFragment ? reassemble(this.reassembler, bytes, start, end) : packet;
+    return isFragment(bytes, start) ? reassemble(this.reassembler, bytes, start, end) : packet;
   }
 
   /** RFC 1812 §5.2.7.2: the sender could have reached the next hop itself. */

@@ -84,7 +84,7 @@ export function checkIpv4(bytes: Uint8Array, start: number, end: number): string
   if (end - start < ipv4.size) return 'ip-truncated';
   if (bytes[start] >> 4 !== 4) return 'ip-version';
   const headerLength = (bytes[start] & 15) * 4;
-  const totalLength = ipv4.f.totalLength.get(bytes, start);
+  const totalLength = (bytes[start + 2] << 8) | bytes[start + 3];
   if (headerLength < ipv4.size || totalLength < headerLength) return 'ip-header-length';
   if (totalLength > end - start) return 'ip-truncated';
   if (finishChecksum(sumHeader(bytes, start, headerLength)) !== 0) return 'ip-checksum';
@@ -107,6 +107,10 @@ export function decodeIpv4(bytes: Uint8Array, start = 0): Ipv4Header {
     options: bytes.subarray(start + ipv4.size, start + (bytes[start] & 15) * 4),
   };
 }
+
+/** It is one of several: more are to come, or came before (the flag and the offset, in two bytes). */
+export const isFragment = (bytes: Uint8Array, start: number): boolean =>
+  (bytes[start + 6] & 0x3f) !== 0 || bytes[start + 7] !== 0;
 
 export const ipv4HeaderLength = (bytes: Uint8Array, start: number): number => (bytes[start] & 15) * 4;
 
