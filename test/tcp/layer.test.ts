@@ -123,7 +123,7 @@ test('RFC 4987 §3.6: a cookie holds the MSS, and with timestamps the options; a
   const cookies = new SynCookies(seededRandom(1));
   const ends = { localAddress: 1, localPort: 80, remoteAddress: 2, remotePort: 5000 };
   const asked = syn({ mss: 1400, windowScale: 7, sackPermitted: true, hasTimestamps: true, tsVal: 5 });
-  const iss = cookies.make(seconds(100), ends, asked);
+  const iss = cookies.make(seconds(100), ends, asked, 536);
   const tsVal = cookies.timestamp(123_456, asked);
   assert.ok(tsVal <= 123_456 && 123_456 - tsVal < 64);
   const ack = Object.assign(new Segment(), {
@@ -145,8 +145,19 @@ test('RFC 4987 §3.6: a cookie holds the MSS, and with timestamps the options; a
   ack.ack += 1;
   assert.equal(cookies.check(seconds(130), ends, ack), undefined, 'forged');
   const plain = syn({ mss: 600 });
-  const bare = Object.assign(new Segment(), { flags: ACK, seq: 78, ack: (cookies.make(0, ends, plain) + 1) >>> 0 });
+  const bare = Object.assign(new Segment(), {
+    flags: ACK,
+    seq: 78,
+    ack: (cookies.make(0, ends, plain, 536) + 1) >>> 0,
+  });
   assert.deepEqual([cookies.check(0, ends, bare)?.mss, cookies.check(0, ends, bare)?.windowScale], [536, -1]);
+});
+
+test('RFC 9293 §3.7.1: whoever tells no MSS has 1220 over IPv6, through a cookie too', () => {
+  const cookies = new SynCookies(seededRandom(1));
+  const ends = { localAddress: 'fd00::1', localPort: 80, remoteAddress: 'fd00::2', remotePort: 5000 };
+  const ack = Object.assign(new Segment(), { flags: ACK, seq: 78, ack: cookies.make(0, ends, syn({}), 1220) + 1 });
+  assert.equal(cookies.check(0, ends, ack)?.mss, 1220);
 });
 
 test('a SYN flood: the backlog stays bounded, and honest clients get in by cookies, with their options', () => {

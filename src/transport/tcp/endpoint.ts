@@ -26,6 +26,10 @@ import type { TcpEvent, TcpObserver, TcpSettings } from './types.ts';
 /** IP and TCP headers without options: what an MTU and an MSS differ by (RFC 6691). */
 export const headersTo = (address: IpAddress): number => (isIpv6(address) ? 60 : 40);
 
+/** What one at this address may be sent who tells no MSS (RFC 9293 §3.7.1). */
+export const defaultMssFor = ({ defaultMss }: TcpSettings, address: IpAddress): number =>
+  isIpv6(address) ? defaultMss.ipv6 : defaultMss.ipv4;
+
 const NO_PACKET = new Packet(new Uint8Array(0));
 const IGNORE = (): void => {};
 /** Nobody will ever listen again. */
@@ -316,8 +320,7 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
   }
 
   get defaultMss(): number {
-    const { ipv4, ipv6 } = this.connection.settings.defaultMss;
-    return isIpv6(this.remoteAddress) ? ipv6 : ipv4;
+    return defaultMssFor(this.connection.settings, this.remoteAddress);
   }
 
   get isRefused(): boolean {

@@ -18,7 +18,15 @@ import { HEADROOM, Packet } from '../../wire/packet.ts';
 import { ACK, FIN, RST, readTcp, Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
 import { tcpOptionsLength } from '../../wire/tcp-options.ts';
 import { ConnectionTable } from './connection-table.ts';
-import { type EndpointOwner, headersTo, newDatagram, sendSegment, TcpEndpoint, traceSegment } from './endpoint.ts';
+import {
+  defaultMssFor,
+  type EndpointOwner,
+  headersTo,
+  newDatagram,
+  sendSegment,
+  TcpEndpoint,
+  traceSegment,
+} from './endpoint.ts';
 import { FastOpenCache, FastOpenCookies } from './fast-open.ts';
 import { type FourTuple, SequenceNumbers } from './isn.ts';
 import { type ListenerHost, type ListenOptions, type SynCookieMode, TcpListener } from './listener.ts';
@@ -320,7 +328,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     const now = this.context.scheduler.now();
     const answer = new Segment();
     answer.flags = SYN | ACK;
-    answer.seq = this.cookies.make(now, ends, syn);
+    answer.seq = this.cookies.make(now, ends, syn, defaultMssFor(settings, ends.remoteAddress));
     answer.ack = seqAdd(syn.seq, 1);
     answer.mss = this.ip.linkMtuFor(ends.remoteAddress) - headersTo(ends.remoteAddress);
     answer.order = settings.optionOrder;

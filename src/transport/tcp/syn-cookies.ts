@@ -29,10 +29,10 @@ export class SynCookies {
     this.key = new DrawnKey(random, 'syn cookie key');
   }
 
-  /** The initial sequence number with which to answer `syn`. */
-  make(now: Instant, ends: FourTuple, syn: Segment): number {
+  /** The initial sequence number with which to answer `syn`; `defaultMss`: of one who tells none. */
+  make(now: Instant, ends: FourTuple, syn: Segment, defaultMss: number): number {
     const period = Math.floor(now / PERIOD);
-    const wanted = syn.mss >= 0 ? syn.mss : 536;
+    const wanted = syn.mss >= 0 ? syn.mss : defaultMss;
     const index = Math.max(
       0,
       tableFor(ends).findLastIndex(mss => mss <= wanted),
