@@ -18,15 +18,16 @@ export class ReadQueue {
   /** Room behind the last chunk. */
   private spare = 0;
 
-  append(bytes: Uint8Array, cost: number, policy: WindowPolicy): void {
+  /** `joins`: it came as it is here, and may share the memory of what came before; of a part of a segment nothing may. */
+  append(bytes: Uint8Array, cost: number, policy: WindowPolicy, joins = true): void {
     const small = this.chunks.length > 0 && bytes.length < COPY_BELOW && bytes.buffer.byteLength > 2 * bytes.length;
     this.chunks = added(this.chunks, small ? bytes.slice() : bytes);
-    if (cost > 0) this.charge(bytes.length, cost, policy);
+    if (cost > 0) this.charge(bytes.length, cost, policy, joins);
     this.unread += bytes.length;
   }
 
-  private charge(length: number, cost: number, policy: WindowPolicy): void {
-    const fits = this.costs.length > 0 && length <= this.spare;
+  private charge(length: number, cost: number, policy: WindowPolicy, joins: boolean): void {
+    const fits = joins && this.costs.length > 0 && length <= this.spare;
     const charged = fits ? 0 : cost;
     this.spare = fits ? this.spare - length : (policy.spare?.(length, cost) ?? 0);
     this.costs = added(this.costs, charged);

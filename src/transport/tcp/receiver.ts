@@ -208,8 +208,9 @@ export class Receiver {
       const { payload } = segment;
       const bytes = length === payload.length ? payload : payload.subarray(from, from + length);
       const cost = this.window.cost?.(segment) ?? 0;
-      if (start === tcb.rcvNxt && this.reassembly.isEmpty) this.append(bytes, cost);
-      else this.holdOrAppend(start, bytes, cost);
+      const isWhole = start === segment.seq;
+      if (start === tcb.rcvNxt && this.reassembly.isEmpty) this.append(bytes, cost, isWhole);
+      else this.holdOrAppend(start, bytes, cost, isWhole);
     } else if (segment.length > 0) {
       this.ackNow = true;
       this.policy.beQuick(16);
@@ -455,7 +456,7 @@ export class Receiver {
     return this.reassembly;
   }
 
-  private holdOrAppend(start: Seq, bytes: Uint8Array, cost: number): void {
+  private holdOrAppend(start: Seq, bytes: Uint8Array, cost: number, isWhole: boolean): void {
     const { tcb, reassembly } = this;
     if (seqGt(start, tcb.rcvNxt)) {
       const known = reassembly.overlap(start, seqAdd(start, bytes.length));
@@ -469,7 +470,7 @@ export class Receiver {
     // What the segment covers of data that had come before its turn came twice (RFC 2883 §4.1).
     const twice = reassembly.overlap(start, seqAdd(start, bytes.length));
     if (twice !== undefined) this.noteMoreDuplicate(twice.start, twice.end);
-    this.append(bytes, cost);
+    this.append(bytes, cost, isWhole);
     for (;;) {
       const piece = reassembly.take(tcb.rcvNxt);
       if (piece === undefined) break;
@@ -479,12 +480,12 @@ export class Receiver {
     this.ackNow = true;
   }
 
-  private append(bytes: Uint8Array, cost: number): void {
+  private append(bytes: Uint8Array, cost: number, joins = true): void {
     this.tcb.rcvNxt = seqAdd(this.tcb.rcvNxt, bytes.length);
     this.bytesReceived += bytes.length;
     if (this.discards) return;
     if (this.ready === NOTHING_READY) this.ready = new ReadQueue();
-    this.ready.append(bytes, cost, this.window);
+    this.ready.append(bytes, cost, this.window, joins);
   }
 
   /** For tests. */
