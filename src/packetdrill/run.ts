@@ -150,9 +150,9 @@ class Run {
       localIp: options.localIp ?? DEFAULT_IPS[family].local,
       remoteIp: options.remoteIp ?? DEFAULT_IPS[family].remote,
       seed: options.seed,
+      hz: options.hz,
     });
-    // Two ticks at least, rounded up to the next.
-    if (options.hz !== undefined) this.world.change({ timerSlack: 3e9 / options.hz });
+    if (options.hz !== undefined) this.world.change({ timerSlack: 2e9 / options.hz });
     this.calls = new Calls(this.world, this.values);
     this.shell = new Shell(this.world, files);
     this.start = this.world.now;

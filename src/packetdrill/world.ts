@@ -8,6 +8,7 @@ import type { ProfileName } from '../transport/tcp/profiles.ts';
 import type { TcpSettings } from '../transport/tcp/types.ts';
 import { type IpAddress, isIpv6, parseIp } from '../wire/ip-address.ts';
 import { type Sighting, sight } from './packets.ts';
+import { TickingScheduler } from './ticks.ts';
 
 export type IpVersion = 'ipv4' | 'ipv6' | 'ipv4-mapped-ipv6';
 
@@ -18,6 +19,8 @@ export interface WorldOptions {
   localIp: string;
   remoteIp: string;
   seed: number;
+  /** Ticks a second of the kernel that is under test; undefined: its timers are exact. */
+  hz?: number;
 }
 
 /** Layer 3, as packetdrill's tun device is. */
@@ -55,7 +58,8 @@ export class World {
   constructor(options: WorldOptions) {
     const { profile, mtu, seed } = options;
     this.profile = profile;
-    this.host = new Host({ scheduler: this.clock, random: seededRandom(seed) }, 'under test', { profile });
+    const scheduler = options.hz === undefined ? this.clock : new TickingScheduler(this.clock, options.hz);
+    this.host = new Host({ scheduler, random: seededRandom(seed) }, 'under test', { profile });
     this.link = new Tun(mtu, () => this.clock.now());
     this.local = addressOf('--local_ip', options.localIp);
     this.remote = addressOf('--remote_ip', options.remoteIp);
