@@ -22,6 +22,7 @@ export class SendQueue {
   sacked = 0;
   lost = 0;
   resent = 0;
+  private countedAgain = 0;
   /** All that were ever marked lost. */
   everLost = 0;
   private oldest: SendRecord | undefined;
@@ -246,9 +247,11 @@ export class SendQueue {
     this.lost -= record.segments;
   }
 
-  markResent(record: SendRecord): void {
+  /** `again`: one that is thought to be on its way already counts once more, until nothing is in flight (Linux). */
+  markResent(record: SendRecord, again = false): void {
     record.everResent = true;
-    if (record.resent) return;
+    if (record.resent && !again) return;
+    if (record.resent) this.countedAgain += record.segments;
     record.resent = true;
     this.resent += record.segments;
   }
@@ -296,6 +299,7 @@ export class SendQueue {
     else this.flight.shift();
     this.out -= first.segments;
     this.uncount(first, first.segments);
+    if (this.out === 0) this.settleResent();
     this.untime(first);
     return first.segments === 0 && !(first.flags & SYN) ? undefined : first;
   }
@@ -304,8 +308,15 @@ export class SendQueue {
   takeOnly(): void {
     this.flight = NO_RECORDS;
     this.out = 0;
+    this.settleResent();
     this.oldest = undefined;
     this.newest = undefined;
+  }
+
+  /** Nothing is in flight: what was counted more than once is not on its way either. */
+  private settleResent(): void {
+    this.resent -= this.countedAgain;
+    this.countedAgain = 0;
   }
 
   /** The end of the highest SACKed record, or `otherwise`. */
@@ -335,6 +346,7 @@ export class SendQueue {
     this.sacked = 0;
     this.lost = 0;
     this.resent = 0;
+    this.countedAgain = 0;
     this.oldest = undefined;
     this.newest = undefined;
   }
@@ -390,7 +402,7 @@ export class SendQueue {
   /** For tests: the counts are what the records say. */
   check(una: Seq, nxt: Seq): string | undefined {
     let at = this.flight.length > 0 && seqLe(this.flight[0].seq, una) ? this.flight[0].seq : una;
-    const sums = { out: 0, sacked: 0, lost: 0, resent: 0 };
+    const sums = { out: 0, sacked: 0, lost: 0, resent: this.countedAgain };
     for (const record of this.flight) {
       if (record.seq !== at) return `a hole before ${record.seq}`;
       if (!seqGt(record.end, record.seq)) return 'an empty record';

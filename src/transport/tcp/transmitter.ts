@@ -394,7 +394,7 @@ export class Transmitter {
   resend(now: Instant, record: SendRecord, segments: number): boolean {
     if (!this.retransmit(now, record, segments)) return false;
     const { recovery, queue, tcb } = this.s;
-    queue.markResent(record);
+    queue.markResent(record, this.s.host.settings.countsResentAgain);
     recovery.retransmitStamp ??= tcb.timestamp(now);
     recovery.undoRetransmissions = Math.max(0, recovery.undoRetransmissions) + record.segments;
     return true;

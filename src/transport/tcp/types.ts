@@ -106,6 +106,8 @@ export interface TcpSettings {
   nagle: 'rfc896' | 'minshall' | 'bsd';
   /** Segments are cut from the stream whenever they are sent: again as full ones, and PSH is where it ends for now (BSD). */
   recuts: boolean;
+  /** What is sent again while it is thought to be on its way counts twice ("retrans_out leaked", Linux). */
+  countsResentAgain: boolean;
   /** What was SACKed and is not any more (RFC 2018 §8) may be found lost by its time again, before it is sent again. */
   timesReneged: boolean;
   /** A PSH at the end of every burst of several segments. */
