@@ -298,6 +298,21 @@ test('what goes wrong on the real network is one line', { skip }, () => {
   );
 });
 
+test('both versions at once, in a network namespace that /sys does not show', { skip }, () => {
+  const serve = `${CLI.join(' ')} serve ${site} --tap tap1 --address 10.78.0.2/24,fd78::2/64 --quiet`;
+  const script = `
+    ${serve} & server=$!
+    for i in $(seq 100); do ip link show tap1 >/dev/null 2>&1 && break; sleep 0.1; done
+    ip addr add 10.78.0.1/24 dev tap1
+    ip -6 addr add fd78::1/64 dev tap1 nodad
+    for host in 10.78.0.2 [fd78::2]; do
+      curl -sS -g -o /dev/null -w '%{http_code} ' --retry 20 --retry-all-errors --retry-delay 1 --max-time 20 http://$host/
+    done
+    kill $server; wait $server`;
+  const result = spawnSync('unshare', ['--net', 'sh', '-c', script], { timeout: 60_000 });
+  assert.match(result.stdout.toString(), /200 200 $/, result.stderr.toString());
+});
+
 test('where the event loop can not wake us, a worker thread does', { skip }, async () => {
   const child = await start(
     [process.execPath, '--import', 'tsx', 'test/interop/worker-host.ts', TAP, `${OURS}/24`],

@@ -2,7 +2,6 @@
  * /dev/net/tun by system calls (Linux): a TAP device is a network card whose other end is the kernel. koffi makes the
  * calls that Node has none for.
  */
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { VNET_HEADER } from './vnet.ts';
 
@@ -19,6 +18,7 @@ const IFF_VNET_HDR = 0x4000;
 const OFFLOADS = 0x01 | 0x02 | 0x04 | 0x08;
 const SIOCGIFFLAGS = 0x8913;
 const SIOCSIFFLAGS = 0x8914;
+const SIOCGIFMTU = 0x8921;
 const IFF_UP = 1;
 const AF_INET = 2;
 const SOCK_DGRAM = 2;
@@ -111,9 +111,11 @@ export class TapDevice {
     return device;
   }
 
-  /** Largest IP datagram, as the kernel has it. */
+  /** Largest IP datagram, as the kernel has it in our network namespace (/sys may show another one). */
   get mtu(): number {
-    return Number(readFileSync(`/sys/class/net/${this.name}/mtu`, 'utf8'));
+    const request = interfaceRequest(this.name, 0);
+    if (!this.controls(SIOCGIFMTU, request)) throw new TapError(`the device '${this.name}' tells no MTU`);
+    return new DataView(request.buffer).getInt32(NAME_SIZE, true);
   }
 
   /** Bytes of one frame, or 0 when none waits. Throws TapError when the device is gone. */
@@ -149,18 +151,23 @@ export class TapDevice {
   }
 
   private bringUp(): void {
-    const socket = this.calls.socket(AF_INET, SOCK_DGRAM, 0);
-    if (socket < 0) return;
     const request = interfaceRequest(this.name, 0);
-    if (this.calls.ioctl(socket, SIOCGIFFLAGS, request) >= 0) {
-      request[NAME_SIZE] |= IFF_UP;
-      this.calls.ioctl(socket, SIOCSIFFLAGS, request);
-    }
+    if (!this.controls(SIOCGIFFLAGS, request)) return;
+    request[NAME_SIZE] |= IFF_UP;
+    this.controls(SIOCSIFFLAGS, request);
+  }
+
+  /** What is asked or told of an interface goes by a socket, whichever (netdevice(7)). False: it was refused. */
+  private controls(code: number, request: Uint8Array): boolean {
+    const socket = this.calls.socket(AF_INET, SOCK_DGRAM, 0);
+    if (socket < 0) return false;
+    const done = this.calls.ioctl(socket, code, request) >= 0;
     this.calls.close(socket);
+    return done;
   }
 }
 
-/** struct ifreq: the name, then flags. */
+/** struct ifreq: the name, then flags or a number. */
 function interfaceRequest(name: string, flags: number): Uint8Array {
   const request = new Uint8Array(IFREQ);
   request.set(new TextEncoder().encode(name));
