@@ -6,7 +6,7 @@ import { seededRandom } from '../../src/base/random.ts';
 import { seqDiff } from '../../src/base/seq32.ts';
 import type { Host } from '../../src/host/host.ts';
 import type { TcpEndpoint } from '../../src/transport/tcp/endpoint.ts';
-import { SequenceNumbers } from '../../src/transport/tcp/isn.ts';
+import { type FourTuple, SequenceNumbers } from '../../src/transport/tcp/isn.ts';
 import { SynCookies } from '../../src/transport/tcp/syn-cookies.ts';
 import { ip } from '../../src/wire/address.ts';
 import { ACK, Segment, SYN } from '../../src/wire/tcp.ts';
@@ -22,16 +22,16 @@ function open(from: Host, port = 80, localPort?: number): TcpEndpoint {
 }
 
 test('RFC 6528: sequence numbers differ by connection, and grow with time on each', () => {
-  const numbers = new SequenceNumbers(seededRandom(1));
+  const initial = (seed: number, now: number, ends: FourTuple): number => {
+    const numbers = new SequenceNumbers(seededRandom(seed));
+    return numbers.initial(now, numbers.secretOf(ends));
+  };
   const ends = { localAddress: 1, localPort: 2, remoteAddress: 3, remotePort: 4 };
   const other = { ...ends, remotePort: 5 };
-  assert.notEqual(numbers.initial(0, ends), numbers.initial(0, other));
-  assert.equal(
-    seqDiff(numbers.initial(seconds(1), ends), numbers.initial(0, ends)),
-    250_000,
-    'a tick every 4 microseconds',
-  );
-  assert.notEqual(new SequenceNumbers(seededRandom(2)).initial(0, ends), numbers.initial(0, ends));
+  assert.notEqual(initial(1, 0, ends), initial(1, 0, other));
+  const ticks = seqDiff(initial(1, seconds(1), ends), initial(1, 0, ends));
+  assert.equal(ticks, 250_000, 'a tick every 4 microseconds');
+  assert.notEqual(initial(2, 0, ends), initial(1, 0, ends));
 });
 
 test('RFC 9293 §3.10.7.1: a port where nobody listens refuses at once', () => {

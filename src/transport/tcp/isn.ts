@@ -1,7 +1,7 @@
 /** Initial sequence numbers (RFC 6528) and timestamp offsets (RFC 7323 §5.4): unpredictable from outside, never going back. */
 import type { Instant } from '../../base/instant.ts';
 import type { Random } from '../../base/random.ts';
-import { DrawnKey, type SipKey, sipHash } from '../../base/siphash.ts';
+import { DrawnKey, type SipKey, type SipResult, sipHash } from '../../base/siphash.ts';
 import { addressWords, type IpAddress, isIpv6 } from '../../wire/ip-address.ts';
 
 export interface FourTuple {
@@ -11,24 +11,29 @@ export interface FourTuple {
   remotePort: number;
 }
 
+/** F of a connection: one half for its sequence numbers, the other for its timestamps; neither tells of the other. */
+export type Secret = SipResult;
+
 export class SequenceNumbers {
-  private readonly isnKey: SipKey;
-  private readonly timestampKey: SipKey;
+  private readonly key: SipKey;
 
   constructor(random: Random) {
-    this.isnKey = new DrawnKey(random, 'isn key');
-    this.timestampKey = new DrawnKey(random, 'timestamp key');
+    this.key = new DrawnKey(random, 'isn key');
   }
 
-  /** RFC 6528 §3: ISN = M + F(localip, localport, remoteip, remoteport, secretkey), M ticking every 4 microseconds. */
-  initial(now: Instant, ends: FourTuple): number {
-    const m = Math.floor(now / 4000);
-    return (m + sipHash(this.isnKey, words(ends)).low) | 0;
+  /** F(localip, localport, remoteip, remoteport, secretkey), reckoned once for both uses. */
+  secretOf(ends: FourTuple): Secret {
+    return sipHash(this.key, words(ends));
+  }
+
+  /** RFC 6528 §3: ISN = M + F(...), M ticking every 4 microseconds. */
+  initial(now: Instant, secret: Secret): number {
+    return (Math.floor(now / 4000) + secret.low) | 0;
   }
 
   /** Added to the millisecond clock of a connection's timestamps. */
-  timestampOffset(ends: FourTuple): number {
-    return sipHash(this.timestampKey, words(ends)).low;
+  timestampOffset(secret: Secret): number {
+    return secret.high;
   }
 }
 

@@ -108,11 +108,11 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     const { remoteAddress, remotePort } = options;
     const localAddress = options.localAddress ?? this.ip.sourceFor(remoteAddress);
     if (localAddress === undefined) return 'no-route';
-    const isFree = (localPort: number): boolean =>
-      !this.listeners.has(localPort) && !this.has(localAddress, localPort, remoteAddress, remotePort);
+    const isTaken = (port: number): boolean => this.has(localAddress, port, remoteAddress, remotePort);
+    const isFree = (port: number): boolean => !this.listeners.has(port) && !isTaken(port);
     const localPort = options.localPort ?? pickPort(this.context.random, DYNAMIC_PORTS, isFree);
     if (localPort === undefined) return 'no-port';
-    if (this.has(localAddress, localPort, remoteAddress, remotePort)) return 'in-use';
+    if (options.localPort !== undefined && isTaken(localPort)) return 'in-use';
     return this.add({ localAddress, localPort, remoteAddress, remotePort }, this.settingsWith(options.settings));
   }
 
@@ -335,7 +335,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     answer.window = Math.min(newWindowPolicy(settings, answer.mss).initial(), 65535);
     if (syn.hasTimestamps && settings.timestamps) {
       answer.hasTimestamps = true;
-      const clock = (Math.floor(now / 1e6) + this.numbers.timestampOffset(ends)) | 0;
+      const clock = (Math.floor(now / 1e6) + this.numbers.timestampOffset(this.numbers.secretOf(ends))) | 0;
       answer.tsVal = this.cookies.timestamp(clock, syn);
       answer.tsEcr = syn.tsVal;
       answer.sackPermitted = syn.sackPermitted && settings.sack;
@@ -372,6 +372,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   // --- tables
 
   private add(ends: FourTuple, settings: TcpSettings, iss?: number): TcpEndpoint {
+    const secret = this.numbers.secretOf(ends);
     // Each by name: a spread here costs a tenth of opening a connection.
     const endpoint = new TcpEndpoint(this.context, this.ip, this, {
       localAddress: ends.localAddress,
@@ -379,8 +380,8 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
       remoteAddress: ends.remoteAddress,
       remotePort: ends.remotePort,
       settings,
-      iss: iss ?? this.numbers.initial(this.context.scheduler.now(), ends),
-      tsOffset: this.numbers.timestampOffset(ends),
+      iss: iss ?? this.numbers.initial(this.context.scheduler.now(), secret),
+      tsOffset: this.numbers.timestampOffset(secret),
       datagram: this.datagram,
     });
     this.endpoints.add(endpoint);
