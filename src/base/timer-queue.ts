@@ -3,8 +3,10 @@
  *
  * A heap holds what is due soon, so it stays small and in the processor's cache. What is due later waits unsorted in
  * the slots of wheels, each slot of a wheel as long as a whole turn of the one below (Varghese and Lauck, 1987), and
- * is looked at again when its time comes near. A million timers that wait cost little more than a thousand.
+ * is looked at again when its time comes near. A million timers that wait cost little more than a thousand. What is due
+ * at once needs neither.
  */
+import { DueNow } from './due-now.ts';
 import { type Instant, NEVER } from './instant.ts';
 import type { Timer } from './scheduler.ts';
 import { SmallHeap } from './small-heap.ts';
@@ -37,10 +39,14 @@ class Handle implements Timer {
 }
 
 export class TimerQueue implements Finder {
-  /** Timers that wait. */
-  size = 0;
+  /** Timers that wait in the heap and in wheels. */
+  private later = 0;
   /** When the timer was due that was taken last. */
   taken: Instant = 0;
+  /** The latest of those instants. */
+  private present: Instant = 0;
+  /** What was set for `present` when it was that already: behind all in the heap that are due then. */
+  private readonly dueNow = new DueNow();
   private readonly table = new TimerTable();
   private readonly near = new SmallHeap();
   private readonly wheels: Wheel[];
@@ -54,18 +60,25 @@ export class TimerQueue implements Finder {
     this.wheels = WIDTHS.map(width => new Wheel(chunks, width));
   }
 
+  /** Timers that wait. */
+  get size(): number {
+    return this.later + this.dueNow.size;
+  }
+
   /** When the first is due; NEVER without one. */
   get earliest(): Instant {
+    if (this.dueNow.size > 0) return this.isOverdue ? this.near.least : this.present;
     const first = this.first();
     return first === NONE ? NEVER : this.near.least;
   }
 
   add(when: Instant, run: Run): Timer {
+    if (when === this.present) return this.dueNow.add(when, run);
     // A timer at 'never' needs no place.
     if (when === NEVER) return new Handle(this, when, NONE, 0);
     const order = this.nextOrder++;
     const row = this.table.add(run, order);
-    this.size++;
+    this.later++;
     this.place(when, order, row);
     return new Handle(this, when, row, order);
   }
@@ -73,12 +86,30 @@ export class TimerQueue implements Finder {
   /** What the first timer is to run, if it is due by `limit`, and the timer removed. */
   take(limit: Instant): Run | undefined {
     const { near, table } = this;
+    if (this.dueNow.size > 0 && !this.isOverdue) {
+      if (this.present > limit) return undefined;
+      this.taken = this.present;
+      return this.dueNow.take();
+    }
     const row = this.first();
     if (row === NONE || near.least > limit) return undefined;
     this.taken = near.least;
+    if (this.taken > this.present) this.present = this.taken;
     near.pop();
-    this.size--;
+    this.later--;
     return table.release(row);
+  }
+
+  /** Is something in the heap that comes before what is due now? */
+  private get isOverdue(): boolean {
+    const { near } = this;
+    for (;;) {
+      const row = near.peek();
+      if (row === NONE || near.least > this.present) return false;
+      if (!this.table.isCancelled(row)) return true;
+      near.pop();
+      this.drop(row);
+    }
   }
 
   /** A cancelled row is dropped when it surfaces, or when there are too many of its kind. */
@@ -87,16 +118,16 @@ export class TimerQueue implements Finder {
     // The row may serve another timer by now.
     if (table.order(row) !== order || table.isCancelled(row)) return;
     table.cancel(row);
-    this.size--;
+    this.later--;
     this.dead++;
-    if (this.dead > SWEEP_FROM && this.dead > this.size) this.sweep();
+    if (this.dead > SWEEP_FROM && this.dead > this.later) this.sweep();
   }
 
   private first(): number {
     for (;;) {
       const row = this.near.peek();
       if (row === NONE) {
-        if (this.size === 0) return NONE;
+        if (this.later === 0) return NONE;
         this.advance();
       } else if (this.table.isCancelled(row)) {
         this.near.pop();
