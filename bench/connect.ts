@@ -5,19 +5,24 @@ import { B_ADDRESS, IGNORE, pair } from './lib/pair.ts';
 
 /** Fewer than there are ports: each of them stays in TIME_WAIT for four minutes of the hosts' time. */
 const TURNS = amount(12_000, 300);
+/** To warm up. */
+const SOME = amount(1500, 30);
 
-async function ours(): Promise<number> {
+async function ours(turns = TURNS): Promise<number> {
   const { net, a, b } = pair();
-  b.network.listen({ port: 80 }, socket => ({ ...IGNORE, end: () => socket.end() }));
+  const { data, end, error, closed } = IGNORE;
+  b.network.listen({ port: 80 }, socket => ({ data, end: () => socket.end(), error, closed }));
   let done = 0;
   const next = (): void => {
     const socket = a.network.connect(
       { address: B_ADDRESS, port: 80 },
       {
-        ...IGNORE,
         connected: () => socket.end(),
+        data,
+        end,
+        error,
         closed: () => {
-          if (++done < TURNS) next();
+          if (++done < turns) next();
         },
       },
     );
@@ -26,15 +31,14 @@ async function ours(): Promise<number> {
     next();
     net.clock.runSync(1e9);
   });
-  if (done !== TURNS) throw new Error(`${done} connections of ${TURNS}`);
-  return TURNS / seconds;
+  if (done !== turns) throw new Error(`${done} connections of ${turns}`);
+  return turns / seconds;
 }
 
-async function nodeNet(): Promise<number> {
+async function nodeNet(turns = Math.floor(TURNS / 4)): Promise<number> {
   const server = createServer(socket => socket.resume());
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
-  const turns = Math.floor(TURNS / 4);
   const one = (): Promise<void> =>
     new Promise((resolve, reject) => {
       const socket = connect(port, '127.0.0.1', () => socket.end());
@@ -53,8 +57,8 @@ await bench('connect', [
   {
     work: 'connect and close',
     unit: 'connections/s',
-    ours: { name: 'ours', measure: ours },
-    peers: [{ name: 'node:net, loopback', measure: nodeNet }],
+    ours: { name: 'ours', warmUp: () => ours(SOME), measure: () => ours() },
+    peers: [{ name: 'node:net, loopback', warmUp: () => nodeNet(SOME), measure: () => nodeNet() }],
     atLeast: 5,
     aim: 8,
     recorded: { 'tcpip.js': 11_800 },

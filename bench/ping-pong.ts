@@ -1,6 +1,6 @@
 /** Round trips of 100 bytes over TCP, one connection and a hundred, against node:net in the same process. */
 import { connect, createServer } from 'node:net';
-import { amount, bench, timed } from './lib/compare.ts';
+import { amount, bench, type Contender, timed } from './lib/compare.ts';
 import { B_ADDRESS, B_ADDRESS6, IGNORE, pair } from './lib/pair.ts';
 
 const SIZE = 100;
@@ -8,10 +8,12 @@ const SIZE = 100;
 /** `turns`: of all connections together. */
 async function ours(connections: number, turns: number, address = B_ADDRESS): Promise<number> {
   const { net, a, b } = pair();
+  const { error, closed } = IGNORE;
   b.network.listen({ port: 80 }, socket => ({
-    ...IGNORE,
     data: bytes => void socket.write(bytes),
     end: () => socket.end(),
+    error,
+    closed,
   }));
   const message = new Uint8Array(SIZE).fill(7);
   let done = 0;
@@ -20,13 +22,15 @@ async function ours(connections: number, turns: number, address = B_ADDRESS): Pr
     const socket = a.network.connect(
       { address, port: 80 },
       {
-        ...IGNORE,
         connected: () => void socket.write(message),
         data: () => {
           done++;
           if (--left > 0) socket.write(message);
           else socket.end();
         },
+        end: IGNORE.end,
+        error,
+        closed,
       },
     );
   }
@@ -58,11 +62,18 @@ async function nodeNet(connections: number, turns: number, host = '127.0.0.1'): 
   return done / seconds;
 }
 
+const OURS = amount(400_000, 2000);
+const NODE = amount(60_000, 1000);
+const contender = (name: string, measure: (turns: number) => Promise<number>, turns: number): Contender => ({
+  name,
+  warmUp: () => measure(turns / 8),
+  measure: () => measure(turns),
+});
 const comparison = (connections: number, recorded: Record<string, number>) => ({
   work: `ping-pong of ${SIZE} bytes, ${connections} connection${connections > 1 ? 's' : ''}`,
   unit: 'round trips/s',
-  ours: { name: 'ours', measure: () => ours(connections, amount(400_000, 2000)) },
-  peers: [{ name: 'node:net, loopback', measure: () => nodeNet(connections, amount(60_000, 1000)) }],
+  ours: contender('ours', turns => ours(connections, turns), OURS),
+  peers: [contender('node:net, loopback', turns => nodeNet(connections, turns), NODE)],
   atLeast: 5,
   aim: 10,
   recorded,
@@ -70,7 +81,7 @@ const comparison = (connections: number, recorded: Record<string, number>) => ({
 const overIpv6 = {
   work: `ping-pong of ${SIZE} bytes over IPv6, 1 connection`,
   unit: 'round trips/s',
-  ours: { name: 'ours', measure: () => ours(1, amount(400_000, 2000), B_ADDRESS6) },
-  peers: [{ name: 'node:net, loopback (::1)', measure: () => nodeNet(1, amount(60_000, 1000), '::1') }],
+  ours: contender('ours', turns => ours(1, turns, B_ADDRESS6), OURS),
+  peers: [contender('node:net, loopback (::1)', turns => nodeNet(1, turns, '::1'), NODE)],
 };
 await bench('ping-pong', [comparison(1, { 'tcpip.js': 64_000 }), comparison(100, { 'tcpip.js': 42_000 }), overIpv6]);

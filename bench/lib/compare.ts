@@ -9,6 +9,11 @@ import { cpus, release, totalmem } from 'node:os';
 export interface Contender {
   name: string;
   measure(): number | Promise<number>;
+  /**
+   * Some of the same work, before each sample: V8 forgets what it has learnt of classes of which no object is left,
+   * which is between samples and never in a program that goes on.
+   */
+  warmUp?(): unknown;
 }
 
 export interface Comparison {
@@ -73,6 +78,7 @@ async function compare(comparison: Comparison): Promise<Result> {
   const rounds = isQuick ? PAIRS : PAIRS + 1;
   for (let round = 0; round < rounds; round++) {
     for (const [at, contender] of contenders.entries()) {
+      await contender.warmUp?.();
       const figure = await contender.measure();
       if (isQuick || round > 0) samples[at].push(figure);
     }
