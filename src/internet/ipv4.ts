@@ -74,6 +74,10 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   /** Of all interfaces: our addresses, and what is for all stations of a network. */
   private readonly own = new AddressSet();
   private readonly broadcasts = new AddressSet(IPV4_BROADCAST);
+  /** Of the datagram that came last, if it was for us alone: nearly always the next has the same, and passes as it did. */
+  private lastSource: Ipv4Address | undefined;
+  private lastDestination: Ipv4Address | undefined;
+  private lastFrom: NetworkInterface | undefined;
   private readonly redirects = new Set<Ipv4Address>();
   private nextIdentification: number;
   /** Of the datagram being sent: the same object each time. */
@@ -116,6 +120,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     this.own.add(address.address);
     const broadcast = broadcastOf(address);
     if (broadcast !== undefined) this.broadcasts.add(broadcast);
+    this.lastFrom = undefined;
     this.routes.add({ prefix: address, interface: to });
   }
 
@@ -300,6 +305,10 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     const end = start + ipv4.f.totalLength.get(bytes, start); // what follows is the padding of a short frame
     const source = ipv4.f.source.get(bytes, start);
     const destination = ipv4.f.destination.get(bytes, start);
+    const isAlike = source === this.lastSource && destination === this.lastDestination && from === this.lastFrom;
+    if (isAlike && !linkToMany && ipv4HeaderLength(bytes, start) === ipv4.size) {
+      return this.deliver(bytes, start, end, from.name, false, unit);
+    }
     if (this.isMartian(source)) return this.context.drop('ipv4', 'martian-source');
     if (isLoopback(destination)) return this.context.drop('ipv4', 'martian-destination');
     const toMany = isMulticast(destination) || from.isBroadcast(destination);
@@ -316,8 +325,12 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
         return;
       }
     }
-    if (toMany || this.isLocal(destination)) this.deliver(bytes, start, end, from.name, toMany, unit);
-    else if (this.forwarding) this.forward(from, this.forwardable(bytes, start, end, unit, given), true);
+    if (toMany || this.isLocal(destination)) {
+      this.lastSource = source;
+      this.lastDestination = destination;
+      this.lastFrom = toMany ? undefined : from;
+      this.deliver(bytes, start, end, from.name, toMany, unit);
+    } else if (this.forwarding) this.forward(from, this.forwardable(bytes, start, end, unit, given), true);
     else this.context.drop('ipv4', 'not-for-us');
   }
 

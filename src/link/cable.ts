@@ -75,8 +75,8 @@ export class Cable {
 
   /** Both directions at once. */
   set(options: Partial<CableOptions>): void {
-    Object.assign(this.forward.options, options);
-    Object.assign(this.backward.options, options);
+    this.forward.set(options);
+    this.backward.set(options);
   }
 
   set plugged(plugged: boolean) {
@@ -109,10 +109,14 @@ class CableEnd implements Link {
   batch: ((begins: boolean) => void) | undefined;
 }
 
-/** One way through a cable. Its options may be changed at any time; frames already on their way are not affected. */
+/** One way through a cable. */
 export class Direction {
-  readonly options: CableOptions;
+  private current: Readonly<CableOptions>;
   plugged = true;
+  /** Nothing but a delay. */
+  private isPlain: boolean;
+  /** Segments that are to be cut somewhere cross it as they are. */
+  carriesWhole: boolean;
   private readonly others = new Map<FrameFate, number>();
   private delivered = 0;
   private readonly link: string;
@@ -137,7 +141,9 @@ export class Direction {
     this.header = medium === 'ethernet' ? ethernet.size : 0;
     this.link = link;
     this.ends = [from, to];
-    this.options = { ...options };
+    this.current = { ...options };
+    this.isPlain = isPlain(options);
+    this.carriesWhole = carriesWhole(options);
     this.scheduler = world.scheduler;
     this.random = world.random.fork(`cable ${link} from ${from}`);
     this.trace = world.trace;
@@ -155,15 +161,15 @@ export class Direction {
     return new Map([...delivered, ...this.others]);
   }
 
-  get carriesWhole(): boolean {
-    return this.options.offload && this.options.delay === 0 && this.isPlain;
+  get options(): Readonly<CableOptions> {
+    return this.current;
   }
 
-  /** Nothing but a delay. */
-  private get isPlain(): boolean {
-    const { options } = this;
-    const faults = options.loss + options.duplicate + options.reorder + options.corrupt;
-    return faults === 0 && options.bandwidth === Number.POSITIVE_INFINITY;
+  /** At any time; frames already on their way are not affected. */
+  set(options: Partial<CableOptions>): void {
+    this.current = { ...this.current, ...options };
+    this.isPlain = isPlain(this.current);
+    this.carriesWhole = carriesWhole(this.current);
   }
 
   send(frame: Frame, unit: Unit = 0, given = false): void {
@@ -216,6 +222,12 @@ export class Direction {
     return 'duplicated';
   }
 }
+
+function isPlain({ loss, duplicate, reorder, corrupt, bandwidth }: CableOptions): boolean {
+  return loss + duplicate + reorder + corrupt === 0 && bandwidth === Number.POSITIVE_INFINITY;
+}
+
+const carriesWhole = (options: CableOptions): boolean => options.offload && options.delay === 0 && isPlain(options);
 
 function flipBit(frame: Frame, random: Random): Frame {
   const copy = frame.slice();

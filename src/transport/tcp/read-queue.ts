@@ -12,7 +12,9 @@ export class ReadQueue {
   unread = 0;
   /** Memory that they take (WindowPolicy.cost). */
   memory = 0;
-  private chunks = NO_CHUNKS;
+  /** Mostly there is one. */
+  private first: Uint8Array | undefined;
+  private rest = NO_CHUNKS;
   /** What each of them takes. */
   private costs = NO_COSTS;
   /** Room behind the last chunk. */
@@ -20,8 +22,8 @@ export class ReadQueue {
 
   /** `joins`: it came as it is here, and may share the memory of what came before; of a part of a segment nothing may. */
   append(bytes: Uint8Array, cost: number, policy: WindowPolicy, joins = true): void {
-    const small = this.chunks.length > 0 && bytes.length < COPY_BELOW && bytes.buffer.byteLength > 2 * bytes.length;
-    this.chunks = added(this.chunks, small ? bytes.slice() : bytes);
+    if (this.first === undefined) this.first = bytes;
+    else this.rest = added(this.rest, ownMemory(bytes));
     if (cost > 0) this.charge(bytes.length, cost, policy, joins);
     this.unread += bytes.length;
   }
@@ -46,27 +48,32 @@ export class ReadQueue {
 
   /** The next bytes, at most so many: what is left of one chunk. */
   take(max: number): Uint8Array | undefined {
-    const first = this.chunks[0];
+    const { first } = this;
     if (first === undefined || max <= 0) return undefined;
-    const whole = first.length <= max;
-    if (whole) this.dropFirst();
-    else this.chunks[0] = first.subarray(max);
-    const bytes = whole ? first : first.subarray(0, max);
-    this.unread -= bytes.length;
-    return bytes;
+    if (first.length > max) {
+      this.first = first.subarray(max);
+      this.unread -= max;
+      return first.subarray(0, max);
+    }
+    if (this.costs.length > 0) this.memory -= this.costs.shift() ?? 0;
+    this.first = this.rest.length > 0 ? this.next() : undefined;
+    this.unread -= first.length;
+    return first;
   }
 
-  private dropFirst(): void {
-    if (this.costs.length > 0) this.memory -= this.costs.shift() ?? 0;
-    if (this.chunks.length === 1) this.chunks = NO_CHUNKS;
-    else this.chunks.shift();
+  private next(): Uint8Array | undefined {
+    const { rest } = this;
+    if (rest.length > 1) return rest.shift();
+    this.rest = NO_CHUNKS;
+    return rest[0];
   }
 
   /** The next bytes, which stay where they are. */
   peek(max: number): Uint8Array {
     const seen = new Uint8Array(Math.min(max, this.unread));
+    if (this.first === undefined) return seen;
     let at = 0;
-    for (const chunk of this.chunks) {
+    for (const chunk of [this.first, ...this.rest]) {
       if (at >= seen.length) break;
       const part = chunk.subarray(0, seen.length - at);
       seen.set(part, at);
@@ -75,3 +82,6 @@ export class ReadQueue {
     return seen;
   }
 }
+
+const ownMemory = (bytes: Uint8Array): Uint8Array =>
+  bytes.length < COPY_BELOW && bytes.buffer.byteLength > 2 * bytes.length ? bytes.slice() : bytes;

@@ -36,16 +36,20 @@ function isWorthTelling(moves: number, free: number, capacity: number, fullSize:
   return (moves >= 2 * fullSize && part) || 2 * moves >= capacity;
 }
 
+/** Whatever was read, a window is told of again only where so little of it is left. */
+export const isWindowLow = ({ windowRule }: TcpSettings, { limit, capacity }: WindowPolicy, offered: number): boolean =>
+  windowRule === 'freebsd' || (windowRule === 'linux' ? 2 * offered <= limit : 2 * offered < capacity);
+
 /** After a read: is the window so much larger than the one that was offered that the other end should hear of it? */
 export function isUpdateDue(settings: TcpSettings, policy: WindowPolicy, buffer: BufferState): boolean {
   const { offered, unread, fullSize, scale } = buffer;
   if (settings.windowRule === 'linux') {
     const fresh = policy.offer(buffer);
-    return 2 * offered <= policy.limit && fresh > 0 && fresh >= 2 * offered;
+    return fresh > 0 && fresh >= 2 * offered;
   }
   const { capacity } = policy;
   const free = Math.min(capacity - unread, 65535 << scale);
   if (settings.windowRule === 'freebsd') return isWorthTelling(free - offered, free, capacity, fullSize);
   const enough = Math.min(Math.floor(capacity / 2), 2 * fullSize);
-  return offered < capacity / 2 && free - offered >= enough;
+  return free - offered >= enough;
 }

@@ -10,7 +10,7 @@ import { type Deadlines, DUE } from './deadlines.ts';
 import { newAckPolicy } from './delayed-ack.ts';
 import { ReadQueue } from './read-queue.ts';
 import { Reassembly } from './reassembly.ts';
-import { isUpdateDue, newWindowPolicy, windowShift } from './receive-window.ts';
+import { isUpdateDue, isWindowLow, newWindowPolicy, windowShift } from './receive-window.ts';
 import type { RttEstimator } from './rtt.ts';
 import type { Tcb } from './tcb.ts';
 import type { TcpSettings } from './types.ts';
@@ -378,6 +378,7 @@ export class Receiver {
       this.ackNow = true;
       return;
     }
+    if (!isWindowLow(this.settings, this.window, tcb.rcvWnd)) return;
     if (isUpdateDue(this.settings, this.window, this.state(0, tcb.rcvScale))) this.ackNow = true;
   }
 

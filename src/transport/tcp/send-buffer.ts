@@ -3,12 +3,14 @@
  * with Node's sockets, they must not be changed until they are sent. The one copy is into the segment.
  */
 import { copyInto, viewOf } from '../../base/bytes.ts';
-import { added } from '../../base/lists.ts';
 
 const NO_CHUNKS: Uint8Array[] = [];
 const NOTHING = new Uint8Array(0);
 
 export class SendBuffer {
+  /** The one chunk that there is, of which nothing is acknowledged: of those who talk in turns always so. */
+  private only: Uint8Array | undefined;
+  /** All of them otherwise. */
   private chunks = NO_CHUNKS;
   /** Chunks before it are acknowledged; they are cut off in batches. */
   private head = 0;
@@ -26,25 +28,36 @@ export class SendBuffer {
 
   append(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
-    this.chunks = added(this.chunks, chunk);
+    if (this.bytes === 0) this.only = chunk;
+    else this.list().push(chunk);
     this.bytes += chunk.length;
+  }
+
+  /** The chunks, one that was by itself among them. */
+  private list(): Uint8Array[] {
+    if (this.only !== undefined) {
+      this.chunks = [this.only];
+      this.only = undefined;
+    }
+    return this.chunks;
   }
 
   /** The first `count` bytes are acknowledged. */
   drop(count: number): void {
+    if (count === this.bytes) return this.clear();
+    const chunks = this.list();
     this.bytes -= count;
     let left = count + this.headOffset;
-    while (this.head < this.chunks.length && left >= this.chunks[this.head].length) {
-      left -= this.chunks[this.head].length;
-      this.chunks[this.head] = NOTHING;
+    while (left >= chunks[this.head].length) {
+      left -= chunks[this.head].length;
+      chunks[this.head] = NOTHING;
       this.head++;
     }
     this.headOffset = left;
     this.lastChunk = this.head;
     this.lastStart = -left;
-    if (this.head === this.chunks.length) this.clear();
-    else if (this.head > 64 && this.head * 2 > this.chunks.length) {
-      this.chunks.splice(0, this.head);
+    if (this.head > 64 && this.head * 2 > chunks.length) {
+      chunks.splice(0, this.head);
       this.lastChunk = 0;
       this.head = 0;
     }
@@ -52,19 +65,21 @@ export class SendBuffer {
 
   /** Copies `length` bytes that start `offset` bytes behind the first unacknowledged one. */
   copy(offset: number, length: number, target: Uint8Array, at: number): void {
+    if (length === this.only?.length) return copyInto(target, this.only, at);
+    const chunks = this.list();
     let index = this.lastChunk;
     let start = this.lastStart;
     if (offset < start) {
       index = this.head;
       start = -this.headOffset;
     }
-    while (start + this.chunks[index].length <= offset) start += this.chunks[index++].length;
+    while (start + chunks[index].length <= offset) start += chunks[index++].length;
     this.lastChunk = index;
     this.lastStart = start;
     let from = offset - start;
     let done = 0;
     while (done < length) {
-      const chunk = this.chunks[index++];
+      const chunk = chunks[index++];
       const take = Math.min(chunk.length - from, length - done);
       copyInto(target, from === 0 && take === chunk.length ? chunk : viewOf(chunk, from, from + take), at + done);
       done += take;
@@ -73,10 +88,14 @@ export class SendBuffer {
   }
 
   clear(): void {
+    this.bytes = 0;
+    if (this.only !== undefined) {
+      this.only = undefined;
+      return;
+    }
     this.chunks = NO_CHUNKS;
     this.head = 0;
     this.headOffset = 0;
-    this.bytes = 0;
     this.lastChunk = 0;
     this.lastStart = 0;
   }

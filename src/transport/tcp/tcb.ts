@@ -37,13 +37,15 @@ export class Tcb {
   rcvScale = 0;
 
   /** MSS option of the other end, or what the user allows (TCP_MAXSEG). */
-  peerMss = DEFAULT_MSS;
+  private ofPeer = DEFAULT_MSS;
   /** What the path takes, without IP and TCP headers. */
-  pathMss = 1460;
+  private ofPath = 1460;
   /** SND.WND in its largest half limits a segment where the other end has a tiny buffer; at first more than any segment has. */
-  windowMss = 0x7fff_ffff;
+  private ofWindow = 0x7fff_ffff;
+  /** RFC 9293 §3.7.1: Eff.snd.MSS, reckoned when one of these changes or timestamps are agreed on. */
+  mss = DEFAULT_MSS;
 
-  timestampsOn = false;
+  private hasTimestamps = false;
   sackOn = false;
   scalingOn = false;
   tsOffset = 0;
@@ -57,9 +59,36 @@ export class Tcb {
   /** Last.ACK.sent */
   lastAckSent: Seq = 0;
 
-  /** RFC 9293 §3.7.1: Eff.snd.MSS. */
-  get mss(): number {
-    return Math.min(Math.min(this.peerMss, this.pathMss) - (this.timestampsOn ? TIMESTAMPS_LENGTH : 0), this.windowMss);
+  get peerMss(): number {
+    return this.ofPeer;
+  }
+
+  set peerMss(mss: number) {
+    this.ofPeer = mss;
+    this.reckonMss();
+  }
+
+  get pathMss(): number {
+    return this.ofPath;
+  }
+
+  set pathMss(mss: number) {
+    this.ofPath = mss;
+    this.reckonMss();
+  }
+
+  get timestampsOn(): boolean {
+    return this.hasTimestamps;
+  }
+
+  set timestampsOn(on: boolean) {
+    this.hasTimestamps = on;
+    this.reckonMss();
+  }
+
+  private reckonMss(): void {
+    const { ofPeer, ofPath, ofWindow } = this;
+    this.mss = Math.min(Math.min(ofPeer, ofPath) - (this.hasTimestamps ? TIMESTAMPS_LENGTH : 0), ofWindow);
   }
 
   /** `window` is the largest so far; with `binds`, a segment takes half of it at most, all of a tiny one (Linux). */
@@ -67,7 +96,8 @@ export class Tcb {
     this.maxSndWnd = window;
     if (!binds) return;
     const least = LEAST_PACKET - 20 - (this.timestampsOn ? TIMESTAMPS_LENGTH : 0);
-    this.windowMss = Math.max(window > DEFAULT_MSS ? window >> 1 : window, least);
+    this.ofWindow = Math.max(window > DEFAULT_MSS ? window >> 1 : window, least);
+    this.reckonMss();
   }
 
   /** The right edge of the window that the other end offers. */
