@@ -15,9 +15,12 @@ export class MinimumFilter {
   add(at: Instant, value: number, window: Duration): void {
     const { cells } = this;
     if (value <= cells[BEST_1] || at - cells[AT_3] > window) {
-      this.set(AT_1, at, value);
-      this.set(AT_2, at, value);
-      this.set(AT_3, at, value);
+      cells[AT_1] = at;
+      cells[AT_2] = at;
+      cells[AT_3] = at;
+      cells[BEST_1] = value;
+      cells[BEST_2] = value;
+      cells[BEST_3] = value;
       return;
     }
     if (value <= cells[BEST_2]) {

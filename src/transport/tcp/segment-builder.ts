@@ -11,36 +11,53 @@ import { isForgotten } from './forgotten.ts';
 import { TIMESTAMPS_LENGTH } from './tcb.ts';
 
 export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq: Seq): Segment {
+  if (flags & SYN) return buildSyn(c, now, flags, seq);
+  const { tcb, receiver, ecn } = c;
+  const segment = begun(c, flags, seq);
+  segment.window = isRemembered(c) ? rememberedWindow(c) : receiver.offerWindow(tcb.rcvScale);
+  if (tcb.timestampsOn) stamp(c, segment, now);
+  if ((flags & ACK) === 0) return segment;
+  segment.ack = tcb.rcvNxt;
+  const tellsTwice = receiver.hasDuplicate;
+  if (tcb.sackOn && (receiver.hasGap || tellsTwice)) segment.sack = receiver.sackBlocks();
+  if (ecn !== undefined) {
+    if (!hasNoMarks(c)) segment.flags |= ecn.ackFlags;
+    if (ecn.isAccurate) tellMarks(c, ecn, segment, now, tellsTwice);
+  }
+  c.urgent?.mark(segment, tcb);
+  receiver.acknowledged(now);
+  return segment;
+}
+
+function buildSyn(c: TcpConnection, now: Instant, flags: number, seq: Seq): Segment {
   const { tcb, receiver, settings } = c;
+  const segment = begun(c, flags, seq);
+  const hasAck = (flags & ACK) !== 0;
+  // Of a simultaneous open Linux's SYN+ACK is the SYN again, and offers what that one did.
+  const answers = hasAck && (c.passive || settings.segmentRule !== 'linux');
+  offerOptions(c, segment, answers);
+  // RFC 7323 §2.2: the window field of a SYN is never scaled.
+  segment.window = hasAck ? receiver.offerInitial() : Math.min(receiver.window.initial(), 65535);
+  if (tcb.timestampsOn || (!answers && settings.timestamps && !settings.noOptions)) stamp(c, segment, now);
+  if (!hasAck) return segment;
+  segment.ack = tcb.rcvNxt;
+  if (c.ecn?.isAccurate) segment.accEcn = c.ecn.synAckOption;
+  receiver.acknowledged(now);
+  return segment;
+}
+
+function begun({ settings }: TcpConnection, flags: number, seq: Seq): Segment {
   const segment = new Segment();
   segment.order = settings.optionOrder;
   segment.seq = seq;
   segment.flags = flags;
-  const isSyn = (flags & SYN) !== 0;
-  const hasAck = (flags & ACK) !== 0;
-  if (hasAck) segment.ack = tcb.rcvNxt;
-  // Of a simultaneous open Linux's SYN+ACK is the SYN again, and offers what that one did.
-  const answers = hasAck && (c.passive || settings.segmentRule !== 'linux');
-  if (isSyn) offerOptions(c, segment, answers);
-  // RFC 7323 §2.2: the window field of a SYN is never scaled.
-  if (!isSyn) segment.window = isRemembered(c) ? rememberedWindow(c) : receiver.offerWindow(tcb.rcvScale);
-  else segment.window = hasAck ? receiver.offerInitial() : Math.min(receiver.window.initial(), 65535);
-  if (tcb.timestampsOn || (isSyn && !answers && settings.timestamps && !settings.noOptions)) {
-    segment.hasTimestamps = true;
-    segment.tsVal = tcb.timestamp(now);
-    segment.tsEcr = hasAck ? tcb.tsRecent : 0;
-  }
-  if (hasAck) {
-    const tellsTwice = !isSyn && receiver.hasDuplicate;
-    if (!isSyn) {
-      if (tcb.sackOn && (receiver.hasGap || tellsTwice)) segment.sack = receiver.sackBlocks();
-      if (c.ecn !== undefined && !hasNoMarks(c)) segment.flags |= c.ecn.ackFlags;
-    }
-    if (c.ecn?.isAccurate) tellMarks(c, c.ecn, segment, now, isSyn, tellsTwice);
-    if (!isSyn) c.urgent?.mark(segment, tcb);
-    receiver.acknowledged(now);
-  }
   return segment;
+}
+
+function stamp({ tcb }: TcpConnection, segment: Segment, now: Instant): void {
+  segment.hasTimestamps = true;
+  segment.tsVal = tcb.timestamp(now);
+  segment.tsEcr = segment.flags & ACK ? tcb.tsRecent : 0;
 }
 
 /** An acknowledgement alone; BSD's flags are those of the state (tcp_outflags), and so a FIN under way goes along again. */
@@ -67,18 +84,7 @@ export function buildReset(c: TcpConnection, now: Instant): Segment {
 }
 
 /** RFC 9768 §3.2.3: with the option where it has room. */
-function tellMarks(
-  c: TcpConnection,
-  ecn: AccurateEcn,
-  segment: Segment,
-  now: Instant,
-  isSynAck: boolean,
-  tellsTwice: boolean,
-): void {
-  if (isSynAck) {
-    segment.accEcn = ecn.synAckOption;
-    return;
-  }
+function tellMarks(c: TcpConnection, ecn: AccurateEcn, segment: Segment, now: Instant, tellsTwice: boolean): void {
   const { sack } = segment;
   if (!hasNoMarks(c)) {
     const { fields, blocks } = ecn.fit(now, 40 - tcpOptionsLength(segment), sack.length, c.rtt.srtt);

@@ -246,7 +246,8 @@ export class Sender {
 
   write(now: Instant, bytes: Uint8Array, options?: WriteOptions): number {
     this.noteIdle(now);
-    if (options === undefined && this.goesAtOnce(bytes.length)) return this.writeAtOnce(now, bytes);
+    const mss = this.currentMss;
+    if (options === undefined && this.goesAtOnce(bytes.length, mss)) return this.writeAtOnce(now, bytes, mss);
     this.more = options?.more ?? false;
     const most = this.host.settings.recordOverhead > 0 ? bytes.length : Math.min(bytes.length, this.room);
     let taken = 0;
@@ -266,17 +267,17 @@ export class Sender {
   }
 
   /** Of those who talk in turns nearly every write: all before it is acknowledged, and it is one segment. */
-  private goesAtOnce(length: number): boolean {
+  private goesAtOnce(length: number, mss: number): boolean {
     const { queue, tcb, host } = this;
     if (!queue.isEmpty || queue.head !== undefined || length === 0 || length > this.capacity) return false;
     if (tcb.state !== 'ESTABLISHED' && tcb.state !== 'CLOSE_WAIT') return false;
     if (host.settings.cork || host.pathProbe !== undefined || this.paces || this.isRefused) return false;
-    return length <= tcb.sndWnd && length <= this.currentMss;
+    return length <= tcb.sndWnd && length <= mss;
   }
 
-  private writeAtOnce(now: Instant, bytes: Uint8Array): number {
+  private writeAtOnce(now: Instant, bytes: Uint8Array, mss: number): number {
     const end = seqAdd(this.writeSeq, bytes.length);
-    const record = new SendRecord(this.writeSeq, end, PSH, this.currentMss);
+    const record = new SendRecord(this.writeSeq, end, PSH, mss);
     this.writerWaits = false;
     this.buffer.append(bytes);
     this.writeSeq = end;
