@@ -66,7 +66,7 @@ const OURS = amount(400_000, 2000);
 const NODE = amount(60_000, 1000);
 const contender = (name: string, measure: (turns: number) => Promise<number>, turns: number): Contender => ({
   name,
-  warmUp: () => measure(turns / 8),
+  warmUp: () => measure(turns / 2),
   measure: () => measure(turns),
 });
 const comparison = (connections: number, recorded: Record<string, number>) => ({

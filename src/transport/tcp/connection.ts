@@ -291,9 +291,12 @@ export class TcpConnection implements SenderHost {
    * segment is a SHOULD). Frames that arrive one by one are not concerned.
    */
   private get mayWait(): boolean {
-    const { state, pending, sender, receiver } = this;
-    const quiet = (pending?.isEmpty ?? true) && sender.outbox.isEmpty && !receiver.ackNow;
-    return quiet && state === 'ESTABLISHED' && receiver.unacknowledged < MOST_AT_ONCE;
+    return !this.hasToSend && this.state === 'ESTABLISHED' && this.receiver.unacknowledged < MOST_AT_ONCE;
+  }
+
+  /** Would `nextSegment` answer one? */
+  get hasToSend(): boolean {
+    return !(this.pending?.isEmpty ?? true) || !this.sender.outbox.isEmpty || this.receiver.ackNow;
   }
 
   /** Segments have been dealt with: what they let us send, and the acknowledgement of them. */

@@ -194,11 +194,21 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
     return first;
   }
 
+  // The steps of a batch, one after the other for all who waited: `settle`, `tell`, `run`.
+
   settle(): void {
     this.waits = false;
-    const { now } = this;
-    this.connection.settle(now);
-    this.run(now);
+    this.connection.settle(this.now);
+  }
+
+  /** What the user hears first, where nothing is to be sent before. */
+  tell(): void {
+    if (this.running || this.connection.hasToSend) return;
+    const event = this.connection.nextEvent();
+    if (event === undefined) return;
+    this.running = true;
+    this.onEvent(event);
+    this.running = false;
   }
 
   /** A SYN has made this connection: told like every other segment that arrives. */

@@ -171,10 +171,13 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     this.unclaimed({ localAddress: destination, localPort, remoteAddress: source, remotePort }, segment);
   }
 
+  /** Step by step for all who waited, not one after the other: the code of a step stays in the processor's cache. */
   batch(begins: boolean): void {
     this.inBatch = begins;
     if (begins) return;
     for (const endpoint of this.waiting) endpoint.settle();
+    for (const endpoint of this.waiting) endpoint.tell();
+    for (const endpoint of this.waiting) endpoint.run();
     this.waiting.length = 0;
   }
 
