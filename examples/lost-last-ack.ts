@@ -9,8 +9,10 @@ const client = stage.connect(stage.client, '10.0.0.2', 80);
 stage.run(ms(100));
 const server = listener?.accept();
 if (server === undefined) throw new Error('no connection');
-server.onEvent = event => {
-  if (event.type === 'end') server.close();
+server.user = {
+  tcpEvent(event) {
+    if (event.type === 'end') server.close();
+  },
 };
 // Of the ACKs after both FINs, the first is lost.
 let losses = 0;

@@ -18,10 +18,12 @@ const stage = new Stage();
 const listener = stage.server.tcp.listen({ port: 80, backlog: 128 });
 if (listener === undefined) throw new Error('port 80 is taken');
 listener.onConnection = endpoint => {
-  endpoint.onEvent = event => {
-    if (event.type !== 'readable') return;
-    const question = new TextDecoder().decode(endpoint.read());
-    endpoint.write(new TextEncoder().encode(`you said '${question}'`));
+  endpoint.user = {
+    tcpEvent(event) {
+      if (event.type !== 'readable') return;
+      const question = new TextDecoder().decode(endpoint.read());
+      endpoint.write(new TextEncoder().encode(`you said '${question}'`));
+    },
   };
 };
 

@@ -3,7 +3,7 @@
 import { concat } from '../base/bytes.ts';
 import type { Duration } from '../base/instant.ts';
 import type { Seq } from '../base/seq32.ts';
-import type { TcpEndpoint } from '../transport/tcp/endpoint.ts';
+import type { EndpointUser, TcpEndpoint } from '../transport/tcp/endpoint.ts';
 import type { FastOpenCookies } from '../transport/tcp/fast-open.ts';
 import type { TcpListener } from '../transport/tcp/listener.ts';
 import type { TcpEvent, TcpSettings } from '../transport/tcp/types.ts';
@@ -34,7 +34,7 @@ const NO_STAMPS: ReadonlySet<StampedPoint> = new Set();
 /** A field of an option's value. */
 export type OptionField = number | string | { [field: string]: OptionField };
 
-export class StreamSocket implements Waitable {
+export class StreamSocket implements Waitable, EndpointUser {
   readonly watchers = new Set<(mask: number) => void>();
   nonBlocking = false;
   /** Settings that differ from the host's, for the connection to come. */
@@ -90,12 +90,12 @@ export class StreamSocket implements Waitable {
   private attach(endpoint: TcpEndpoint): void {
     this.endpoint = endpoint;
     endpoint.connection.tellsErrorsAtOnce = true;
-    endpoint.onEvent = event => this.heard(event);
+    endpoint.user = this;
     endpoint.onAcknowledged = una => this.errors.acknowledged(endpoint.now, una);
     endpoint.onSent = nxt => this.errors.sent(endpoint.now, nxt);
   }
 
-  private heard(event: TcpEvent): void {
+  tcpEvent(event: TcpEvent): void {
     switch (event.type) {
       case 'established':
         this.connecting = false;
@@ -195,7 +195,6 @@ export class StreamSocket implements Waitable {
     const { endpoint } = this;
     if (endpoint !== undefined) {
       const { state } = endpoint;
-      endpoint.onEvent = () => {};
       endpoint.forget();
       if (state !== 'CLOSED' && state !== 'TIME_WAIT') this.error = 'ECONNRESET';
       endpoint.abort();

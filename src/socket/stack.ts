@@ -1,6 +1,6 @@
 /** Sockets over our own stack. */
 import type { Scheduler } from '../base/scheduler.ts';
-import type { TcpEndpoint } from '../transport/tcp/endpoint.ts';
+import type { EndpointUser, TcpEndpoint } from '../transport/tcp/endpoint.ts';
 import type { TcpLayer } from '../transport/tcp/layer.ts';
 import type { TcpEvent } from '../transport/tcp/types.ts';
 import type { UdpLayer } from '../transport/udp/layer.ts';
@@ -117,7 +117,7 @@ function addressToBind(text: string | undefined): IpAddress | undefined {
   return address;
 }
 
-class StackSocket implements ByteSocket {
+class StackSocket implements ByteSocket, EndpointUser {
   handler: SocketHandler;
   private readonly endpoint: TcpEndpoint;
   private readonly scheduler: Scheduler;
@@ -131,7 +131,7 @@ class StackSocket implements ByteSocket {
     this.endpoint = endpoint;
     this.scheduler = scheduler;
     this.handler = handler;
-    endpoint.onEvent = event => this.event(event);
+    endpoint.user = this;
   }
 
   /** Text, made when somebody wants to read it. */
@@ -177,7 +177,7 @@ class StackSocket implements ByteSocket {
     });
   }
 
-  private event(event: TcpEvent): void {
+  tcpEvent(event: TcpEvent): void {
     this.scheduler.touched();
     switch (event.type) {
       case 'established':

@@ -11,6 +11,7 @@ import { TcpConnection } from '../../src/transport/tcp/connection.ts';
 import { PROFILES, type ProfileName } from '../../src/transport/tcp/profiles.ts';
 import type { EcnMode } from '../../src/transport/tcp/types.ts';
 import { ACK, PSH, RST, Segment, SYN } from '../../src/wire/tcp.ts';
+import { brokenInvariant } from '../lib/invariants.ts';
 
 type Side = 0 | 1;
 
@@ -103,7 +104,7 @@ class Machine {
 
   private check(): void {
     const { tcp } = this;
-    const wrong = tcp.invariants();
+    const wrong = brokenInvariant(tcp);
     assert.equal(wrong, undefined, `${tcp.state}: ${wrong}`);
     // RFC 9293 §3.8.6: what was promised once is taken, also where a window had to be taken back (Linux without memory).
     const { rcvAdv, rcvEdge, rcvNxt, irs } = tcp.tcb;

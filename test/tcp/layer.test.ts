@@ -39,7 +39,7 @@ test('RFC 9293 §3.10.7.1: a port where nobody listens refuses at once', () => {
   const { a } = world.pair({ delay: ms(1) });
   const endpoint = open(a, 81);
   const errors: string[] = [];
-  endpoint.onEvent = event => void (event.type === 'error' && errors.push(event.code));
+  endpoint.user = { tcpEvent: event => void (event.type === 'error' && errors.push(event.code)) };
   world.clock.runSync(ms(100));
   assert.deepEqual(errors, ['ECONNREFUSED']);
   assert.deepEqual(a.tcp.connections(), []);
@@ -88,7 +88,7 @@ test('RFC 9293 §3.6.1 (MAY-2): a newer SYN takes over a connection in TIME_WAIT
     endpoint.close();
   };
   const first = open(a, 80, 50_000);
-  first.onEvent = event => void (event.type === 'end' && first.close());
+  first.user = { tcpEvent: event => void (event.type === 'end' && first.close()) };
   world.clock.runSync(seconds(1));
   assert.deepEqual(
     b.tcp.connections().map(c => c.state),
@@ -105,8 +105,10 @@ test('RFC 1122 §4.2.3.9: "host unreachable" does not end an attempt, but explai
   const endpoint = a.tcp.connect({ remoteAddress: ip('10.0.2.9'), remotePort: 80 });
   assert.ok(typeof endpoint !== 'string');
   let error = '';
-  endpoint.onEvent = event => {
-    if (event.type === 'error') error = `${event.code} ${event.why}`;
+  endpoint.user = {
+    tcpEvent(event) {
+      if (event.type === 'error') error = `${event.code} ${event.why}`;
+    },
   };
   endpoint.open();
   world.clock.runSync(minutes(1));
@@ -168,11 +170,13 @@ test('a SYN flood: the backlog stays bounded, and honest clients get in by cooki
   let got = 0;
   let scaled = false;
   listener.onConnection = endpoint => {
-    endpoint.onEvent = event => {
-      if (event.type === 'readable')
-        for (let piece = endpoint.read(); piece; piece = endpoint.read()) got += piece.length;
-      const { scalingOn, sackOn, timestampsOn } = endpoint.connection.tcb;
-      scaled = scalingOn && sackOn && timestampsOn;
+    endpoint.user = {
+      tcpEvent(event) {
+        if (event.type === 'readable')
+          for (let piece = endpoint.read(); piece; piece = endpoint.read()) got += piece.length;
+        const { scalingOn, sackOn, timestampsOn } = endpoint.connection.tcb;
+        scaled = scalingOn && sackOn && timestampsOn;
+      },
     };
   };
   // Half of the handshakes never end: the answers to these hosts get lost.
@@ -183,8 +187,10 @@ test('a SYN flood: the backlog stays bounded, and honest clients get in by cooki
   assert.equal(listener.halfOpenCount, 16);
   assert.equal(listener.cookiesSent, 24);
   const client = open(a);
-  client.onEvent = event => {
-    if (event.type === 'established') client.write(new Uint8Array(200_000));
+  client.user = {
+    tcpEvent(event) {
+      if (event.type === 'established') client.write(new Uint8Array(200_000));
+    },
   };
   world.clock.runSync(seconds(5));
   assert.equal(listener.cookiesSent, 25, 'the honest one got a cookie too');

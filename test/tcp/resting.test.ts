@@ -27,9 +27,11 @@ function closed(forget: boolean): Closed {
   const listener = b.tcp.listen({ port: 80 });
   assert.ok(listener);
   listener.onConnection = server => {
-    server.onEvent = event => {
-      if (event.type === 'readable') server.read();
-      if (event.type === 'end') server.close();
+    server.user = {
+      tcpEvent(event) {
+        if (event.type === 'readable') server.read();
+        if (event.type === 'end') server.close();
+      },
     };
   };
   const heard: Uint8Array[] = [];
@@ -40,9 +42,11 @@ function closed(forget: boolean): Closed {
   };
   const client = a.tcp.connect({ remoteAddress: ip('10.0.0.2'), remotePort: 80, localPort: 5000 });
   assert.ok(typeof client !== 'string');
-  client.onEvent = event => {
-    if (event.type === 'established') client.write(new Uint8Array(100));
-    if (event.type === 'closed' && forget) client.forget();
+  client.user = {
+    tcpEvent(event) {
+      if (event.type === 'established') client.write(new Uint8Array(100));
+      if (event.type === 'closed' && forget) client.forget();
+    },
   };
   client.open();
   world.clock.at(ms(50), () => client.close());
@@ -104,7 +108,7 @@ test('RFC 9293 §3.6.1 (MAY-2): a newer SYN takes over a connection that rests',
   const connect = (): TcpEndpoint => {
     const endpoint = a.tcp.connect({ remoteAddress: ip('10.0.0.2'), remotePort: 80, localPort: 5000 });
     assert.ok(typeof endpoint !== 'string');
-    endpoint.onEvent = event => void (event.type === 'end' && endpoint.close());
+    endpoint.user = { tcpEvent: event => void (event.type === 'end' && endpoint.close()) };
     endpoint.open();
     return endpoint;
   };

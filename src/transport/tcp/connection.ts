@@ -490,11 +490,4 @@ export class TcpConnection implements SenderHost {
       this.events.push({ type: 'end' });
     }
   }
-
-  /** For tests: what must hold after every step; a sentence when it does not. */
-  invariants(): string | undefined {
-    if (this.state === 'CLOSED')
-      return this.deadline === Number.POSITIVE_INFINITY ? undefined : 'a timer outlives CLOSED';
-    return this.sender.check() ?? this.receiver.check();
-  }
 }

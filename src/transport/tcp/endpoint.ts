@@ -31,9 +31,15 @@ export const defaultMssFor = ({ defaultMss }: TcpSettings, address: IpAddress): 
   isIpv6(address) ? defaultMss.ipv6 : defaultMss.ipv4;
 
 const NO_PACKET = new Packet(new Uint8Array(0));
-const IGNORE = (): void => {};
+
+/** Who has a connection: told of everything that concerns him. */
+export interface EndpointUser {
+  tcpEvent(event: TcpEvent): void;
+}
+
 /** Nobody will ever listen again. */
-const NOBODY = (): void => {};
+const NOBODY: EndpointUser = { tcpEvent() {} };
+export const NOBODY_YET: EndpointUser = { tcpEvent() {} };
 
 /** What a layer does for its endpoints. */
 export interface EndpointOwner {
@@ -68,10 +74,10 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
   readonly remotePort: number;
   readonly connection: TcpConnection;
   alike: TcpEndpoint | undefined;
-  /** Told of everything that concerns the user; set it before the next turn. */
-  onEvent: (event: TcpEvent) => void = IGNORE;
+  /** Set it before the next turn. */
+  user = NOBODY_YET;
   /** SND.UNA has moved to here. */
-  onAcknowledged: (una: number) => void = IGNORE;
+  onAcknowledged: ((una: number) => void) | undefined;
   /** SND.NXT is here now, after something was sent. */
   onSent: ((nxt: number) => void) | undefined;
   private readonly owner: EndpointOwner;
@@ -183,7 +189,7 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
     const before = this.state;
     const una = this.connection.tcb.sndUna;
     const waits = this.connection.segmentArrives(now, segment, more);
-    if (this.connection.tcb.sndUna !== una) this.onAcknowledged(this.connection.tcb.sndUna);
+    if (this.connection.tcb.sndUna !== una) this.onAcknowledged?.(this.connection.tcb.sndUna);
     if (this.context.trace !== undefined) this.trace('in', segment, before);
     if (!waits) {
       this.run(now);
@@ -207,7 +213,7 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
     const event = this.connection.nextEvent();
     if (event === undefined) return;
     this.running = true;
-    this.onEvent(event);
+    this.user.tcpEvent(event);
     this.running = false;
   }
 
@@ -228,12 +234,12 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
       }
       const event = this.connection.nextEvent();
       if (event === undefined) break;
-      this.onEvent(event);
+      this.user.tcpEvent(event);
     }
     this.running = false;
     this.onSent?.(this.connection.tcb.sndNxt);
     if (this.gone) return;
-    const rests = this.onEvent === NOBODY && mayRest(this.connection);
+    const rests = this.user === NOBODY && mayRest(this.connection);
     if (!rests && this.state !== 'CLOSED') return this.arm();
     this.gone = true;
     this.timer?.cancel();
@@ -243,7 +249,7 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
 
   /** Nobody looks at it any more: what is left of it is the network's affair. Told behind the last event. */
   forget(): void {
-    this.onEvent = NOBODY;
+    this.user = NOBODY;
   }
 
   /** A deadline that moved later leaves the old timer, which looks again when it fires. */

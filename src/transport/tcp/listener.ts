@@ -4,7 +4,7 @@
  */
 import type { IpAddress } from '../../wire/ip-address.ts';
 import type { Segment } from '../../wire/tcp.ts';
-import type { TcpEndpoint } from './endpoint.ts';
+import { NOBODY_YET, type TcpEndpoint } from './endpoint.ts';
 import type { FastOpenCookies } from './fast-open.ts';
 import type { FourTuple } from './isn.ts';
 import { bareReset } from './syn-received.ts';
@@ -153,16 +153,18 @@ export class TcpListener {
   }
 
   private watch(endpoint: TcpEndpoint): void {
-    endpoint.onEvent = event => {
-      if (event.type === 'established') this.established(endpoint);
-      else if (event.type === 'closed') this.halfOpen.delete(endpoint);
+    endpoint.user = {
+      tcpEvent: event => {
+        if (event.type === 'established') this.established(endpoint);
+        else if (event.type === 'closed') this.halfOpen.delete(endpoint);
+      },
     };
   }
 
   private established(endpoint: TcpEndpoint): void {
     this.halfOpen.delete(endpoint);
     if (endpoint.connection.sendsEarly) return;
-    endpoint.onEvent = () => {};
+    endpoint.user = NOBODY_YET;
     if (!this.isFull || this.queues.whenFull === 'ignore') return this.hand(endpoint);
     const { connection } = endpoint;
     connection.send(bareReset(connection.tcb.sndNxt));
