@@ -1,13 +1,13 @@
 /** When what was received is acknowledged (RFC 9293 §3.8.6.3, RFC 5681 §4.2): at once, or a little later. */
 import type { Duration, Instant } from '../../base/instant.ts';
-import { FIN, PSH, type Segment } from '../../wire/tcp.ts';
+import type { Segment } from '../../wire/tcp.ts';
 import type { RttEstimator } from './rtt.ts';
 
 export interface AckPolicy {
   /** We let the other end send segments of `mss`; `fullSize` is what it is thought to send. */
   established(mss: number, fullSize: number): void;
   /** Data has come, in its turn or before it. */
-  received(now: Instant, arrival: Arrival, inOrder: boolean): void;
+  received(now: Instant, segment: Segment, by: Received, inOrder: boolean): void;
   /** When an acknowledgement is due; `now`: at once. */
   due(now: Instant, received: Received): Instant;
   /** An acknowledgement goes out. */
@@ -29,25 +29,15 @@ export interface AckPolicy {
   stopBeingQuick(): void;
 }
 
-/** What an acknowledgement would be of. */
+/** What a policy may ask of what receives. */
 export interface Received {
-  /** Bytes since the last one. */
+  /** Bytes since the last acknowledgement. */
   readonly unacknowledged: number;
-  /** The window's right edge would move. */
-  wouldOpen(now: Instant): boolean;
-}
-
-export interface Arrival {
-  /** Bytes of data, of the largest where several came in one. */
-  length: number;
-  pieces: number;
-  push: boolean;
-  /** PSH or FIN: it may be shorter than a full segment. */
-  ends: boolean;
-  /** Bytes that may still come within the window, in full-sized segments of which quick acknowledgement is measured. */
-  window: number;
-  rto: Duration;
-  srtt: Duration | undefined;
+  /** An acknowledgement would move the window's right edge. */
+  wouldOpen(): boolean;
+  /** RCV.WND as the other end was told last. */
+  readonly lastOffered: number;
+  readonly rtt: RttEstimator;
 }
 
 /** Every second full-sized segment, and within a fixed time (RFC 1122). */
@@ -67,7 +57,8 @@ export class FixedDelay implements AckPolicy {
     return this.largest;
   }
 
-  received(_now: Instant, { length }: Arrival): void {
+  received(_now: Instant, segment: Segment, _by: Received): void {
+    const length = largestOf(segment);
     if (length > this.largest) this.largest = length;
   }
 
@@ -90,18 +81,3 @@ export class FixedDelay implements AckPolicy {
 
 /** The data of a segment, or of the largest of several that came in one. */
 export const largestOf = (segment: Segment): number => (segment.unit > 0 ? segment.unit : segment.length);
-
-/** Scratch: read before the next segment. */
-const ARRIVAL: Arrival = { length: 0, pieces: 0, push: false, ends: false, window: 0, rto: 0, srtt: undefined };
-
-/** `window` is the one that the other end was offered last. */
-export function arrivalOf(segment: Segment, window: number, { srtt, rto }: RttEstimator): Arrival {
-  ARRIVAL.length = largestOf(segment);
-  ARRIVAL.pieces = segment.pieces;
-  ARRIVAL.push = segment.has(PSH);
-  ARRIVAL.ends = segment.has(PSH | FIN);
-  ARRIVAL.window = window;
-  ARRIVAL.rto = rto;
-  ARRIVAL.srtt = srtt;
-  return ARRIVAL;
-}

@@ -1,6 +1,7 @@
 /** Linux's delayed acknowledgement (tcp_measure_rcv_mss, tcp_event_data_recv, __tcp_ack_snd_check). */
 import { type Duration, type Instant, ms } from '../../base/instant.ts';
-import type { AckPolicy, Arrival, Received } from './ack-policy.ts';
+import { FIN, PSH, type Segment } from '../../wire/tcp.ts';
+import { type AckPolicy, largestOf, type Received } from './ack-policy.ts';
 
 /** Linux: the delay follows the gaps between arrivals, and at the start of a connection nothing is delayed. */
 const LEAST: Duration = ms(40);
@@ -35,10 +36,10 @@ export class AdaptiveDelay implements AckPolicy {
     return this.answers >= 1;
   }
 
-  received(now: Instant, arrival: Arrival, inOrder: boolean): void {
-    this.srtt = arrival.srtt;
-    this.window = arrival.window;
-    this.measure(arrival);
+  received(now: Instant, segment: Segment, { lastOffered, rtt }: Received, inOrder: boolean): void {
+    this.srtt = rtt.srtt;
+    this.window = lastOffered;
+    this.measure(segment);
     if (!inOrder) return;
     if (this.ato === 0) {
       this.raiseQuick(MAX_QUICK);
@@ -46,22 +47,23 @@ export class AdaptiveDelay implements AckPolicy {
     } else {
       const gap = now - this.lastAt;
       if (gap <= LEAST / 2) this.ato = this.ato / 2 + LEAST / 2;
-      else if (gap < this.ato) this.ato = Math.min(this.ato / 2 + gap, arrival.rto, MOST);
-      else if (gap > arrival.rto) this.raiseQuick(MAX_QUICK); // the sender has started anew
+      else if (gap < this.ato) this.ato = Math.min(this.ato / 2 + gap, rtt.rto, MOST);
+      else if (gap > rtt.rto) this.raiseQuick(MAX_QUICK); // the sender has started anew
     }
     this.lastAt = now;
   }
 
   /** The other end's MSS as its segments show it. */
-  private measure({ length, push, ends }: Arrival): void {
+  private measure(segment: Segment): void {
+    const length = largestOf(segment);
     const odd = this.lastOdd;
     this.lastOdd = 0;
     if (length >= this.fullSize) {
       this.fullSize = Math.min(length, this.advertised);
-      if (push) this.pushed = Math.max(this.pushed, 1);
+      if (segment.has(PSH)) this.pushed = Math.max(this.pushed, 1);
       return;
     }
-    if (length >= 536 || (length >= 88 && !ends)) {
+    if (length >= 536 || (length >= 88 && !segment.has(PSH | FIN))) {
       this.lastOdd = length;
       if (length === odd) {
         this.fullSize = length;
@@ -78,7 +80,7 @@ export class AdaptiveDelay implements AckPolicy {
 
   due(now: Instant, received: Received): Instant {
     // In this order: a window that is scarce ends the haste.
-    if (received.unacknowledged > this.fullSize && received.wouldOpen(now)) return now;
+    if (received.unacknowledged > this.fullSize && received.wouldOpen()) return now;
     if (this.quick > 0 && !this.interactive) return now;
     let delay = this.ato; // nothing yet before the first data
     if (delay > LEAST) {

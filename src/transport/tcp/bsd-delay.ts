@@ -1,6 +1,7 @@
 /** BSD's delayed acknowledgement: the first segment starts a timer, the second stops it (DELAY_ACK in tcp_input.c). */
 import type { Instant } from '../../base/instant.ts';
-import { type Arrival, FixedDelay } from './ack-policy.ts';
+import type { Segment } from '../../wire/tcp.ts';
+import { FixedDelay, largestOf, type Received } from './ack-policy.ts';
 
 export class BsdDelay extends FixedDelay {
   private segments = 0;
@@ -11,9 +12,9 @@ export class BsdDelay extends FixedDelay {
   }
 
   /** What is larger than a segment, or probes a window that was closed, is not kept waiting. */
-  override received(_now: Instant, { length, pieces, window }: Arrival): void {
-    this.segments += pieces;
-    if (length > this.largest || window === 0) this.atOnce = true;
+  override received(_now: Instant, segment: Segment, { lastOffered }: Received): void {
+    this.segments += segment.pieces;
+    if (largestOf(segment) > this.largest || lastOffered === 0) this.atOnce = true;
   }
 
   override due(now: Instant): Instant {

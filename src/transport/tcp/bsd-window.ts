@@ -17,8 +17,8 @@ export class BsdWindow extends SpaceWindow {
   }
 
   /** SWS avoidance: no window is better than one that is less than a quarter of the buffer and a segment. */
-  override offer({ unread, fullSize, scale }: BufferState): number {
-    const free = Math.min(Math.max(0, this.capacity - unread), 65535 << scale);
+  override offer({ readable, fullSize, shift }: BufferState): number {
+    const free = Math.min(Math.max(0, this.capacity - readable), 65535 << shift);
     return free < this.capacity / 4 && free < fullSize ? 0 : free;
   }
 

@@ -36,13 +36,14 @@ export function showPath(
 ): void {
   const { recovery, tcb, queue, rtt } = s;
   const { congestion, window, rate } = recovery;
-  if (congestion.sample === undefined) return;
+  if (congestion.sample === undefined && congestion.roundTrip === undefined) return;
   SAMPLE.now = now;
   SAMPLE.rtt = tells ? rtt.latest : undefined;
-  SAMPLE.segments = segments;
   SAMPLE.inSlowStart = recovery.inSlowStart;
   SAMPLE.una = tcb.sndUna;
   SAMPLE.nxt = tcb.sndNxt;
+  if (congestion.roundTrip !== undefined) return congestion.roundTrip(window, SAMPLE);
+  SAMPLE.segments = segments;
   SAMPLE.rate = rate.latest;
   SAMPLE.rateAppLimited = of.appLimited;
   SAMPLE.delivered = rate.delivered;
@@ -53,7 +54,7 @@ export function showPath(
   SAMPLE.inFlight = queue.pipe;
   SAMPLE.mss = tcb.mss;
   SAMPLE.minRtt = rtt.min;
-  congestion.sample(window, SAMPLE);
+  congestion.sample?.(window, SAMPLE);
 }
 
 /** Outside of a reduction, where data was acknowledged. */

@@ -301,16 +301,19 @@ export class TcpConnection implements SenderHost {
 
   /** Segments have been dealt with: what they let us send, and the acknowledgement of them. */
   settle(now: Instant): void {
-    if (this.state !== 'CLOSED' && this.state !== 'SYN_SENT') {
-      this.sender.transmitter.push(now, 'nagle');
-    }
+    if (this.hears) this.sender.transmitter.push(now, 'nagle');
     this.acknowledgeSoon(now);
     this.tellWritable();
   }
 
+  /** It knows where the other end's data begins. */
+  private get hears(): boolean {
+    const { state } = this.tcb;
+    return state !== 'CLOSED' && state !== 'SYN_SENT';
+  }
+
   private acknowledgeSoon(now: Instant): void {
-    const hears = this.state !== 'CLOSED' && this.state !== 'SYN_SENT';
-    if (hears && this.sender.outbox.isEmpty) this.receiver.considerAck(now);
+    if (this.hears && this.sender.outbox.isEmpty) this.receiver.considerAck(now);
     refreshKeepAlive(this, now);
   }
 
@@ -355,7 +358,7 @@ export class TcpConnection implements SenderHost {
   }
 
   private acknowledgement(now: Instant): Segment | undefined {
-    if (this.state === 'CLOSED' || this.state === 'SYN_SENT' || !this.receiver.ackNow) return undefined;
+    if (!this.receiver.ackNow || !this.hears) return undefined;
     this.sender.transmitter.sendAlong(now);
     return this.sender.outbox.shift() ?? buildAcknowledgement(this, now);
   }

@@ -131,7 +131,7 @@ export class MemoryWindow implements WindowPolicy {
     return spareOf(length, cost);
   }
 
-  private free({ memory }: BufferState): number {
+  private free(memory: number): number {
     return this.space(this.capacity - memory);
   }
 
@@ -140,16 +140,16 @@ export class MemoryWindow implements WindowPolicy {
     const full = Math.min(this.clamp, allowed);
     const mss = Math.min(state.fullSize, full);
     if (mss <= 0) return 0;
-    let free = this.free(state);
-    const unit = 1 << state.scale;
-    if (this.settings.shrinksWindow && state.scale > 0) return this.offerWhatIsFree(free, full, mss, unit);
+    let free = this.free(state.memory);
+    const unit = 1 << state.shift;
+    if (this.settings.shrinksWindow && state.shift > 0) return this.offerWhatIsFree(free, full, mss, unit);
     this.isScarce = free < full >> 1;
     if (this.isScarce) {
       free = Math.floor(free / unit) * unit;
       if (free < allowed >> 4 || free < mss) return 0;
     }
     free = Math.min(free, this.threshold);
-    if (state.scale > 0) return Math.ceil(free / unit) * unit;
+    if (state.shift > 0) return Math.ceil(free / unit) * unit;
     const offered = state.lastOffered;
     if (offered <= free - mss || offered > free) return Math.floor(free / mss) * mss;
     return mss === full && free > offered + (full >> 1) ? free : offered;
@@ -163,12 +163,12 @@ export class MemoryWindow implements WindowPolicy {
     return whole > this.threshold ? Math.ceil(this.threshold / unit) * unit : whole;
   }
 
-  grew(state: BufferState, size: SegmentSize): boolean {
-    const room = Math.min(this.clamp, this.free(state)) - this.threshold;
+  grew(memory: number, fullSize: number, size: SegmentSize): boolean {
+    const room = Math.min(this.clamp, this.free(memory)) - this.threshold;
     if (room <= 0) return false;
     const { length } = size;
     const cost = this.space(costOf(size));
-    const by = cost <= length ? 2 * this.mss : this.slowly(cost, length, state.fullSize);
+    const by = cost <= length ? 2 * this.mss : this.slowly(cost, length, fullSize);
     if (by > 0) this.threshold += Math.min(room, Math.max(by, 2 * length));
     return by > 0;
   }

@@ -42,13 +42,13 @@ export const isWindowLow = ({ windowRule }: TcpSettings, { limit, capacity }: Wi
 
 /** After a read: is the window so much larger than the one that was offered that the other end should hear of it? */
 export function isUpdateDue(settings: TcpSettings, policy: WindowPolicy, buffer: BufferState): boolean {
-  const { offered, unread, fullSize, scale } = buffer;
+  const { offered, readable, fullSize, shift } = buffer;
   if (settings.windowRule === 'linux') {
     const fresh = policy.offer(buffer);
     return fresh > 0 && fresh >= 2 * offered;
   }
   const { capacity } = policy;
-  const free = Math.min(capacity - unread, 65535 << scale);
+  const free = Math.min(capacity - readable, 65535 << shift);
   if (settings.windowRule === 'freebsd') return isWorthTelling(free - offered, free, capacity, fullSize);
   const enough = Math.min(Math.floor(capacity / 2), 2 * fullSize);
   return free - offered >= enough;

@@ -4,7 +4,7 @@ import type { SeqRange } from '../../base/ranges.ts';
 import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax } from '../../base/seq32.ts';
 import type { Segment } from '../../wire/tcp.ts';
 import { AckCompression } from './ack-compression.ts';
-import { type AckPolicy, arrivalOf, largestOf } from './ack-policy.ts';
+import { type AckPolicy, largestOf } from './ack-policy.ts';
 import { AdaptiveDelay } from './adaptive-delay.ts';
 import { type Deadlines, DUE } from './deadlines.ts';
 import { newAckPolicy } from './delayed-ack.ts';
@@ -16,16 +16,6 @@ import type { Tcb } from './tcb.ts';
 import type { TcpSettings } from './types.ts';
 import type { BufferState, WindowPolicy } from './window-policy.ts';
 
-/** Scratch: filled in for every question to a policy, and read before the next. */
-const STATE: BufferState = {
-  now: 0,
-  unread: 0,
-  memory: 0,
-  offered: 0,
-  lastOffered: 0,
-  fullSize: 0,
-  scale: 0,
-};
 /** Less data than this, in its turn, says nothing of the window that its sender needs. */
 const WORTH_GROWING = 128;
 /** What became of a segment's data; the last three: it was dropped, and why. */
@@ -34,7 +24,7 @@ export type Fate = 'readable' | 'taken' | 'zero-window' | 'beyond-window' | 'rec
 const NOTHING_HELD = new Reassembly();
 const NOTHING_READY = new ReadQueue();
 
-export class Receiver {
+export class Receiver implements BufferState {
   /** An acknowledgement is due now. */
   ackNow = false;
   /** The FIN has come and everything before it too. */
@@ -48,7 +38,7 @@ export class Receiver {
   private readonly tcb: Tcb;
   private readonly settings: TcpSettings;
   private readonly deadlines: Deadlines;
-  private readonly rtt: RttEstimator;
+  readonly rtt: RttEstimator;
   /** One for all connections that hold nothing: nothing is ever put into it. */
   private reassembly = NOTHING_HELD;
   /** Likewise one for all that have never received anything. */
@@ -105,6 +95,18 @@ export class Receiver {
     return Math.max(0, this.window.capacity - this.ready.unread);
   }
 
+  get offered(): number {
+    return this.tcb.rcvWnd;
+  }
+
+  get fullSize(): number {
+    return this.policy.fullSize;
+  }
+
+  get shift(): number {
+    return this.tcb.rcvScale;
+  }
+
   /** RCV.WND as the other end was told last. */
   get lastOffered(): number {
     return seqDiff(this.tcb.rcvAdv, this.acknowledgedTo);
@@ -147,9 +149,10 @@ export class Receiver {
   }
 
   /** The window that the SYN+ACK's field could not tell of is meant all the same where the profile says so. */
-  offerWindow(scale: number): number {
+  offerWindow(): number {
     const { tcb } = this;
-    const wanted = this.window.offer(this.state(0, scale));
+    const scale = tcb.rcvScale;
+    const wanted = this.window.offer(this);
     if (this.window.isScarce) this.policy.stopBeingQuick();
     // Linux keeps to what it means, also where the field cannot say it.
     const most = this.settings.windowRule === 'linux' ? wanted : 65535 << scale;
@@ -161,19 +164,6 @@ export class Receiver {
       tcb.rcvAdv = seqAdd(tcb.rcvNxt, Math.ceil(tcb.rcvWnd / unit) * unit);
     }
     return Math.min(Math.floor(tcb.rcvWnd / unit), 65535);
-  }
-
-  /** The same object each time: it is asked for several times for every segment. */
-  private state(now: Instant, scale: number): BufferState {
-    const buffer = STATE;
-    buffer.now = now;
-    buffer.unread = this.ready.unread;
-    buffer.memory = this.memory;
-    buffer.offered = this.tcb.rcvWnd;
-    buffer.lastOffered = this.lastOffered;
-    buffer.fullSize = this.policy.fullSize;
-    buffer.scale = scale;
-    return buffer;
   }
 
   /** The data of an acceptable segment (RFC 9293 §3.10.7.4, seventh and eighth). */
@@ -315,14 +305,12 @@ export class Receiver {
   }
 
   private growWindow(segment: Segment, notYet = 0): void {
-    const state = this.state(0, this.tcb.rcvScale);
-    state.memory -= notYet;
-    if (this.window.grew?.(state, segment)) this.policy.windowGrew();
+    if (this.window.grew?.(this.memory - notYet, this.fullSize, segment)) this.policy.windowGrew();
   }
 
   private measure(now: Instant, segment: Segment, inOrder: boolean): void {
     const before = this.policy.fullSize;
-    this.policy.received(now, arrivalOf(segment, this.lastOffered, this.rtt), inOrder);
+    this.policy.received(now, segment, this, inOrder);
     const largest = largestOf(segment);
     if (largest > before) this.window.measured(segment, this.lastOffered);
   }
@@ -337,8 +325,8 @@ export class Receiver {
   }
 
   /** Would an acknowledgement move the right edge of the window, as it was offered last? */
-  wouldOpen(now: Instant): boolean {
-    const wanted = this.window.offer(this.state(now, this.tcb.rcvScale));
+  wouldOpen(): boolean {
+    const wanted = this.window.offer(this);
     if (this.window.isScarce) this.policy.stopBeingQuick();
     return wanted >= this.lastOffered;
   }
@@ -379,7 +367,7 @@ export class Receiver {
       return;
     }
     if (!isWindowLow(this.settings, this.window, tcb.rcvWnd)) return;
-    if (isUpdateDue(this.settings, this.window, this.state(0, tcb.rcvScale))) this.ackNow = true;
+    if (isUpdateDue(this.settings, this.window, this)) this.ackNow = true;
   }
 
   /** SACK blocks for an acknowledgement; a D-SACK first (RFC 2883 §4). */

@@ -14,7 +14,7 @@ export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq:
   if (flags & SYN) return buildSyn(c, now, flags, seq);
   const { tcb, receiver, ecn } = c;
   const segment = begun(c, flags, seq);
-  segment.window = isRemembered(c) ? rememberedWindow(c) : receiver.offerWindow(tcb.rcvScale);
+  segment.window = isRemembered(c) ? rememberedWindow(c) : receiver.offerWindow();
   if (tcb.timestampsOn) stamp(c, segment, now);
   if ((flags & ACK) === 0) return segment;
   segment.ack = tcb.rcvNxt;

@@ -47,13 +47,13 @@ export class SpaceWindow implements WindowPolicy {
     return this.roundBytes;
   }
 
-  offer({ unread, offered, fullSize, scale }: BufferState): number {
-    const free = Math.min(Math.max(0, this.capacity - unread), 65535 << scale);
+  offer({ readable, offered, fullSize, shift }: BufferState): number {
+    const free = Math.min(Math.max(0, this.capacity - readable), 65535 << shift);
     const growth = free - offered;
     const threshold = Math.min(Math.floor(this.capacity / 2), fullSize);
-    const moves = growth >= threshold || (offered === 0 && growth > 0 && unread === 0);
+    const moves = growth >= threshold || (offered === 0 && growth > 0 && readable === 0);
     // Rounded down to what the field can say, so that the promise and the field agree.
-    return moves ? (free >> scale) << scale : offered;
+    return moves ? (free >> shift) << shift : offered;
   }
 
   measured(): void {}

@@ -2,17 +2,17 @@
 import type { Duration, Instant } from '../../base/instant.ts';
 
 export interface BufferState {
-  now: Instant;
   /** Bytes that wait for the user. */
-  unread: number;
+  readonly readable: number;
   /** Memory that these and what is held out of order take, where the policy says what a segment costs. */
-  memory: number;
+  readonly memory: number;
   /** RCV.WND as promised, now and when the last acknowledgement went out. */
-  offered: number;
-  lastOffered: number;
+  readonly offered: number;
+  readonly lastOffered: number;
   /** The other end's full segment. */
-  fullSize: number;
-  scale: number;
+  readonly fullSize: number;
+  /** By which the window is told (Rcv.Wind.Shift of RFC 7323 §2.3). */
+  readonly shift: number;
 }
 
 /** Of a segment with data; `unit` is not 0 where several came as one, each of them of that size (Segment.unit). */
@@ -37,8 +37,8 @@ export interface WindowPolicy {
   readonly isScarce: boolean;
   /** Full segments of the other end are larger than thought; `lastOffered` is the window that it knows. */
   measured(size: SegmentSize, lastOffered: number): void;
-  /** Data was received in order. True: the window may be larger now. Absent: it never is for that. */
-  grew?(state: BufferState, size: SegmentSize): boolean;
+  /** Data was received; `memory`: what there was before, or with it. True: the window may be larger. Absent: never for that. */
+  grew?(memory: number, fullSize: number, size: SegmentSize): boolean;
   /** So much was received in order, or acknowledged with a timestamp: BSD's measure of how fast data comes. */
   received?(now: Instant, bytes: number, rtt: Duration | undefined): void;
   acknowledged?(now: Instant): void;

@@ -5,7 +5,7 @@ import {
   additiveIncrease,
   type CongestionControl,
   type Growth,
-  type PathSample,
+  type RoundTrip,
   slowStart,
   type Window,
 } from './types.ts';
@@ -45,10 +45,10 @@ export class Cubic implements CongestionControl {
     this.ofWindow = ofWindow;
   }
 
-  sample(window: Window, sample: PathSample): void {
-    if (sample.rtt === undefined || (this.epoch !== undefined && sample.now - this.epoch < 1e9)) return;
-    if (this.minRtt === 0 || sample.rtt < this.minRtt) this.minRtt = sample.rtt;
-    if (sample.inSlowStart) this.hystart?.sample(window, sample);
+  roundTrip(window: Window, trip: RoundTrip): void {
+    if (trip.rtt === undefined || (this.epoch !== undefined && trip.now - this.epoch < 1e9)) return;
+    if (this.minRtt === 0 || trip.rtt < this.minRtt) this.minRtt = trip.rtt;
+    if (trip.inSlowStart) this.hystart?.roundTrip(window, trip);
   }
 
   grow(window: Window, growth: Growth): void {

@@ -1,11 +1,11 @@
 /** Leaving slow start before it overshoots: HyStart++ (RFC 9406), and the HyStart that came before it. */
 import { type Duration, type Instant, ms } from '../../../base/instant.ts';
 import { type Seq, seqGt } from '../../../base/seq32.ts';
-import type { PathSample, Window } from './types.ts';
+import type { RoundTrip, Window } from './types.ts';
 
 export interface HyStart {
   /** May end slow start by setting ssthresh. */
-  sample(window: Window, sample: PathSample): void;
+  roundTrip(window: Window, trip: RoundTrip): void;
   /** How many of the acknowledged segments may raise the window. */
   limit(segments: number): number;
   reset(): void;
@@ -37,7 +37,7 @@ class HyStartPlusPlus implements HyStart {
   private conservative = false;
   private remainder = 0;
 
-  sample(window: Window, { rtt, una, nxt }: PathSample): void {
+  roundTrip(window: Window, { rtt, una, nxt }: RoundTrip): void {
     if (rtt === undefined) return;
     if (this.windowEnd === undefined || seqGt(una, this.windowEnd)) this.newRound(window, nxt);
     const least = this.currentRoundMin === undefined ? rtt : Math.min(this.currentRoundMin, rtt);
@@ -96,7 +96,7 @@ class AckTrain implements HyStart {
   private samples = 0;
   private minRtt = Number.POSITIVE_INFINITY;
 
-  sample(window: Window, { now, rtt, una, nxt }: PathSample): void {
+  roundTrip(window: Window, { now, rtt, una, nxt }: RoundTrip): void {
     if (rtt === undefined) return;
     this.minRtt = Math.min(this.minRtt, rtt);
     if (this.roundEnd === undefined || seqGt(una, this.roundEnd)) {

@@ -23,17 +23,20 @@ export interface Growth {
   afterTimeout: boolean;
 }
 
-/** What an acknowledgement said of the path. Durations in nanoseconds. */
-export interface PathSample {
+/** How long an acknowledgement took. Durations in nanoseconds. */
+export interface RoundTrip {
   now: Instant;
   /** Undefined: nothing that was sent only once was acknowledged. */
   rtt: Duration | undefined;
-  segments: number;
-  /** Everything that was out when the round began is acknowledged: a new round begins. */
   inSlowStart: boolean;
   /** SND.UNA and SND.NXT, by which rounds are told apart. */
   una: number;
   nxt: number;
+}
+
+/** All that an acknowledgement said of the path. */
+export interface PathSample extends RoundTrip {
+  segments: number;
   /** Bytes per second that this acknowledgement says to have reached the other end; 0 where it says nothing. */
   rate: number;
   /** The application had no more to send when what it is about was sent. */
@@ -64,7 +67,8 @@ export interface CongestionControl {
   timedOut?(): void;
   /** The handshake is over; `rtt` is what it took, where that is known. */
   established?(now: Instant, window: Window, mss: number, rtt: Duration | undefined): void;
-  /** Every acknowledgement, whatever the state. */
+  /** Every acknowledgement, whatever the state: one of the two, by how much of it matters. */
+  roundTrip?(window: Window, trip: RoundTrip): void;
   sample?(window: Window, sample: PathSample): void;
   /** The first data after a time with nothing in flight; `idle` how long nothing was sent. */
   restart?(now: Instant, idle: Duration): void;
