@@ -43,11 +43,15 @@ function sumPlainly(bytes: Uint8Array, start: number, end: number, sum: number):
 }
 
 /** To 16 bits, with end-around carry; only a sum of nothing but zeros becomes zero. */
-function fold(sum: number): number {
-  if (sum <= 0x7fff_ffff) {
-    const once = (sum & 0xffff) + (sum >>> 16);
-    return (once & 0xffff) + (once >>> 16);
-  }
+const fold = (sum: number): number => (sum <= 0x7fff_ffff ? foldInteger(sum) : foldLarge(sum));
+
+// Apart, and the first of them small, so that it is inlined wherever it is used.
+function foldInteger(sum: number): number {
+  const once = (sum & 0xffff) + (sum >>> 16);
+  return (once & 0xffff) + (once >>> 16);
+}
+
+function foldLarge(sum: number): number {
   let folded = sum;
   while (folded > 0xffff) folded = Math.floor(folded / 0x10000) + (folded % 0x10000);
   return folded;

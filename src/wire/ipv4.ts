@@ -110,7 +110,7 @@ export function decodeIpv4(bytes: Uint8Array, start = 0): Ipv4Header {
 
 /** It is one of several: more are to come, or came before (the flag and the offset, in two bytes). */
 export const isFragment = (bytes: Uint8Array, start: number): boolean =>
-  (bytes[start + 6] & 0x3f) !== 0 || bytes[start + 7] !== 0;
+  ((bytes[start + 6] & 0x3f) | bytes[start + 7]) !== 0;
 
 export const ipv4HeaderLength = (bytes: Uint8Array, start: number): number => (bytes[start] & 15) * 4;
 
