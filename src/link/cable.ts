@@ -4,7 +4,7 @@
  * The queue is not a list. Frames leave in order at a known rate, so when a frame will be on the wire, and how many
  * bytes wait before it, follow from the instant at which the last one is out. The one event is a frame's arrival.
  */
-import { type Duration, ms } from '../base/instant.ts';
+import { type Duration, type Instant, ms } from '../base/instant.ts';
 import type { Random } from '../base/random.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { FrameFate, Trace } from '../trace/events.ts';
@@ -190,14 +190,17 @@ export class Direction {
   }
 
   private pass(frame: Frame, unit: Unit, given: boolean): FrameFate {
-    const { options, random } = this;
+    const { delay, mtu } = this.current;
     if (!this.plugged) return 'unplugged';
-    if (unit === 0 && frame.length > options.mtu + this.header) return 'too-long';
+    if (unit === 0 && frame.length > mtu + this.header) return 'too-long';
     const now = this.scheduler.now();
-    if (this.isPlain && this.idleAt <= now) {
-      this.arrivals.add(frame, now + options.delay, unit, given);
-      return 'delivered';
-    }
+    if (!this.isPlain || this.idleAt > now) return this.queue(now, frame, unit, given);
+    this.arrivals.add(frame, now + delay, unit, given);
+    return 'delivered';
+  }
+
+  private queue(now: Instant, frame: Frame, unit: Unit, given: boolean): FrameFate {
+    const { options, random } = this;
     const waiting = Math.max(0, this.idleAt - now);
     if ((waiting * options.bandwidth) / 8e9 > options.queue) return 'queue-full';
     const bits = (Math.max(frame.length, MINIMUM_FRAME) + FRAMING) * 8;

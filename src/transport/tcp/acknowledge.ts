@@ -22,7 +22,11 @@ const NEWS = new AckNews();
  */
 export function acknowledge(s: Sender, now: Instant, segment: Segment, windowUpdated: boolean, ece: boolean): void {
   const whole = ece ? undefined : wholeAcknowledged(s, segment);
-  if (whole !== undefined) return takeWhole(s, now, whole);
+  if (whole !== undefined) takeWhole(s, now, whole);
+  else acknowledgeSome(s, now, segment, windowUpdated, ece);
+}
+
+function acknowledgeSome(s: Sender, now: Instant, segment: Segment, windowUpdated: boolean, ece: boolean): void {
   const { tcb, queue, recovery } = s;
   const { ack } = segment;
   const priorUna = tcb.sndUna;

@@ -164,7 +164,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
       return this.context.drop('tcp', 'syn-fin');
     }
     const endpoint = this.find(destination, localPort, source, remotePort);
-    if (endpoint !== undefined && !this.mayReopen(endpoint, segment)) {
+    if (endpoint !== undefined && !(endpoint.state === 'TIME_WAIT' && this.mayReopen(endpoint, segment))) {
       if (endpoint.segmentArrives(segment, this.inBatch)) this.waiting.push(endpoint);
       return;
     }
@@ -183,7 +183,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
 
   /** RFC 9293 §3.6.1 (MAY-2), RFC 6191: a SYN that is newer than all before it may take over a connection in TIME_WAIT. */
   private mayReopen(endpoint: TcpEndpoint, segment: Segment): boolean {
-    if (endpoint.state !== 'TIME_WAIT' || !segment.has(SYN) || segment.has(ACK | RST)) return false;
+    if (!segment.has(SYN) || segment.has(ACK | RST)) return false;
     const { tcb, settings } = endpoint.connection;
     const newerTime =
       settings.reopensByTimestamp && tcb.timestampsOn && segment.hasTimestamps && seqGt(segment.tsVal, tcb.tsRecent);

@@ -248,6 +248,11 @@ export class Sender {
     this.noteIdle(now);
     const mss = this.currentMss;
     if (options === undefined && this.goesAtOnce(bytes.length, mss)) return this.writeAtOnce(now, bytes, mss);
+    return this.writeBehind(now, bytes, options);
+  }
+
+  /** Behind what waits already. */
+  private writeBehind(now: Instant, bytes: Uint8Array, options?: WriteOptions): number {
     this.more = options?.more ?? false;
     const most = this.host.settings.recordOverhead > 0 ? bytes.length : Math.min(bytes.length, this.room);
     let taken = 0;
