@@ -5,9 +5,9 @@
 import type { Instant } from './instant.ts';
 import { NONE } from './timer-table.ts';
 
-/** Numbers of a timer: when, order of insertion, row. */
-const CELLS = 3;
-export const PER_CHUNK = 10;
+/** Numbers of a timer: when, and its row. Four of them fill a line of the cache. */
+const CELLS = 2;
+export const PER_CHUNK = 15;
 /** With the next chunk's number behind them. */
 const CHUNK = 32;
 const LINK = CHUNK - 1;
@@ -35,24 +35,19 @@ export class TimerChunks {
     return this.cells[chunk * CHUNK + LINK];
   }
 
-  put(chunk: number, place: number, when: Instant, order: number, row: number): void {
+  put(chunk: number, place: number, when: Instant, row: number): void {
     const { cells } = this;
     const at = chunk * CHUNK + place * CELLS;
     cells[at] = when;
-    cells[at + 1] = order;
-    cells[at + 2] = row;
+    cells[at + 1] = row;
   }
 
   when(chunk: number, place: number): Instant {
     return this.cells[chunk * CHUNK + place * CELLS];
   }
 
-  order(chunk: number, place: number): number {
-    return this.cells[chunk * CHUNK + place * CELLS + 1];
-  }
-
   row(chunk: number, place: number): number {
-    return this.cells[chunk * CHUNK + place * CELLS + 2];
+    return this.cells[chunk * CHUNK + place * CELLS + 1];
   }
 
   private another(): number {

@@ -79,7 +79,7 @@ export class TimerQueue implements Finder {
     const order = this.nextOrder++;
     const row = this.table.add(run, order);
     this.later++;
-    this.place(when, order, row);
+    this.place(when, row);
     return new Handle(this, when, row, order);
   }
 
@@ -144,13 +144,13 @@ export class TimerQueue implements Finder {
   }
 
   /** Into the heap, or the lowest wheel in whose turn it is due. */
-  place(when: Instant, order: number, row: number): void {
+  place(when: Instant, row: number): void {
     const { wheels, horizon } = this;
-    if (when < horizon) return this.near.push(when, order, row);
+    if (when < horizon) return this.near.push(when, this.table.order(row), row);
     const last = wheels.length - 1;
     let level = 0;
     while (level < last && !wheels[level].reaches(horizon, when)) level++;
-    wheels[level].add(when, order, row);
+    wheels[level].add(when, row);
   }
 
   /** The heap is empty and something waits: on to the next slot that holds anything. */

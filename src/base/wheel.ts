@@ -13,7 +13,7 @@ const slotOf = (tick: number): number => tick - Math.floor(tick * (1 / SLOTS)) *
 export interface Finder {
   /** False: it was cancelled. Asked of several before the first is placed, so that the processor fetches them at once. */
   keep(row: number): boolean;
-  place(when: Instant, order: number, row: number): void;
+  place(when: Instant, row: number): void;
 }
 
 export class Wheel {
@@ -54,7 +54,7 @@ export class Wheel {
     return this.tick(when) - this.tick(from) < SLOTS;
   }
 
-  add(when: Instant, order: number, row: number): void {
+  add(when: Instant, row: number): void {
     const { chunks, fills } = this;
     this.heads ??= new Int32Array(SLOTS).fill(NONE);
     const { heads } = this;
@@ -64,7 +64,7 @@ export class Wheel {
       heads[slot] = chunks.take(heads[slot]);
       fill = 0;
     }
-    chunks.put(heads[slot], fill, when, order, row);
+    chunks.put(heads[slot], fill, when, row);
     fills[slot] = fill + 1;
     this.map[slot >> 5] |= 1 << (slot & 31);
     this.count++;
@@ -93,7 +93,7 @@ export class Wheel {
     for (let place = 0; place < fill; place++) if (finder.keep(chunks.row(chunk, place))) live |= 1 << place;
     for (let place = 0; place < fill; place++) {
       if (live & (1 << place)) {
-        finder.place(chunks.when(chunk, place), chunks.order(chunk, place), chunks.row(chunk, place));
+        finder.place(chunks.when(chunk, place), chunks.row(chunk, place));
       }
     }
     chunks.give(chunk);
@@ -113,7 +113,7 @@ export class Wheel {
   /** Asks of each whether it stays. */
   filter(keep: (row: number) => boolean): void {
     if (this.count === 0) return;
-    const finder = { keep, place: (when: Instant, order: number, row: number) => this.add(when, order, row) };
+    const finder = { keep, place: (when: Instant, row: number) => this.add(when, row) };
     for (let slot = 0; slot < SLOTS; slot++) this.take(slot, finder);
   }
 }
