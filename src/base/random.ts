@@ -5,7 +5,7 @@
 export interface Random {
   /** 0 .. 2^32 - 1. */
   u32(): number;
-  /** 0 <= n < bound, without bias. */
+  /** 0 <= n < bound, without bias; `bound`: a whole number, less than 2^32. */
   below(bound: number): number;
   /** True with the given probability, 0 .. 1. */
   chance(probability: number): boolean;
@@ -46,10 +46,12 @@ class Sfc32 implements Random {
   }
 
   below(bound: number): number {
-    const limit = 0x1_0000_0000 - (0x1_0000_0000 % bound);
+    // The limit below which nothing is biased lies at most `bound` before the end: mostly it need not be known, and of
+    // numbers that are told to have 32 bits the processor has the remainder by itself.
+    const early = 0x1_0000_0000 - bound;
     for (;;) {
       const n = this.u32();
-      if (n < limit) return n % bound;
+      if (n < early || n < 0x1_0000_0000 - (0x1_0000_0000 % bound)) return n % (bound >>> 0);
     }
   }
 
