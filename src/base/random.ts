@@ -46,12 +46,12 @@ class Sfc32 implements Random {
   }
 
   below(bound: number): number {
-    // The limit below which nothing is biased lies at most `bound` before the end: mostly it need not be known, and of
-    // numbers that are told to have 32 bits the processor has the remainder by itself.
+    // The limit below which nothing is biased lies at most `bound` before the end: mostly it need not be known. Of numbers
+    // that are told to have 32 bits the processor has the remainder by itself.
     const early = 0x1_0000_0000 - bound;
     for (;;) {
       const n = this.u32();
-      if (n < early || n < 0x1_0000_0000 - (0x1_0000_0000 % bound)) return n % (bound >>> 0);
+      if (n < early || n < 0x1_0000_0000 - ((early >>> 0) % (bound >>> 0))) return n % (bound >>> 0);
     }
   }
 
