@@ -6,9 +6,11 @@ import { amount, bench, timed } from './lib/compare.ts';
 import { B_ADDRESS, pair } from './lib/pair.ts';
 
 const TURNS = amount(20_000, 200);
+/** To warm up. */
+const SOME = amount(5000, 100);
 const BODY = 'hello';
 
-async function ours(connections: number): Promise<number> {
+async function ours(connections: number, turns = TURNS): Promise<number> {
   const { net, a, b } = pair();
   const server = new HttpServer(() => ({ status: 200, body: BODY }), { scheduler: net.clock, date: () => 0 });
   server.listen(b.network, 80);
@@ -16,7 +18,7 @@ async function ours(connections: number): Promise<number> {
   const client = new HttpClient(a.context, a.network, names, { pool: { maxPerOrigin: connections } });
   let done = 0;
   const worker = async (): Promise<void> => {
-    while (done < TURNS) {
+    while (done < turns) {
       done++;
       const response = await client.request({ url: 'http://example.test/' });
       const body = await response.bytes();
@@ -26,10 +28,10 @@ async function ours(connections: number): Promise<number> {
   const seconds = await timed(() =>
     net.clock.until(Promise.all(Array.from({ length: connections }, worker))).then(() => {}),
   );
-  return TURNS / seconds;
+  return turns / seconds;
 }
 
-async function nodeHttp(connections: number): Promise<number> {
+async function nodeHttp(connections: number, turns = TURNS): Promise<number> {
   const server = createServer((_request, response) => void response.end(BODY));
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
@@ -43,7 +45,7 @@ async function nodeHttp(connections: number): Promise<number> {
       }).on('error', reject);
     });
   const worker = async (): Promise<void> => {
-    while (done < TURNS) {
+    while (done < turns) {
       done++;
       await one();
     }
@@ -51,14 +53,18 @@ async function nodeHttp(connections: number): Promise<number> {
   const seconds = await timed(() => Promise.all(Array.from({ length: connections }, worker)).then(() => {}));
   agent.destroy();
   server.close();
-  return TURNS / seconds;
+  return turns / seconds;
 }
 
 const comparison = (connections: number) => ({
   work: `HTTP keep-alive requests, ${connections} connection${connections > 1 ? 's' : ''}`,
   unit: 'requests/s',
-  ours: { name: 'our client and server', measure: () => ours(connections) },
-  peers: [{ name: 'node:http', measure: () => nodeHttp(connections) }],
+  ours: {
+    name: 'our client and server',
+    warmUp: () => ours(connections, SOME),
+    measure: () => ours(connections),
+  },
+  peers: [{ name: 'node:http', warmUp: () => nodeHttp(connections, SOME), measure: () => nodeHttp(connections) }],
   atLeast: 2,
   aim: 3,
 });
