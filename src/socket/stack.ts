@@ -203,13 +203,17 @@ class StackSocket implements ByteSocket, EndpointUser {
   }
 
   private drain(): void {
-    const { receiver } = this.endpoint.connection;
-    while (!this.paused && receiver.readable > 0) {
-      const bytes = this.endpoint.read();
-      if (bytes === undefined) return;
+    const { endpoint } = this;
+    const { receiver } = endpoint.connection;
+    if (this.paused || receiver.readable === 0) return;
+    const now = this.scheduler.now();
+    while (!this.paused) {
+      const bytes = receiver.read(now, Number.POSITIVE_INFINITY);
+      if (bytes === undefined) break;
       this.scheduler.touched();
       if (!this.destroyed) this.handler.data(bytes);
     }
+    endpoint.wasRead(true);
   }
 }
 
