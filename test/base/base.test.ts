@@ -145,6 +145,19 @@ test('below() is even and stays below', () => {
   for (const count of counts) assert.ok(Math.abs(count - 10_000) < 500, `${counts}`);
 });
 
+test('below() gives what the remainder of doubles would, for bounds up to the greatest', () => {
+  for (const bound of [1, 2, 6, 65_535, 65_536, 1e9, 2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, 3e9, 2 ** 32 - 1]) {
+    const random = seededRandom(bound);
+    const plain = seededRandom(bound);
+    const limit = 2 ** 32 - (2 ** 32 % bound);
+    for (let n = 0; n < 200; n++) {
+      let drawn = plain.u32();
+      while (drawn >= limit) drawn = plain.u32();
+      assert.equal(random.below(bound), drawn % bound);
+    }
+  }
+});
+
 test('durations as a person reads them', () => {
   const shown = [0, ns(512), us(45.6), ms(163.2), seconds(2.5), seconds(240)].map(formatDuration);
   assert.deepEqual(shown, ['0 ms', '512 ns', '45.6 µs', '163.2 ms', '2.500 s', '4 min 0 s']);

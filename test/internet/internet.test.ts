@@ -198,6 +198,41 @@ test('fragments in any order and twice; overlapping ones are thrown away', () =>
   assert.equal(b.ip.reassembler.size, 0);
 });
 
+test('a datagram like the last one passes as that did, and not where something else about it is different', () => {
+  const world = new TestWorld();
+  const { a, b, cable } = world.pair();
+  const got: number[] = [];
+  const socket = b.udp.open(9);
+  assert.ok(socket);
+  socket.onMessage = ({ bytes }) => void got.push(bytes[0]);
+  const [port] = b.ip.interfaces;
+  const captured: Uint8Array[] = [];
+  a.ip.interfaces[0].arp.set(ip('10.0.0.2'), port.mac, true);
+  cable.b.receive = f => void captured.push(f.slice());
+  const options = encodeIpv4Options([{ kind: 131, data: new Uint8Array(1) }]);
+  const sender = a.udp.open();
+  for (let n = 0; n < 2; n++) sender?.send(Uint8Array.of(n), ip('10.0.0.2'), 9);
+  run(world, ms(1));
+  const [first, second] = captured;
+  const arrive = (f: Uint8Array, toMany = false): void => b.ip.ipv4Arrives(port, f, 14, toMany, 0, false);
+  arrive(first);
+  arrive(second);
+  assert.deepEqual(got, [0, 1]);
+  arrive(second, true);
+  const damaged = second.slice();
+  damaged[14 + 8] ^= 1;
+  arrive(damaged);
+  const packet = Packet.of(Uint8Array.of(0), HEADROOM);
+  const { source, destination } = { source: ip('10.0.0.1'), destination: ip('10.0.0.2') };
+  a.ip.send({ packet, source, destination, protocol: 17, options });
+  run(world, ms(1));
+  arrive(captured[2]);
+  assert.deepEqual(world.drops('b'), ['link-broadcast-of-unicast', 'ip-checksum', 'source-routed']);
+  assert.deepEqual(got, [0, 1]);
+  arrive(first);
+  assert.deepEqual(got, [0, 1, 0]);
+});
+
 test('RFC 1122 §3.3.2: what stays incomplete is given up after a minute, with an error if the first piece was there', () => {
   const world = new TestWorld();
   const { a, b, cable } = world.pair();
