@@ -15,8 +15,6 @@ import type { TcpSettings } from './types.ts';
 const HANDSHAKE = [2, 3, 4, 6];
 /** §3.1.2: a SYN+ACK with 101 is taken to say that the SYN arrived unchanged. */
 const RESERVED = 5;
-/** §3.2.2.5.1: marks since the last acknowledgement at which one is due at once ("n SHOULD be 2", at most 6). */
-const MARKS_TO_ANSWER = { rfc9293: 2, bsd: 2, linux: 6 };
 /** §3.1.4.2: SYN+ACKs that are repeated before one does without ECN. */
 const TRIES = 1;
 
@@ -42,7 +40,7 @@ export class AccurateEcn {
    */
   constructor(settings: TcpSettings, synCodepoint: number, feedback?: number) {
     this.settings = settings;
-    this.feedback = new EcnFeedback(settings.segmentRule === 'linux');
+    this.feedback = new EcnFeedback(settings.accurateEcnRule === 'linux');
     this.synCodepoint = synCodepoint;
     if (feedback === undefined) this.received.begin(synCodepoint);
     else this.beginAsClient(feedback);
@@ -53,7 +51,7 @@ export class AccurateEcn {
     this.handshakeAce = HANDSHAKE[synCodepoint];
     // A SYN of ours is never ECN-capable, and nobody may make it so. Linux looks at it where it would count for something.
     const unchanged = feedback === HANDSHAKE[NOT_ECT] || feedback === RESERVED;
-    const looks = settings.segmentRule !== 'linux' || synCodepoint === CE;
+    const looks = settings.accurateEcnRule !== 'linux' || synCodepoint === CE;
     this.failsReceived = settings.ecnFallback && !unchanged && looks;
     if (synCodepoint === CE && !this.failsReceived) this.received.packets++;
   }
@@ -110,7 +108,7 @@ export class AccurateEcn {
   /** True: one that is acknowledged (acknowledgements of acknowledgements would never end) is to be so at once. */
   packetArrived(codepoint: number, length: number, pieces: number, isAcknowledged: boolean): boolean {
     this.received.arrived(codepoint, length, pieces);
-    return isAcknowledged && this.received.isUrgent(MARKS_TO_ANSWER[this.settings.segmentRule]);
+    return isAcknowledged && this.received.isUrgent(this.settings.accurateEcnMarks);
   }
 
   /** The ACE field is as the last one: no news. */

@@ -138,7 +138,11 @@ function removeAcknowledged(s: Sender, now: Instant, news: AckNews, priorHighest
     if (!tcb.sackOn) {
       removeRenoSacks(recovery, segments, news.ece);
       if (news.resentAcked) news.originalArrived = false;
-    } else if (lowest !== undefined && seqLt(lowest, priorHighest) && (priorSacked > 0 || countsParts(s))) {
+    } else if (
+      lowest !== undefined &&
+      seqLt(lowest, priorHighest) &&
+      (priorSacked > 0 || s.host.settings.partsAreReordering)
+    ) {
       recovery.noteFilledHole(lowest, queue.highestSacked(tcb.sndUna));
     }
   } else if (measured && news.firstSacked !== undefined && queue.first !== undefined) {
@@ -146,9 +150,6 @@ function removeAcknowledged(s: Sender, now: Instant, news: AckNews, priorHighest
     if (news.firstSacked < queue.first.sentAt) news.rearm = true;
   }
 }
-
-/** Linux takes a segment that was acknowledged in two parts for one that was reordered. */
-const countsParts = (s: Sender): boolean => s.host.settings.segmentRule === 'linux';
 
 function countDelivered(s: Sender, now: Instant, record: SendRecord, news: AckNews): void {
   const { recovery, tcb } = s;

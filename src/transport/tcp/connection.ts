@@ -255,7 +255,7 @@ export class TcpConnection implements SenderHost {
   /** Nobody waits for the FIN but us, and for a while. */
   private waitForgotten(now: Instant): void {
     this.deadlines.set(DUE.finWait2, now + this.settings.finWait2);
-    if (this.settings.segmentRule === 'linux') this.receiver.forgetHeld();
+    if (this.settings.keepsRemains) this.receiver.forgetHeld();
   }
 
   /** ABORT: a RST in all states in which the other end knows of us (RFC 9293 §3.10.5). */

@@ -11,7 +11,7 @@ import { isBetween, mayAnswer, resetFor } from './syn-received.ts';
 import { hasOldTimestamp } from './timestamps.ts';
 
 export const isForgotten = (c: TcpConnection): boolean =>
-  c.settings.segmentRule === 'linux' && (c.state === 'TIME_WAIT' || (c.state === 'FIN_WAIT_2' && c.orphaned));
+  c.settings.keepsRemains && (c.state === 'TIME_WAIT' || (c.state === 'FIN_WAIT_2' && c.orphaned));
 
 /** True: the segment goes on to the checks of SEGMENT ARRIVES; that is the FIN which is waited for. */
 export function wakes(c: TcpConnection, now: Instant, segment: Segment): boolean {

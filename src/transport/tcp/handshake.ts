@@ -27,7 +27,7 @@ export function agree(c: TcpConnection, syn: Segment): void {
 
 export function takeWindowOfSyn({ tcb, settings }: TcpConnection, syn: Segment): void {
   tcb.sndWnd = syn.window;
-  tcb.setLargestWindow(syn.window, settings.segmentRule === 'linux');
+  tcb.setLargestWindow(syn.window, settings.halvesTinyWindows);
   tcb.sndWl1 = syn.seq;
   // A SYN without an ACK acknowledges nothing of ours yet: whatever comes is newer.
   tcb.sndWl2 = syn.flags & ACK ? syn.ack : tcb.iss;

@@ -34,5 +34,5 @@ export const opensNothing = (c: TcpConnection, segment: Segment): boolean =>
   segment.length > 0 &&
   segment.length <= SMALL_SEGMENT &&
   segment.ack === c.tcb.sndUna &&
-  c.settings.segmentRule === 'linux' &&
+  c.settings.expectedOpensNothing &&
   isPredicted(c, segment);

@@ -188,9 +188,8 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     const newerTime =
       settings.reopensByTimestamp && tcb.timestampsOn && segment.hasTimestamps && seqGt(segment.tsVal, tcb.tsRecent);
     if (!newerTime && !seqGt(segment.seq, tcb.rcvNxt)) return false;
-    // To BSD it is newer, whether somebody listens or not.
     const listens = this.listenerFor(endpoint.localAddress, endpoint.localPort) !== undefined;
-    if (!listens && settings.segmentRule !== 'bsd') return false;
+    if (!listens && !settings.reopensUnlistened) return false;
     endpoint.connection.finish('a new SYN reopens the connection');
     endpoint.run();
     return true;
@@ -284,7 +283,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     // others always ("MUST NOT abort the connection").
     const isHandshake = endpoint.state === 'SYN_SENT' || endpoint.state === 'SYN_RCVD';
     const isRequest = isHalfOpen(connection);
-    if (isRequest && connection.settings.segmentRule === 'linux') connection.finish(why);
+    if (isRequest && connection.settings.forgetsRequests) connection.finish(why);
     else if (isHandshake && !isRequest && ends) connection.fail(code, why);
     else connection.softError = { code, why };
   }

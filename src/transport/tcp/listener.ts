@@ -107,8 +107,7 @@ export class TcpListener {
   /** The half-open and the unaccepted are reset, as when a server's process ends. */
   close(): void {
     for (const endpoint of [...this.halfOpen, ...this.queue]) {
-      // On Linux a request is no connection yet: it is forgotten.
-      if (endpoint.connection.settings.segmentRule === 'linux' && isSilent(endpoint)) endpoint.drop('no listener');
+      if (endpoint.connection.settings.forgetsRequests && isSilent(endpoint)) endpoint.drop('no listener');
       else endpoint.abort();
     }
     this.queue.length = 0;

@@ -17,9 +17,9 @@ export function markNewReno(r: Recovery, advanced: boolean): void {
   queue.markLost(first);
 }
 
-/** RFC 6582 §3.2 step 3: a partial ACK lets "the first unacknowledged segment" out. Linux leaves that to PRR. */
+/** RFC 6582 §3.2 step 3: a partial ACK lets "the first unacknowledged segment" out. */
 export function leastOfPartialAck(r: Recovery): 0 | 1 {
-  if (r.tcb.sackOn || r.host.settings.segmentRule === 'linux') return 0;
+  if (r.tcb.sackOn || !r.host.settings.partialAckSends) return 0;
   return r.queue.lost > 0 ? 1 : 0;
 }
 

@@ -142,8 +142,7 @@ export class Receiver implements BufferState {
     const { tcb } = this;
     const whole = this.window.initial();
     const window = Math.min(whole, 65535);
-    // Linux means the whole window, although the field cannot say it.
-    const meant = this.settings.windowRule === 'linux' ? whole : window;
+    const meant = this.settings.meansMoreThanTold ? whole : window;
     if (seqLt(tcb.rcvAdv, seqAdd(tcb.rcvNxt, meant))) tcb.rcvAdv = seqAdd(tcb.rcvNxt, meant);
     return window;
   }
@@ -154,13 +153,13 @@ export class Receiver implements BufferState {
     const scale = tcb.rcvScale;
     const wanted = this.window.offer(this);
     if (this.window.isScarce) this.policy.stopBeingQuick();
-    // Linux keeps to what it means, also where the field cannot say it.
-    const most = this.settings.windowRule === 'linux' ? wanted : 65535 << scale;
+    const { meansMoreThanTold, shrinksWindow } = this.settings;
+    const most = meansMoreThanTold ? wanted : 65535 << scale;
     if (wanted > tcb.rcvWnd) tcb.promise(seqAdd(tcb.rcvNxt, Math.min(wanted, most)));
     const unit = 1 << scale;
-    if (wanted < tcb.rcvWnd && this.settings.shrinksWindow && scale > 0) tcb.takeBack(seqAdd(tcb.rcvNxt, wanted));
-    else if (this.settings.windowRule === 'linux' && wanted < tcb.rcvWnd) {
-      // Never less than was promised: what the field cannot say exactly is rounded up, and thereby promised.
+    if (wanted < tcb.rcvWnd && shrinksWindow && scale > 0) tcb.takeBack(seqAdd(tcb.rcvNxt, wanted));
+    else if (meansMoreThanTold && wanted < tcb.rcvWnd) {
+      // Never less than was promised: what is rounded up is thereby promised.
       tcb.rcvAdv = seqAdd(tcb.rcvNxt, Math.ceil(tcb.rcvWnd / unit) * unit);
     }
     return Math.min(Math.floor(tcb.rcvWnd / unit), 65535);
@@ -171,10 +170,9 @@ export class Receiver implements BufferState {
     const { tcb } = this;
     if (this.window.ingests !== undefined && !this.hasMemoryFor(segment)) return 'receive-memory';
     if (!hasFin && segment.seq === tcb.rcvNxt && this.takesWhole(segment.length)) return this.acceptNext(now, segment);
-    // Linux takes the whole of what it takes at all, and for BSD it was cut to fit.
-    const { segmentRule } = this.settings;
+    const { takesOverhang } = this.settings;
     const isOpen = tcb.rcvWnd > 0 && seqLt(segment.seq, tcb.rcvAdv);
-    const takesAll = segmentRule === 'bsd' || (segmentRule === 'linux' && isOpen);
+    const takesAll = takesOverhang === 'always' || (takesOverhang === 'while-open' && isOpen);
     const windowEnd = takesAll ? seqMax(tcb.rcvAdv, segment.end) : tcb.rcvAdv;
     const dataEnd = seqAdd(segment.seq, segment.length);
     const start = seqLt(segment.seq, tcb.rcvNxt) ? tcb.rcvNxt : segment.seq;
@@ -185,8 +183,7 @@ export class Receiver implements BufferState {
     }
     if (segment.length > 0) {
       this.segmentsWithData += segment.pieces;
-      // Linux reports of the latest data only.
-      if (this.settings.segmentRule === 'linux') this.duplicate = undefined;
+      if (this.settings.reportsLatestDuplicate) this.duplicate = undefined;
       if (seqLt(segment.seq, tcb.rcvNxt)) this.reportDuplicate(segment.seq, dataEnd);
     }
     const before = this.ready.unread;
@@ -262,8 +259,8 @@ export class Receiver implements BufferState {
     if (this.reassembly.forgetBefore(seqAdd(tcb.rcvNxt, 1))) this.ackNow = true; // it had come early: a gap is filled
     this.finReceived = true;
     this.finAt = undefined;
-    // Nothing can come behind it: what claims to is forgotten, on Linux once the FIN of a closing end is answered.
-    if (tcb.state === 'ESTABLISHED' || this.settings.segmentRule !== 'linux') this.forgetHeld();
+    // Nothing can come behind it: what claims to is forgotten, at the latest once it is answered.
+    if (tcb.state === 'ESTABLISHED' || this.settings.forgetsBehindFin === 'always') this.forgetHeld();
     tcb.rcvNxt = seqAdd(tcb.rcvNxt, 1);
     if (seqLt(tcb.rcvAdv, tcb.rcvNxt)) tcb.rcvAdv = tcb.rcvNxt;
     // Linux lets the answer to a FIN ride on what the user may still send.
@@ -421,8 +418,7 @@ export class Receiver implements BufferState {
     const { rcvNxt } = this.tcb;
     const whole = seqLe(end, rcvNxt);
     this.noteDuplicate(start, whole ? end : rcvNxt);
-    // What brings something new besides is in order for Linux.
-    if (this.settings.segmentRule === 'linux' && !whole) return;
+    if (this.settings.partlyNewIsInOrder && !whole) return;
     this.ackNow = true;
     this.policy.beQuick(16);
   }

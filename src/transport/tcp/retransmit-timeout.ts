@@ -46,7 +46,7 @@ function synTimedOut(s: Sender, now: Instant): boolean {
   const { tcb, settings } = host;
   const isSyn = tcb.state === 'SYN_SENT';
   // Of a SYN+ACK the second timeout says that data sent early is lost as well.
-  const isLoss = host.passive ? host.sendsEarly && recovery.timeouts === 1 : settings.segmentRule === 'linux';
+  const isLoss = host.passive ? host.sendsEarly && recovery.timeouts === 1 : settings.synTimeoutIsLoss;
   if (isLoss) recovery.enterLoss(now);
   host.accurateEcn?.synAckSent(true);
   // RFC 9768 §3.1.4.1: AccECN is asked for once more; RFC 3168 §6.1.1.1: what had no answer may have been dropped for it.

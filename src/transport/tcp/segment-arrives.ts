@@ -81,8 +81,7 @@ function inSynSent(c: TcpConnection, now: Instant, segment: Segment): void {
       c.observer?.decided('reset', 'an ACK of something that was never sent: an old duplicate');
       c.send(bareReset(segment.ack));
     }
-    // Perhaps the other end's state is gone now: the SYN is worth another try at once.
-    if (c.settings.segmentRule === 'linux' && c.sender.recovery.timeouts === 0) {
+    if (c.settings.retriesSynAtOnce && c.sender.recovery.timeouts === 0) {
       c.deadlines.setTransmit(DUE.retransmit, now + c.settings.timerSlack);
     }
     return;
@@ -107,11 +106,11 @@ function inSynSent(c: TcpConnection, now: Instant, segment: Segment): void {
     established(c, now);
     c.receiver.ackNow = true;
     c.fastOpen?.synAckArrived(now, segment);
-    if (c.fastOpen === undefined && c.settings.segmentRule !== 'linux') takeBehindSyn(c, now, segment);
+    if (c.fastOpen === undefined && c.settings.takesBehindSyn) takeBehindSyn(c, now, segment);
     if (c.closesWhenOpen) c.close(now);
   } else {
-    // Simultaneous open: "form a SYN,ACK segment and send it". Linux scales its window whatever the other end offers.
-    if (c.settings.segmentRule === 'linux' && c.settings.windowScaling) tcb.rcvScale = c.receiver.scale;
+    // Simultaneous open: "form a SYN,ACK segment and send it".
+    if (c.settings.offersRegardless && c.settings.windowScaling) tcb.rcvScale = c.receiver.scale;
     takeWindowOfSyn(c, segment);
     c.ecn = ecnAsked(segment.flags, c.settings, segment.ecn);
     c.setState('SYN_RCVD', 'SYN arrives (simultaneous open)');

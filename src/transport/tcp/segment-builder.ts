@@ -33,8 +33,7 @@ function buildSyn(c: TcpConnection, now: Instant, flags: number, seq: Seq): Segm
   const { tcb, receiver, settings } = c;
   const segment = begun(c, flags, seq);
   const hasAck = (flags & ACK) !== 0;
-  // Of a simultaneous open Linux's SYN+ACK is the SYN again, and offers what that one did.
-  const answers = hasAck && (c.passive || settings.segmentRule !== 'linux');
+  const answers = hasAck && (c.passive || !settings.offersRegardless);
   offerOptions(c, segment, answers);
   // RFC 7323 §2.2: the window field of a SYN is never scaled.
   segment.window = hasAck ? receiver.offerInitial() : Math.min(receiver.window.initial(), 65535);
@@ -70,7 +69,7 @@ export function buildAcknowledgement(c: TcpConnection, now: Instant): Segment {
 /** RFC 5961 §3; BSD answers with what it has at hand (tcp_respond), which is no SACK blocks. */
 export function buildChallenge(c: TcpConnection, now: Instant): Segment {
   const segment = c.build(now, ACK, c.acceptableSeq);
-  if (c.settings.segmentRule === 'bsd') segment.sack = [];
+  if (!c.settings.challengesTellSack) segment.sack = [];
   return segment;
 }
 
@@ -79,7 +78,7 @@ export function buildReset(c: TcpConnection, now: Instant): Segment {
   const segment = c.build(now, RST | ACK, c.acceptableSeq);
   segment.flags = RST | ACK;
   if (!c.settings.resetsTellWindow) segment.window = 0;
-  if (c.settings.segmentRule !== 'linux') segment.sack = [];
+  if (!c.settings.resetsTellSack) segment.sack = [];
   return segment;
 }
 
@@ -91,13 +90,12 @@ function tellMarks(c: TcpConnection, ecn: AccurateEcn, segment: Segment, now: In
     segment.accEcn = ecn.option(now, fields, tellsTwice ? sack[0]?.start : undefined);
     if (blocks < sack.length) segment.sack = sack.slice(0, blocks);
   }
-  // Acknowledgements and retransmissions of Linux's are ECN-capable too, since marks of them are counted.
-  if (!ecn.isMangled && c.settings.segmentRule === 'linux') segment.ecn = ECT0;
+  if (!ecn.isMangled && c.settings.marksAcknowledgements) segment.ecn = ECT0;
 }
 
 /** What Linux keeps of a connection in TIME_WAIT does not count any more. */
 const hasNoMarks = (c: TcpConnection): boolean =>
-  c.settings.segmentRule === 'linux' && (c.state === 'TIME_WAIT' || isRemembered(c));
+  c.settings.keepsRemains && (c.state === 'TIME_WAIT' || isRemembered(c));
 
 /** It is Linux's remains of a connection that answer, no longer the connection as it did the FIN. */
 const isRemembered = (c: TcpConnection): boolean => isForgotten(c) && c.receiver.unacknowledged === 0;

@@ -223,8 +223,8 @@ export class Sender {
     }
     // What went out with Fast Open has a window of its own already.
     if (this.tcb.state === 'ESTABLISHED' && this.host.sendsEarly) return;
-    const { segmentRule, windowGrowth } = this.host.settings;
-    const again = segmentRule === 'linux' ? this.recovery.totalRetransmissions : this.synAgain;
+    const { repeatedSynIsLoss, windowGrowth } = this.host.settings;
+    const again = repeatedSynIsLoss ? this.recovery.totalRetransmissions : this.synAgain;
     const lost = again > (windowGrowth === 'bsd' ? 0 : 1);
     window.cwnd = lost ? 1 : initialWindow(this.host.settings, this.tcb);
     window.ssthresh = 0x7fff_ffff;
@@ -364,8 +364,7 @@ export class Sender {
     this.finRequested = true;
     const tail = this.queue.tail;
     if (tail !== undefined && !(tail.flags & SYN)) {
-      // RFC 9293 §3.6: "CLOSE also implies push function"; Linux leaves that to the writes.
-      if (this.host.settings.segmentRule !== 'linux') this.markPush(tail);
+      if (this.host.settings.pushesOnClose) this.markPush(tail);
       tail.flags |= FIN;
       tail.end = seqAdd(tail.end, 1);
       this.writeSeq = tail.end;

@@ -97,8 +97,7 @@ export class Transmitter {
       queue.growHead(quota * mss - head.dataLength);
       head.recount(mss);
       const room = seqDiff(tcb.sndWndEnd, head.seq);
-      // Linux sends the last data with its FIN or not at all.
-      const whole = s.host.settings.segmentRule === 'linux' && head.dataLength <= mss;
+      const whole = s.host.settings.sendsFinWithLast && head.dataLength <= mss;
       const needed = whole ? head.length : Math.min(head.dataLength, mss);
       const fits = needed <= room && (head.dataLength > 0 || room > 0);
       if (!fits && !this.mayFill(head, room)) {

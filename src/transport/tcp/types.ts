@@ -42,6 +42,8 @@ export interface TcpSettings {
   /** The shift to offer; undefined: as the buffers need it. */
   windowScale: number | undefined;
   windowClamp: number;
+  /** The window that is meant is more than its field can say: what it cannot say exactly is rounded up (Linux). */
+  meansMoreThanTold: boolean;
   /** What was promised may be taken back when memory runs out (RFC 9293 §3.8.6: "shrinking", strongly discouraged). */
   shrinksWindow: boolean;
   /** Segments; 0: the whole buffer. */
@@ -67,6 +69,28 @@ export interface TcpSettings {
    * segments to the window (bsd-arrives.ts).
    */
   segmentRule: 'rfc9293' | 'linux' | 'bsd';
+  /** Data that begins within the window and ends beyond it is taken whole: never, while it is open, or (already trimmed) always. */
+  takesOverhang: 'never' | 'while-open' | 'always';
+  /** Data and a FIN behind a SYN+ACK's SYN are taken; Linux waits for them to come again. */
+  takesBehindSyn: boolean;
+  /** What brings something new besides what had come is in order, and not acknowledged at once for it (Linux). */
+  partlyNewIsInOrder: boolean;
+  /** D-SACK tells of the latest data alone (Linux). */
+  reportsLatestDuplicate: boolean;
+  /** What claims to lie behind a FIN is forgotten when that comes; Linux: not while we are closing ourselves. */
+  forgetsBehindFin: 'always' | 'established';
+  /** Small data that was expected, and acknowledges nothing new, is no occasion to send (Linux's header prediction). */
+  expectedOpensNothing: boolean;
+  /** A connection that is half open is but a request: errors, and a listener that closes, end it without a word (Linux). */
+  forgetsRequests: boolean;
+  /** A connection in TIME_WAIT, or in FIN_WAIT_2 without a user, is but a remainder that knows what it sent last (Linux). */
+  keepsRemains: boolean;
+  /** A newer SYN takes over a connection in TIME_WAIT even where nobody listens any more (BSD). */
+  reopensUnlistened: boolean;
+  /** After a bad ACK in SYN_SENT the SYN is sent again at once: the other end's state may be gone now (Linux). */
+  retriesSynAtOnce: boolean;
+  /** In a simultaneous open what is offered, and how the window is scaled, goes by our SYN alone (Linux). */
+  offersRegardless: boolean;
 
   // --- options
   windowScaling: boolean;
@@ -89,6 +113,12 @@ export interface TcpSettings {
   accurateEcnOption: 'off' | 'minimal' | 'full' | 'persistent';
   /** How often in a round trip at least, where it has nothing to tell (RFC 9768 §3.2.3.3: three times); 0: never. */
   accurateEcnBeacons: number;
+  /** New marks that are answered at once (n of RFC 9768 §3.2.2.5.1: it should be 2, and is at most 6). */
+  accurateEcnMarks: number;
+  /** AccECN's counters, and what became of the SYN, are doubted and believed where Linux does. */
+  accurateEcnRule: 'rfc9768' | 'linux';
+  /** With AccECN acknowledgements and retransmissions are ECN-capable too, since marks of them are counted (Linux). */
+  marksAcknowledgements: boolean;
   /** TCP_MAXSEG: 0 is no limit of the user's. */
   maxSegment: number;
   /** The MSS of one who tells none, by the version of IP (RFC 9293 §3.7.1, MUST-15). */
@@ -110,12 +140,18 @@ export interface TcpSettings {
   countsResentAgain: boolean;
   /** What was SACKed and is not any more (RFC 2018 §8) may be found lost by its time again, before it is sent again. */
   timesReneged: boolean;
+  /** RFC 9293 §3.6: "CLOSE also implies push function"; Linux leaves that to the writes. */
+  pushesOnClose: boolean;
   /** A PSH at the end of every burst of several segments. */
   pushesBursts: boolean;
   /** A PSH whenever half of the largest window was written, not only at the end of a write. */
   pushesHalfWindows: boolean;
   /** RFC 9293 §3.8.6.2.1 (3): a partial segment fills a window that is at least half of the largest seen. */
   fillsSmallWindow: boolean;
+  /** A segment takes half of the largest window seen at most, all of a tiny one (Linux). */
+  halvesTinyWindows: boolean;
+  /** The last data goes with its FIN or not at all (Linux). */
+  sendsFinWithLast: boolean;
   /** A burst waits for more when less than this part of the window is open; 0: it never waits. */
   deferDivisor: number;
   /** Segments of a burst, at least. */
@@ -148,6 +184,14 @@ export interface TcpSettings {
   reordering: number;
   maxReordering: number;
   rack: boolean;
+  /** RFC 6582 §3.2 step 3: a partial ACK lets the first segment out without SACK. Linux leaves that to PRR. */
+  partialAckSends: boolean;
+  /** A segment that was acknowledged in two parts counts as reordered (Linux). */
+  partsAreReordering: boolean;
+  /** A SYN that times out is a loss of the congestion control's (Linux). */
+  synTimeoutIsLoss: boolean;
+  /** A SYN+ACK that was sent again because the SYN came again is lost as one that timed out (Linux). */
+  repeatedSynIsLoss: boolean;
   tailLossProbe: boolean;
   /** What a probe waits longer when one segment is out (RFC 8985 §7.2). */
   probeSlack: Duration;
@@ -208,6 +252,8 @@ export interface TcpSettings {
   probesWithData: boolean;
   /** RFC 9293 §3.8.6.1 says "similar" to retransmissions: the same timeout, or BSD's of its own. */
   probeRule: 'rto' | 'bsd';
+  /** An open window ends the back-off of its probes; Linux: only one that has room for all that would be sent. */
+  anyWindowEndsBackoff: boolean;
   minProbeInterval: Duration;
   maxProbeInterval: Duration;
   keepAlive: KeepAlive | undefined;
@@ -218,6 +264,9 @@ export interface TcpSettings {
   resetsUnread: boolean;
   /** A RST of a connection tells its window as any segment does; else it is 0. */
   resetsTellWindow: boolean;
+  /** SACK blocks go along with a challenge ACK; with a RST. */
+  challengesTellSack: boolean;
+  resetsTellSack: boolean;
   /** A connection that times out says so with a RST. */
   resetsOnTimeout: boolean;
   /**

@@ -44,8 +44,7 @@ export class WindowProber {
       ? this.s.tcb.sndWnd > 0
       : !seqGt(needed, this.s.tcb.sndWndEnd) || !seqGt(head.end, this.s.tcb.sndWndEnd);
     const fits = !seqGt(head.end, this.s.tcb.sndWndEnd);
-    // Linux is content only when all that it would send at once has room.
-    if (fits || (open && this.s.host.settings.segmentRule !== 'linux')) this.s.rtt.backoffs = 0;
+    if (fits || (open && this.s.host.settings.anyWindowEndsBackoff)) this.s.rtt.backoffs = 0;
     if (open) {
       this.since = undefined;
       this.s.host.deadlines.clear(DUE.persist);
