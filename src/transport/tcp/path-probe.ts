@@ -28,13 +28,12 @@ export class PathProbe {
   constructor(connection: TcpConnection, now: Instant) {
     this.c = connection;
     const { settings, tcb } = connection;
-    const { mode, base, interval } = settings.mtuProbing;
+    const { mode, base, beginsWithLink, interval } = settings.mtuProbing;
     this.high = Math.min(tcb.pathMss, tcb.peerMss);
     this.low = Math.min(base, this.high);
     this.enabled = mode === 'on';
     this.reprobeAt = now + interval;
-    // Linux begins with what the link takes, and learns the rest from its probes.
-    if (this.enabled && settings.windowRule !== 'linux') this.apply();
+    if (this.enabled && !beginsWithLink) this.apply();
   }
 
   private apply(): void {

@@ -93,7 +93,7 @@ export const RFC_PROFILE: TcpSettings = {
   tos: 0,
   ttl: 64,
   discoverMtu: true,
-  mtuProbing: { mode: 'black-hole', base: 1024, threshold: 8, interval: minutes(10) },
+  mtuProbing: { mode: 'black-hole', base: 1024, beginsWithLink: false, threshold: 8, interval: minutes(10) },
 
   reductionRule: 'rfc6937',
   reordering: 3,
@@ -203,7 +203,7 @@ export const LINUX_PROFILE: TcpSettings = {
   idleRestart: 'rfc2861',
   initialWindowRule: 'segments',
   congestionControl: cubicOfLinux,
-  mtuProbing: { mode: 'off', base: 1024, threshold: 8, interval: minutes(10) },
+  mtuProbing: { mode: 'off', base: 1024, beginsWithLink: true, threshold: 8, interval: minutes(10) },
 
   ackRule: 'adaptive',
   delayedAck: ms(40),
@@ -253,7 +253,7 @@ export const FREEBSD_PROFILE: TcpSettings = {
   recuts: true,
   windowGrowth: 'bsd',
   congestionControl: cubic,
-  mtuProbing: { mode: 'off', base: 1200, threshold: 8, interval: minutes(10) },
+  mtuProbing: { mode: 'off', base: 1200, beginsWithLink: false, threshold: 8, interval: minutes(10) },
 
   reductionRule: 'bsd',
   rack: false,

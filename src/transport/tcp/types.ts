@@ -309,8 +309,9 @@ export interface FastOpenSettings {
 /** RFC 4821, RFC 8899: sizes are tried out by sending them. */
 export interface MtuProbing {
   mode: 'off' | 'black-hole' | 'on';
-  /** MSS to begin with. */
+  /** MSS to begin with, where one does not begin with what the link takes and learn the rest from probes (Linux). */
   base: number;
+  beginsWithLink: boolean;
   /** The search ends when it is as exact as this, bytes. */
   threshold: number;
   /** And begins again after this time. */
