@@ -45,11 +45,8 @@ function sumPlainly(bytes: Uint8Array, start: number, end: number, sum: number):
 /** To 16 bits, with end-around carry; only a sum of nothing but zeros becomes zero. */
 const fold = (sum: number): number => (sum <= 0x7fff_ffff ? foldInteger(sum) : foldLarge(sum));
 
-// Apart, and the first of them small, so that it is inlined wherever it is used.
-function foldInteger(sum: number): number {
-  const once = (sum & 0xffff) + (sum >>> 16);
-  return (once & 0xffff) + (once >>> 16);
-}
+/** With its halves exchanged the sum has both carries in its upper half. So small that it is inlined wherever it is used. */
+const foldInteger = (sum: number): number => (sum + ((sum << 16) | (sum >>> 16))) >>> 16;
 
 function foldLarge(sum: number): number {
   let folded = sum;

@@ -223,8 +223,11 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
   }
 
   /** A clock of the real world costs something to read: `now` is what it said a moment ago. */
-  run(now = this.now): void {
-    if (this.running) return;
+  run(now?: Instant): void {
+    if (!this.running) this.turn(now ?? this.now);
+  }
+
+  private turn(now: Instant): void {
     this.running = true;
     for (;;) {
       const segment = this.connection.nextSegment(now);

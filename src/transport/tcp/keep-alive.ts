@@ -5,13 +5,15 @@ import { ACK } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE } from './deadlines.ts';
 import { isSynchronized } from './state.ts';
+import type { KeepAlive } from './types.ts';
 
 /** Something was sent or heard. */
-export function refreshKeepAlive({ settings, state, deadlines }: TcpConnection, now: Instant): void {
-  const { keepAlive } = settings;
-  if (keepAlive !== undefined && isSynchronized(state) && state !== 'TIME_WAIT') {
-    deadlines.set(DUE.keepAlive, now + keepAlive.idle);
-  }
+export function refreshKeepAlive(c: TcpConnection, now: Instant): void {
+  if (c.settings.keepAlive !== undefined) refresh(c, now, c.settings.keepAlive);
+}
+
+function refresh({ state, deadlines }: TcpConnection, now: Instant, { idle }: KeepAlive): void {
+  if (isSynchronized(state) && state !== 'TIME_WAIT') deadlines.set(DUE.keepAlive, now + idle);
 }
 
 /** SO_KEEPALIVE and its times were changed. */

@@ -107,7 +107,8 @@ export class Tcb {
 
   /** RCV.WND as promised. */
   get rcvWnd(): number {
-    return Math.max(0, seqDiff(this.rcvAdv, this.rcvNxt));
+    const window = seqDiff(this.rcvAdv, this.rcvNxt);
+    return window > 0 ? window : 0;
   }
 
   /** RFC 9293 §3.8.6: "the receiver ... MUST be prepared to accept" what it has once promised; the farthest edge ever. */

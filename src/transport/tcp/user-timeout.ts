@@ -16,8 +16,12 @@ export function withinUserTimeout(s: Sender, now: Instant, due: Instant): Instan
 
 /** `restart`: something was acknowledged. */
 export function armUserTimeout(s: Sender, now: Instant, restart = false): void {
-  const { settings, deadlines } = s.host;
-  if (settings.userTimeout === undefined) return;
+  const { userTimeout } = s.host.settings;
+  if (userTimeout !== undefined) arm(s, now + userTimeout, restart);
+}
+
+function arm(s: Sender, due: Instant, restart: boolean): void {
+  const { deadlines } = s.host;
   if (s.queue.isEmpty && s.queue.head === undefined) deadlines.clear(DUE.userTimeout);
-  else if (restart || !deadlines.isSet(DUE.userTimeout)) deadlines.set(DUE.userTimeout, now + settings.userTimeout);
+  else if (restart || !deadlines.isSet(DUE.userTimeout)) deadlines.set(DUE.userTimeout, due);
 }
