@@ -147,8 +147,10 @@ export class TimerQueue implements Finder {
   place(when: Instant, row: number): void {
     const { wheels, horizon } = this;
     if (when < horizon) return this.near.push(when, this.table.order(row), row);
+    // Instants at which a slot of a wheel begins are such of all below it, so the lowest has a whole turn from here on.
+    if (when - horizon < wheels[0].span) return wheels[0].add(when, row);
     const last = wheels.length - 1;
-    let level = 0;
+    let level = 1;
     while (level < last && !wheels[level].reaches(horizon, when)) level++;
     wheels[level].add(when, row);
   }

@@ -1,5 +1,5 @@
 /** One wheel of a timer queue: slots of equal time, each with the timers that are due in it, in no order. */
-import type { Instant } from './instant.ts';
+import type { Duration, Instant } from './instant.ts';
 import { PER_CHUNK, type TimerChunks } from './timer-chunks.ts';
 import { NONE } from './timer-table.ts';
 
@@ -7,7 +7,8 @@ import { NONE } from './timer-table.ts';
 const SLOTS = 4096;
 const WORD = 32;
 /** Modulo, for numbers beyond 32 bits: `%` of such is a call of its own. */
-const slotOf = (tick: number): number => tick - Math.floor(tick * (1 / SLOTS)) * SLOTS;
+const slotOf = (tick: number): number =>
+  tick <= 0x7fff_ffff ? tick & (SLOTS - 1) : tick - Math.floor(tick * (1 / SLOTS)) * SLOTS;
 
 /** What is to become of a timer that is found in a slot. */
 export interface Finder {
@@ -47,6 +48,11 @@ export class Wheel {
   begins(at: Instant): number {
     const tick = this.tick(at);
     return tick * this.width === at ? tick : -1;
+  }
+
+  /** How far a turn goes. */
+  get span(): Duration {
+    return SLOTS * this.width;
   }
 
   /** Do fewer slots than a turn has lie between? */
