@@ -23,7 +23,7 @@ class Due implements Timer {
   cancel(): void {
     if (this.run === undefined) return;
     this.run = undefined;
-    this.list.size--;
+    this.list.cancelled();
   }
 }
 
@@ -40,6 +40,13 @@ export class DueNow {
     this.last = added;
     this.size++;
     return added;
+  }
+
+  /** Where none is left that lives, nobody will come for the others. */
+  cancelled(): void {
+    if (--this.size > 0) return;
+    this.first = undefined;
+    this.last = undefined;
   }
 
   /** What the first is to run, where there is one. */

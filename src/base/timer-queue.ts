@@ -102,14 +102,7 @@ export class TimerQueue implements Finder {
 
   /** Is something in the heap that comes before what is due now? */
   private get isOverdue(): boolean {
-    const { near } = this;
-    for (;;) {
-      const row = near.peek();
-      if (row === NONE || near.least > this.present) return false;
-      if (!this.table.isCancelled(row)) return true;
-      near.pop();
-      this.drop(row);
-    }
+    return this.surfaced() !== NONE && this.near.least <= this.present;
   }
 
   /** A cancelled row is dropped when it surfaces, or when there are too many of its kind. */
@@ -125,16 +118,19 @@ export class TimerQueue implements Finder {
 
   private first(): number {
     for (;;) {
+      const row = this.surfaced();
+      if (row !== NONE || this.later === 0) return row;
+      this.advance();
+    }
+  }
+
+  /** The first in the heap that was not cancelled. */
+  private surfaced(): number {
+    for (;;) {
       const row = this.near.peek();
-      if (row === NONE) {
-        if (this.later === 0) return NONE;
-        this.advance();
-      } else if (this.table.isCancelled(row)) {
-        this.near.pop();
-        this.drop(row);
-      } else {
-        return row;
-      }
+      if (row === NONE || !this.table.isCancelled(row)) return row;
+      this.near.pop();
+      this.drop(row);
     }
   }
 

@@ -127,6 +127,17 @@ test('a timer that is set again for ever costs no more memory than a few thousan
   assert.ok(dead <= 4097, `${dead} cancelled timers are kept`);
 });
 
+test('timers that are set for the present instant and cancelled are not kept', () => {
+  const queue = new TimerQueue();
+  for (let n = 0; n < 1000; n++) queue.add(0, () => {}).cancel();
+  const { first } = (queue as unknown as { dueNow: { first: unknown } }).dueNow;
+  assert.deepEqual([first, queue.size, queue.earliest], [undefined, 0, NEVER]);
+  let ran = 0;
+  queue.add(0, () => void ran++);
+  queue.take(NEVER)?.();
+  assert.equal(ran, 1);
+});
+
 test('a fork of randomness is not shifted by what others draw', () => {
   const draw = (disturb: boolean): number[] => {
     const root = seededRandom(7);
