@@ -114,9 +114,9 @@ export class Direction {
   private current: Readonly<CableOptions>;
   plugged = true;
   /** Nothing but a delay. */
-  private isPlain: boolean;
+  private isPlain = false;
   /** Segments that are to be cut somewhere cross it as they are. */
-  carriesWhole: boolean;
+  carriesWhole = false;
   private readonly others = new Map<FrameFate, number>();
   private delivered = 0;
   private readonly link: string;
@@ -141,9 +141,8 @@ export class Direction {
     this.header = medium === 'ethernet' ? ethernet.size : 0;
     this.link = link;
     this.ends = [from, to];
-    this.current = { ...options };
-    this.isPlain = isPlain(options);
-    this.carriesWhole = carriesWhole(options);
+    this.current = options;
+    this.set(options);
     this.scheduler = world.scheduler;
     this.random = world.random.fork(`cable ${link} from ${from}`);
     this.trace = world.trace;
@@ -168,8 +167,9 @@ export class Direction {
   /** At any time; frames already on their way are not affected. */
   set(options: Partial<CableOptions>): void {
     this.current = { ...this.current, ...options };
-    this.isPlain = isPlain(this.current);
-    this.carriesWhole = carriesWhole(this.current);
+    const { loss, duplicate, reorder, corrupt, bandwidth, delay, offload } = this.current;
+    this.isPlain = loss + duplicate + reorder + corrupt === 0 && bandwidth === Number.POSITIVE_INFINITY;
+    this.carriesWhole = offload && delay === 0 && this.isPlain;
   }
 
   send(frame: Frame, unit: Unit = 0, given = false): void {
@@ -225,12 +225,6 @@ export class Direction {
     return 'duplicated';
   }
 }
-
-function isPlain({ loss, duplicate, reorder, corrupt, bandwidth }: CableOptions): boolean {
-  return loss + duplicate + reorder + corrupt === 0 && bandwidth === Number.POSITIVE_INFINITY;
-}
-
-const carriesWhole = (options: CableOptions): boolean => options.offload && options.delay === 0 && isPlain(options);
 
 function flipBit(frame: Frame, random: Random): Frame {
   const copy = frame.slice();

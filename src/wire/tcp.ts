@@ -63,13 +63,13 @@ export interface AccEcnField {
 const NO_SACK: readonly SeqRange[] = [];
 const NO_UNKNOWN: readonly UnknownOption[] = [];
 
+/** By itself, so that what is asked for every segment stays small enough to be inlined everywhere. */
+const piecesOf = (length: number, unit: number): number => Math.ceil(length / unit);
+
 /**
  * One segment, flat: a number of -1 means that the option is absent. The same class serves both ways; a segment that
  * arrives has its payload as a view of the frame, one that leaves carries a length and the sender's queue the bytes.
  */
-/** By itself, so that what is asked for every segment stays small enough to be inlined everywhere. */
-const piecesOf = (length: number, unit: number): number => Math.ceil(length / unit);
-
 export class Segment {
   sourcePort = 0;
   destinationPort = 0;
