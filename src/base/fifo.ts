@@ -29,6 +29,16 @@ export class Fifo<T> {
     return first;
   }
 
+  /** Another in the place of the first. */
+  replaceFirst(item: T): void {
+    this.first = item;
+  }
+
+  *[Symbol.iterator](): Iterator<T> {
+    if (this.first !== undefined) yield this.first;
+    if (this.rest !== undefined) yield* this.rest;
+  }
+
   clear(): void {
     this.first = undefined;
     this.rest = undefined;

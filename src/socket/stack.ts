@@ -204,11 +204,10 @@ class StackSocket implements ByteSocket, EndpointUser {
 
   private drain(): void {
     const { endpoint } = this;
-    const { receiver } = endpoint.connection;
-    if (this.paused || receiver.readable === 0) return;
+    if (this.paused || endpoint.connection.receiver.readable === 0) return;
     const now = this.scheduler.now();
     while (!this.paused) {
-      const bytes = receiver.read(now, Number.POSITIVE_INFINITY);
+      const bytes = endpoint.readPiece(undefined, now);
       if (bytes === undefined) break;
       this.scheduler.touched();
       if (!this.destroyed) this.handler.data(bytes);

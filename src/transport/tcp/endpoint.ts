@@ -151,8 +151,8 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
   }
 
   /** A piece of what is read in one call; `wasRead` follows behind the last. */
-  readPiece(max: number): Uint8Array | undefined {
-    return this.connection.receiver.read(this.now, max);
+  readPiece(max = Number.POSITIVE_INFINITY, now = this.now): Uint8Array | undefined {
+    return this.connection.receiver.read(now, max);
   }
 
   wasRead(something: boolean): void {

@@ -1,10 +1,10 @@
 /** What has been received in order and waits for the user, and the memory that it takes where that is counted. */
+import { Fifo } from '../../base/fifo.ts';
 import { added } from '../../base/lists.ts';
 import type { WindowPolicy } from './window-policy.ts';
 
 /** A small payload that waits unread is copied, so that it does not hold a whole frame in memory. */
 const COPY_BELOW = 256;
-const NO_CHUNKS: Uint8Array[] = [];
 const NO_COSTS: number[] = [];
 
 export class ReadQueue {
@@ -12,9 +12,7 @@ export class ReadQueue {
   unread = 0;
   /** Memory that they take (WindowPolicy.cost). */
   memory = 0;
-  /** Mostly there is one. */
-  private first: Uint8Array | undefined;
-  private rest = NO_CHUNKS;
+  private readonly chunks = new Fifo<Uint8Array>();
   /** What each of them takes. */
   private costs = NO_COSTS;
   /** Room behind the last chunk. */
@@ -22,8 +20,7 @@ export class ReadQueue {
 
   /** `joins`: it came as it is here, and may share the memory of what came before; of a part of a segment nothing may. */
   append(bytes: Uint8Array, cost: number, policy: WindowPolicy, joins = true): void {
-    if (this.first === undefined) this.first = bytes;
-    else this.rest = added(this.rest, ownMemory(bytes));
+    this.chunks.push(this.chunks.isEmpty ? bytes : ownMemory(bytes));
     if (cost > 0) this.charge(bytes.length, cost, policy, joins);
     this.unread += bytes.length;
   }
@@ -48,32 +45,24 @@ export class ReadQueue {
 
   /** The next bytes, at most so many: what is left of one chunk. */
   take(max: number): Uint8Array | undefined {
-    const { first } = this;
+    const first = this.chunks.peek();
     if (first === undefined || max <= 0) return undefined;
     if (first.length > max) {
-      this.first = first.subarray(max);
+      this.chunks.replaceFirst(first.subarray(max));
       this.unread -= max;
       return first.subarray(0, max);
     }
     if (this.costs.length > 0) this.memory -= this.costs.shift() ?? 0;
-    this.first = this.rest.length > 0 ? this.next() : undefined;
+    this.chunks.shift();
     this.unread -= first.length;
     return first;
-  }
-
-  private next(): Uint8Array | undefined {
-    const { rest } = this;
-    if (rest.length > 1) return rest.shift();
-    this.rest = NO_CHUNKS;
-    return rest[0];
   }
 
   /** The next bytes, which stay where they are. */
   peek(max: number): Uint8Array {
     const seen = new Uint8Array(Math.min(max, this.unread));
-    if (this.first === undefined) return seen;
     let at = 0;
-    for (const chunk of [this.first, ...this.rest]) {
+    for (const chunk of this.chunks) {
       if (at >= seen.length) break;
       const part = chunk.subarray(0, seen.length - at);
       seen.set(part, at);

@@ -36,20 +36,20 @@ function isWorthTelling(moves: number, free: number, capacity: number, fullSize:
   return (moves >= 2 * fullSize && part) || 2 * moves >= capacity;
 }
 
-/** Whatever was read, a window is told of again only where so little of it is left. */
-export const isWindowLow = ({ windowRule }: TcpSettings, { limit, capacity }: WindowPolicy, offered: number): boolean =>
-  windowRule === 'freebsd' || (windowRule === 'linux' ? 2 * offered <= limit : 2 * offered < capacity);
-
 /** After a read: is the window so much larger than the one that was offered that the other end should hear of it? */
 export function isUpdateDue(settings: TcpSettings, policy: WindowPolicy, buffer: BufferState): boolean {
-  const { offered, readable, fullSize, shift } = buffer;
-  if (settings.windowRule === 'linux') {
+  const { windowRule } = settings;
+  const { offered } = buffer;
+  if (windowRule === 'linux') {
+    if (2 * offered > policy.limit) return false;
     const fresh = policy.offer(buffer);
     return fresh > 0 && fresh >= 2 * offered;
   }
   const { capacity } = policy;
+  if (windowRule === 'rfc' && 2 * offered >= capacity) return false;
+  const { readable, fullSize, shift } = buffer;
   const free = Math.min(capacity - readable, 65535 << shift);
-  if (settings.windowRule === 'freebsd') return isWorthTelling(free - offered, free, capacity, fullSize);
+  if (windowRule === 'freebsd') return isWorthTelling(free - offered, free, capacity, fullSize);
   const enough = Math.min(Math.floor(capacity / 2), 2 * fullSize);
   return free - offered >= enough;
 }

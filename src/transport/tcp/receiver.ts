@@ -10,7 +10,7 @@ import { type Deadlines, DUE } from './deadlines.ts';
 import { newAckPolicy } from './delayed-ack.ts';
 import { ReadQueue } from './read-queue.ts';
 import { Reassembly } from './reassembly.ts';
-import { isUpdateDue, isWindowLow, newWindowPolicy, windowShift } from './receive-window.ts';
+import { isUpdateDue, newWindowPolicy, windowShift } from './receive-window.ts';
 import type { RttEstimator } from './rtt.ts';
 import type { Tcb } from './tcb.ts';
 import type { TcpSettings } from './types.ts';
@@ -357,13 +357,11 @@ export class Receiver implements BufferState {
 
   /** After reading: the other end is told when the window that it knows was small and has opened well. */
   considerWindowUpdate(): void {
-    const { tcb, policy } = this;
     if (this.finReceived) return;
-    if (this.ackWanted && policy.read(this.unacknowledged, this.ready.unread === 0)) {
+    if (this.ackWanted && this.policy.read(this.unacknowledged, this.ready.unread === 0)) {
       this.ackNow = true;
       return;
     }
-    if (!isWindowLow(this.settings, this.window, tcb.rcvWnd)) return;
     if (isUpdateDue(this.settings, this.window, this)) this.ackNow = true;
   }
 
