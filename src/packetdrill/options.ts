@@ -407,7 +407,7 @@ function optionOf(world: World, socket: StreamSocket, name: string): OptionValue
     case 'TCP_KEEPCNT':
       return (settings.keepAlive ?? { ...world.host.tcp.keepAliveDefaults, ...keepAliveOf(socket) }).count;
     case 'TCP_CONGESTION':
-      return endpoint?.connection.sender.recovery.congestion.name ?? settings.congestionControl().name;
+      return endpoint?.connection.sender.recovery.congestion.name ?? settings.congestionControl(settings).name;
     case 'TCP_FASTOPEN':
       return socket.flags.get(name) ?? 0;
     case 'TCP_FASTOPEN_KEY':

@@ -144,7 +144,7 @@ function setSysctl(world: World, argument: string): string | undefined {
   const at = argument.indexOf('=');
   if (at < 0) return undefined; // reads it
   const name = argument.slice(0, at).trim();
-  return applySysctl(world.host.tcp, name, argument.slice(at + 1)) ? undefined : `${name} is not translated`;
+  return applySysctl(world, name, argument.slice(at + 1)) ? undefined : `${name} is not translated`;
 }
 
 const COMMANDS: Record<string, Command> = {

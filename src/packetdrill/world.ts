@@ -52,6 +52,8 @@ export class World {
   readonly local: IpAddress;
   readonly remote: IpAddress;
   readonly profile: ProfileName;
+  /** Knobs that were set, by their short names. */
+  readonly knobs = new Map<string, string>();
   /** When the script begins. */
   readonly startedAt: Instant;
 
@@ -92,7 +94,8 @@ export class World {
   /** Connections that are there follow a change of the congestion control from where they are. */
   replaceCongestion(make: TcpSettings['congestionControl']): void {
     for (const { connection } of this.host.tcp.connections()) {
-      if (connection.settings.congestionControl === make) connection.sender.recovery.congestion = make();
+      const { settings, sender } = connection;
+      if (settings.congestionControl === make) sender.recovery.congestion = make(settings);
     }
   }
 

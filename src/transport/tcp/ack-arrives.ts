@@ -72,7 +72,7 @@ export function isUnsent(c: TcpConnection, now: Instant, segment: Segment): bool
 
 /** More than `oldest` behind SND.UNA. */
 export function isTooOld(c: TcpConnection, now: Instant, segment: Segment, oldest: number): boolean {
-  if (seqDiff(c.tcb.sndUna, segment.ack) <= oldest) return false;
+  if (seqDiff(c.tcb.sndUna, segment.ack) <= oldest || !c.settings.doubtsOldAcks) return false;
   c.challengeAck(now, 'an ACK from too long ago');
   return true;
 }

@@ -13,6 +13,7 @@ import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqLt, seqMax } from '../../base/seq32.ts';
 import { ACK, AE, CWR, ECE, type Segment, SYN } from '../../wire/tcp.ts';
 import type { AccurateEcn } from './accurate-ecn.ts';
+import type { BlackHole } from './black-hole.ts';
 import { ChallengeLimit } from './challenge-limit.ts';
 import { Deadlines, DUE } from './deadlines.ts';
 import { asksForClassic, type Ecn, ecnAsked } from './ecn.ts';
@@ -47,6 +48,7 @@ export class TcpConnection implements SenderHost {
   /** Parts that most connections never use are made for the first use; so are those below. */
   fastOpen: FastOpenSide | undefined;
   pathProbe: PathProbe | undefined;
+  blackHole: BlackHole | undefined;
   urgent: Urgent | undefined;
   challengeLimit: ChallengeLimit | undefined;
   observer: TcpObserver | undefined;

@@ -11,16 +11,27 @@ const NEVER_DRAWN = seededRandom(0);
 export const COOKIE_LENGTH = 8;
 
 /** A host's cookies: the first key makes them, the older one is still known. */
+/** More than these are not remembered. */
+const MOST_KEYS = 2;
+
 export class FastOpenCookies {
   private keys: SipKey[];
+  private readonly ofPair: boolean;
 
-  constructor(random: Random) {
+  /** `of`: what a cookie is made of, both addresses or the client's alone. */
+  constructor(random: Random, of: 'pair' | 'client' = 'pair') {
     this.keys = [new DrawnKey(random, 'fast open key')];
+    this.ofPair = of === 'pair';
   }
 
   /** Four words each. */
   setKeys(keys: readonly Uint32Array[]): void {
     this.keys = keys.map(words => ({ words }));
+  }
+
+  /** One that makes cookies from now on; the others are still known. */
+  addKey(words: Uint32Array): void {
+    this.keys = [{ words }, ...this.keys].slice(0, MOST_KEYS);
   }
 
   /** With keys that are given. */
@@ -32,7 +43,8 @@ export class FastOpenCookies {
 
   /** §4.1.2: for the pair of addresses, so that a client behind another server's address learns nothing. */
   cookieFor(client: IpAddress, server: IpAddress, key = this.keys[0]): Uint8Array {
-    const { low, high } = sipHash(key, [...littleEndian(client), ...littleEndian(server)]);
+    const words = this.ofPair ? [...littleEndian(client), ...littleEndian(server)] : littleEndian(client);
+    const { low, high } = sipHash(key, words);
     const cookie = new Uint8Array(COOKIE_LENGTH);
     const view = new DataView(cookie.buffer);
     view.setUint32(0, low, true);

@@ -11,10 +11,15 @@ import { TIMESTAMPS_LENGTH } from './tcb.ts';
 export const mssOf = ({ observer, settings }: TcpConnection, syn: Segment): number =>
   syn.mss >= 0 ? Math.max(syn.mss, settings.leastSegment) : (observer?.defaultMss ?? settings.defaultMss.ipv4);
 
+/** None but the MSS go with a SYN of ours: the user, or that it was lost so often, says so. */
+export function isPlain({ settings, state, sender }: TcpConnection): boolean {
+  return settings.noOptions || (state === 'SYN_SENT' && sender.recovery.timeouts >= settings.plainSynAfter);
+}
+
 /** The options of a SYN (RFC 7323 §1.3: each is in use only when both SYNs carry it). */
 export function agree(c: TcpConnection, syn: Segment): void {
   const { tcb, settings, receiver } = c;
-  const sends = !settings.noOptions;
+  const sends = !isPlain(c);
   const offered = mssOf(c, syn);
   tcb.peerMss = settings.maxSegment > 0 ? Math.min(offered, settings.maxSegment) : offered;
   tcb.timestampsOn = sends && settings.timestamps && syn.hasTimestamps;

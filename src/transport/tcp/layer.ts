@@ -17,6 +17,7 @@ import { PROTOCOL } from '../../wire/ipv4.ts';
 import { HEADROOM, Packet } from '../../wire/packet.ts';
 import { ACK, FIN, RST, readTcp, Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
 import { tcpOptionsLength } from '../../wire/tcp-options.ts';
+import { BsdSynCookies } from './bsd-syn-cookies.ts';
 import { ConnectionTable } from './connection-table.ts';
 import {
   defaultMssFor,
@@ -33,7 +34,7 @@ import { type ListenerHost, type ListenOptions, type SynCookieMode, TcpListener 
 import { newWindowPolicy, windowShift } from './receive-window.ts';
 import { Resting, RestingPlace } from './resting.ts';
 import type { State } from './state.ts';
-import { SynCookies } from './syn-cookies.ts';
+import { type CookieJar, SynCookies } from './syn-cookies.ts';
 import { isHalfOpen } from './syn-received.ts';
 import type { KeepAlive, TcpErrorCode, TcpSettings } from './types.ts';
 
@@ -49,6 +50,7 @@ export type ConnectFailure = 'no-route' | 'no-port' | 'in-use';
 
 /** What an ICMP error is for the user, and whether it ends a handshake. */
 function judge(meaning: ErrorMeaning, rule: TcpSettings['handshakeErrors']): { code: TcpErrorCode; ends: boolean } {
+  if (rule === 'none') return { code: 'EHOSTUNREACH', ends: false };
   const hard = meaning === 'protocol' || meaning === 'port' || (rule === 'bsd' && meaning === 'prohibited');
   if (hard) return { code: 'ECONNREFUSED', ends: true };
   const code = meaning === 'network' && rule !== 'bsd' ? 'ENETUNREACH' : 'EHOSTUNREACH';
@@ -64,7 +66,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   private readonly context: Context;
   private readonly ip: InternetLayer;
   private readonly numbers: SequenceNumbers;
-  private readonly cookies: SynCookies;
+  private readonly cookies: CookieJar;
   synCookies: SynCookieMode = 'when-full';
   /** Every listener takes Fast Open, asked for or not. */
   fastOpenAllListeners = false;
@@ -87,8 +89,8 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     this.settings = settings;
     this.keepAliveDefaults = settings.keepAlive ?? KEEP_ALIVE;
     this.numbers = new SequenceNumbers(context.random);
-    this.cookies = new SynCookies(context.random);
-    this.fastOpenCookies = new FastOpenCookies(context.random);
+    this.cookies = settings.synCookie === 'bsd' ? new BsdSynCookies(context.random) : new SynCookies(context.random);
+    this.fastOpenCookies = new FastOpenCookies(context.random, settings.fastOpenCookie);
     this.resting = new RestingPlace(context.scheduler, resting => this.rested(resting));
     ip.register(PROTOCOL.tcp, this);
   }
@@ -340,6 +342,8 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
       const clock = (Math.floor(now / 1e6) + this.numbers.timestampOffset(this.numbers.secretOf(ends))) | 0;
       answer.tsVal = this.cookies.timestamp(clock, syn);
       answer.tsEcr = syn.tsVal;
+    }
+    if (answer.hasTimestamps || this.cookies.holdsOptions) {
       answer.sackPermitted = syn.sackPermitted && settings.sack;
       if (syn.windowScale >= 0 && settings.windowScaling)
         answer.windowScale = windowShift(settings, settings.receiveBuffer);

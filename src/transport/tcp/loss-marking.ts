@@ -2,6 +2,7 @@
  * Losses found by counting rather than by time: without SACK by duplicate ACKs (RFC 5681, RFC 6582), with SACK by what
  * lies above (RFC 6675), where RACK is switched off.
  */
+import { seqGt, seqLt } from '../../base/seq32.ts';
 import type { AckNews } from './ack-news.ts';
 import type { Recovery } from './recovery.ts';
 import type { SendRecord } from './send-record.ts';
@@ -38,6 +39,19 @@ export function markByCount(r: Recovery, entering: boolean): void {
     if (seen > upTo) break;
     if (!record.sacked && !record.lost) queue.markLost(record);
   }
+}
+
+/**
+ * Lost retransmissions, where RACK is switched off (BSD): what was sent after recovery had begun has arrived, and the
+ * first hole, sent again before that, is still one. True: it is, and everything sent again is marked lost once more.
+ */
+export function lostAgain(r: Recovery): boolean {
+  const { queue, host, tcb } = r;
+  if (!host.settings.findsLostAgain || !tcb.sackOn || r.byTime) return false;
+  const highest = queue.highestSacked(tcb.sndUna);
+  if (!queue.first?.resent || !seqGt(highest, r.highSeq)) return false;
+  for (const record of queue.records) if (record.resent && seqLt(record.end, highest)) queue.markLost(record);
+  return true;
 }
 
 function firstSegment(r: Recovery, record: SendRecord): SendRecord {

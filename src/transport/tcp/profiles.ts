@@ -33,6 +33,7 @@ export const RFC_PROFILE: TcpSettings = {
   handshakeErrors: 'hard',
   believesResets: false,
   believesSyns: false,
+  doubtsOldAcks: true,
   segmentRule: 'rfc9293',
   takesOverhang: 'never',
   takesBehindSyn: true,
@@ -53,6 +54,7 @@ export const RFC_PROFILE: TcpSettings = {
   duplicateSack: true,
   optionOrder: 'aligned',
   noOptions: false,
+  plainSynAfter: NO_LIMIT,
   ecn: 'passive',
   ecnFallback: true,
   ecnRetries: 0,
@@ -65,6 +67,8 @@ export const RFC_PROFILE: TcpSettings = {
   defaultMss: { ipv4: 536, ipv6: 1220 },
   leastSegment: 64,
   fastOpen: NO_FAST_OPEN,
+  fastOpenCookie: 'pair',
+  synCookie: 'with-timestamp',
 
   noDelay: false,
   cork: false,
@@ -85,6 +89,8 @@ export const RFC_PROFILE: TcpSettings = {
   initialWindow: 10,
   initialWindowRule: 'rfc6928',
   congestionControl: cubic,
+  byteCounting: 2,
+  limitedTransmit: true,
   windowGrowth: 'used',
   maxPacingRate: NO_LIMIT,
   paced: false,
@@ -101,6 +107,7 @@ export const RFC_PROFILE: TcpSettings = {
   rack: true,
   partialAckSends: true,
   partsAreReordering: false,
+  findsLostAgain: false,
   synTimeoutIsLoss: false,
   repeatedSynIsLoss: false,
   tailLossProbe: true,
@@ -246,6 +253,8 @@ export const FREEBSD_PROFILE: TcpSettings = {
   handshakeErrors: 'bsd',
 
   optionOrder: 'bsd',
+  fastOpenCookie: 'client',
+  synCookie: 'bsd',
   leastSegment: 216,
   ecnRetries: 1,
   accurateEcnOption: 'off',
@@ -257,6 +266,7 @@ export const FREEBSD_PROFILE: TcpSettings = {
 
   reductionRule: 'bsd',
   rack: false,
+  findsLostAgain: true,
   tailLossProbe: false,
   frto: false,
 

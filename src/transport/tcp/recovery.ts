@@ -10,7 +10,7 @@ import type { AckNews } from './ack-news.ts';
 import { type CongestionControl, NO_SSTHRESH, type Window } from './congestion/types.ts';
 import { type Deadlines, DUE } from './deadlines.ts';
 import { DeliveryRate } from './delivery-rate.ts';
-import { addRenoSack, leastOfPartialAck, markByCount, markNewReno } from './loss-marking.ts';
+import { addRenoSack, leastOfPartialAck, lostAgain, markByCount, markNewReno } from './loss-marking.ts';
 import type { PathProbe } from './path-probe.ts';
 import { ProportionalReduction } from './prr.ts';
 import { Rack } from './rack.ts';
@@ -71,7 +71,7 @@ export class Recovery {
     this.tcb = host.tcb;
     this.queue = queue;
     this.rtt = rtt;
-    this.congestion = host.settings.congestionControl();
+    this.congestion = host.settings.congestionControl(host.settings);
     this.reordering = host.settings.reordering;
     this.window = { cwnd: host.settings.initialWindow, ssthresh: NO_SSTHRESH, credit: 0, prior: 0 };
   }
@@ -129,6 +129,7 @@ export class Recovery {
       markHead = undone === 'lost' && this.mustRetransmit;
     }
     if (tryUndoDuplicate(this)) this.tryToOpen(news);
+    if (lostAgain(this)) this.reduceAgain();
     this.identifyLoss(now, news);
     if (this.state !== 'recovery') {
       if (!this.timeToRecover()) return 'nothing';
@@ -394,6 +395,12 @@ export class Recovery {
     this.prr = new ProportionalReduction(early > 0 ? queue.out : window.cwnd, early);
     window.ssthresh = this.congestion.reduce(window, queue.out);
     this.cwrDue = true;
+  }
+
+  /** A loss within recovery that is a sign of congestion of its own; the window is what it was reduced to already. */
+  private reduceAgain(): void {
+    this.window.cwnd = this.window.ssthresh;
+    this.beginReduction();
   }
 
   /** How much may be sent for what was delivered (RFC 6937). */

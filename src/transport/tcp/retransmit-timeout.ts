@@ -51,9 +51,10 @@ function synTimedOut(s: Sender, now: Instant): boolean {
   host.accurateEcn?.synAckSent(true);
   // RFC 9768 §3.1.4.1: AccECN is asked for once more; RFC 3168 §6.1.1.1: what had no answer may have been dropped for it.
   const asks = host.synEcnAgain(recovery.timeouts);
-  if (!host.keepsSynAckBack) s.resendSyn(now, isSyn ? SYN | asks : SYN | ACK | host.synAckEcn, true);
-  recovery.retransmitStamp ??= tcb.timestamp(now);
+  const keepsBack = host.keepsSynAckBack;
   recovery.timeouts++;
+  if (!keepsBack) s.resendSyn(now, isSyn ? SYN | asks : SYN | ACK | host.synAckEcn, true);
+  recovery.retransmitStamp ??= tcb.timestamp(now);
   if (!isSyn && host.passive) {
     host.deadlines.setTransmit(DUE.retransmit, now + s.synAckTimeout);
     return true;

@@ -8,6 +8,7 @@ import type { TcpConnection } from './connection.ts';
 import { optionLength } from './ecn-counters.ts';
 import { ECT0 } from './ecn-field.ts';
 import { isForgotten } from './forgotten.ts';
+import { isPlain } from './handshake.ts';
 import { TIMESTAMPS_LENGTH } from './tcb.ts';
 
 export function buildSegment(c: TcpConnection, now: Instant, flags: number, seq: Seq): Segment {
@@ -37,7 +38,7 @@ function buildSyn(c: TcpConnection, now: Instant, flags: number, seq: Seq): Segm
   offerOptions(c, segment, answers);
   // RFC 7323 §2.2: the window field of a SYN is never scaled.
   segment.window = hasAck ? receiver.offerInitial() : Math.min(receiver.window.initial(), 65535);
-  if (tcb.timestampsOn || (!answers && settings.timestamps && !settings.noOptions)) stamp(c, segment, now);
+  if (tcb.timestampsOn || (!answers && settings.timestamps && !isPlain(c))) stamp(c, segment, now);
   if (!hasAck) return segment;
   segment.ack = tcb.rcvNxt;
   if (c.ecn?.isAccurate) segment.accEcn = c.ecn.synAckOption;
@@ -107,6 +108,7 @@ function offerOptions(c: TcpConnection, segment: Segment, answer: boolean): void
   const { tcb, settings } = c;
   if (settings.noOptions) return;
   segment.mss = c.advertisedMss;
+  if (isPlain(c)) return;
   // In an answer, only what the other end has offered (RFC 7323 §2.2, §3.2; RFC 2018 §2).
   if (answer ? tcb.scalingOn : settings.windowScaling) segment.windowScale = c.receiver.scale;
   segment.sackPermitted = answer ? tcb.sackOn : settings.sack;

@@ -22,14 +22,26 @@ const MAX_AGE = 2;
 const NO_SCALE = 15;
 const OPTION_BITS = 5;
 
-export class SynCookies {
+/** Makes cookies and knows them again. */
+export interface CookieJar {
+  /** A window scale and SACK are kept without timestamps. */
+  readonly holdsOptions: boolean;
+  /** The initial sequence number with which to answer `syn`; `defaultMss`: of one who tells none. */
+  make(now: Instant, ends: FourTuple, syn: Segment, defaultMss: number): number;
+  /** TSval of that answer. */
+  timestamp(clock: number, syn: Segment): number;
+  /** The SYN that `ack` must have answered, or undefined when its cookie is not ours or too old. */
+  check(now: Instant, ends: FourTuple, ack: Segment): Segment | undefined;
+}
+
+export class SynCookies implements CookieJar {
+  readonly holdsOptions = false;
   private readonly key: SipKey;
 
   constructor(random: Random) {
     this.key = new DrawnKey(random, 'syn cookie key');
   }
 
-  /** The initial sequence number with which to answer `syn`; `defaultMss`: of one who tells none. */
   make(now: Instant, ends: FourTuple, syn: Segment, defaultMss: number): number {
     const period = Math.floor(now / PERIOD);
     const wanted = syn.mss >= 0 ? syn.mss : defaultMss;
@@ -50,7 +62,6 @@ export class SynCookies {
     return value | 0;
   }
 
-  /** The SYN that `ack` must have answered, or undefined when its cookie is not ours or too old. */
   check(now: Instant, ends: FourTuple, ack: Segment): Segment | undefined {
     const cookie = seqAdd(ack.ack, -1);
     const seq = seqAdd(ack.seq, -1);
@@ -62,17 +73,16 @@ export class SynCookies {
   }
 
   private hash(ends: FourTuple, seq: number, period: number, index: number): number {
-    const ports = ends.localPort * 65536 + ends.remotePort;
-    const words = [
-      ...addressWords(ends.localAddress),
-      ...addressWords(ends.remoteAddress),
-      ports,
-      seq,
-      period * 8 + index,
-    ];
-    return sipHash(this.key, words).low & 0xffffff;
+    return sipHash(this.key, [...wordsOf(ends), seq, period * 8 + index]).low & 0xffffff;
   }
 }
+
+/** Four addresses and ports, as a hash takes them. */
+export const wordsOf = ({ localAddress, localPort, remoteAddress, remotePort }: FourTuple): number[] => [
+  ...addressWords(localAddress),
+  ...addressWords(remoteAddress),
+  localPort * 65536 + remotePort,
+];
 
 const tableFor = ({ remoteAddress }: FourTuple): readonly number[] =>
   isIpv6(remoteAddress) ? MSS_TABLES.ipv6 : MSS_TABLES.ipv4;

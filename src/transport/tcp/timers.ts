@@ -1,5 +1,6 @@
 /** What happens when a deadline has passed: one function for each purpose. */
 import type { Duration, Instant } from '../../base/instant.ts';
+import { suspectAsBsd } from './black-hole.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE, type Purpose } from './deadlines.ts';
 import { keepAliveTimedOut } from './keep-alive.ts';
@@ -51,7 +52,8 @@ function retransmit(c: TcpConnection, now: Instant): void {
   // A window that was closed behind what is out: as long as somebody answers, it may stay so (RFC 9293 §3.8.6.1).
   if (shut && now - c.lastHeardAt > 2 * settings.maxRto) return c.giveUp(now, 'no answer while the window is closed');
   c.observer?.decided('rto', `nothing acknowledged for ${Math.round(rtt.rto / 1e6)} ms`);
-  suspectBlackHole(c, now, recovery.timeouts);
+  if (settings.mtuProbing.mode === 'bsd') suspectAsBsd(c, recovery.timeouts + 1);
+  else suspectBlackHole(c, now, recovery.timeouts);
   retransmitTimedOut(sender, now);
 }
 

@@ -215,9 +215,9 @@ export class Transmitter {
   private get quota(): number {
     const { queue, recovery } = this.s;
     const { cwnd } = recovery.window;
-    const { pipe } = queue;
-    if (pipe >= cwnd) return 0;
-    return Math.min(Math.max(cwnd >> 1, 1), cwnd - pipe);
+    const used = recovery.state === 'disorder' && !this.s.host.settings.limitedTransmit ? queue.out : queue.pipe;
+    if (used >= cwnd) return 0;
+    return Math.min(Math.max(cwnd >> 1, 1), cwnd - used);
   }
 
   /** Segments of one burst: what the path carries in about a millisecond, at least two. */

@@ -58,12 +58,14 @@ export interface TcpSettings {
   dropsSynFin: 'never' | 'listening' | 'always';
   /**
    * Which ICMP errors end a handshake: RFC 1122's hard ones (§4.2.3.9), or all; BSD: what refuses or prohibits, and a
-   * time to live that was exceeded.
+   * time to live that was exceeded; or none.
    */
-  handshakeErrors: 'hard' | 'all' | 'bsd';
+  handshakeErrors: 'hard' | 'all' | 'bsd' | 'none';
   /** BSD: as before RFC 5961, a RST, or a SYN, anywhere in the window ends the connection. */
   believesResets: boolean;
   believesSyns: boolean;
+  /** RFC 5961 §5.2: an ACK from too long ago is answered by a challenge, and what it comes with not taken. */
+  doubtsOldAcks: boolean;
   /**
    * RFC 9293 §3.10.7 to the letter, with the leniency of Linux towards segments that came late, or as BSD, which trims
    * segments to the window (bsd-arrives.ts).
@@ -104,6 +106,8 @@ export interface TcpSettings {
   optionOrder: OptionOrder;
   /** Not even a SYN has options (TCP_NOOPT). */
   noOptions: boolean;
+  /** Repetitions of a SYN from which on it has no option but the MSS, others being perhaps what it is lost for (BSD). */
+  plainSynAfter: number;
   ecn: EcnMode;
   /** What ECN is lost for, or changed by, is done without it (RFC 3168 §6.1.1.1, RFC 9768 §3.1.4, §3.2.2.3). */
   ecnFallback: boolean;
@@ -126,6 +130,10 @@ export interface TcpSettings {
   /** What an MSS option tells at the least, whatever it says. */
   leastSegment: number;
   fastOpen: FastOpenSettings;
+  /** What a Fast Open cookie is made of: both addresses, or the client's (BSD). */
+  fastOpenCookie: 'pair' | 'client';
+  /** What a SYN cookie has no room for is in the timestamp, or the cookie has room for it (BSD). */
+  synCookie: 'with-timestamp' | 'bsd';
 
   // --- sending
   /** True switches Nagle's algorithm off. */
@@ -159,10 +167,14 @@ export interface TcpSettings {
   slowStartAfterIdle: boolean;
   /** RFC 5681 §4.1 takes the restart window at once, RFC 2861 halves with every RTO. */
   idleRestart: 'rfc5681' | 'rfc2861';
-  /** Segments; RFC 6928: of those that are larger than usual fewer. Linux does not look at their size. */
+  /** Segments; RFC 6928: of those that are larger than usual fewer. Linux does not look at their size; older RFCs set it. */
   initialWindow: number;
-  initialWindowRule: 'rfc6928' | 'segments';
-  congestionControl: () => CongestionControl;
+  initialWindowRule: 'rfc6928' | 'segments' | 'rfc3390' | 'rfc5681';
+  congestionControl: (settings: TcpSettings) => CongestionControl;
+  /** NewReno: segments that one acknowledgement opens the window by in slow start (L of RFC 3465); 0: it counts those. */
+  byteCounting: number;
+  /** RFC 3042: the first two duplicate ACKs let new data out. */
+  limitedTransmit: boolean;
   /** When the window may grow: where it was used, or (BSD) where the other end's is no smaller. */
   windowGrowth: 'used' | 'bsd';
   /** Bytes per second. */
@@ -188,6 +200,8 @@ export interface TcpSettings {
   partialAckSends: boolean;
   /** A segment that was acknowledged in two parts counts as reordered (Linux). */
   partsAreReordering: boolean;
+  /** Without RACK: what was sent after recovery had begun arrives before what was sent again, which is lost again (BSD). */
+  findsLostAgain: boolean;
   /** A SYN that times out is a loss of the congestion control's (Linux). */
   synTimeoutIsLoss: boolean;
   /** A SYN+ACK that was sent again because the SYN came again is lost as one that timed out (Linux). */
@@ -308,7 +322,8 @@ export interface FastOpenSettings {
 
 /** RFC 4821, RFC 8899: sizes are tried out by sending them. */
 export interface MtuProbing {
-  mode: 'off' | 'black-hole' | 'on';
+  /** 'bsd': a size at a time after two timeouts each, and back if that does not help (black-hole.ts). */
+  mode: 'off' | 'black-hole' | 'on' | 'bsd';
   /** MSS to begin with, where one does not begin with what the link takes and learn the rest from probes (Linux). */
   base: number;
   beginsWithLink: boolean;
