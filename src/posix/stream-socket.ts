@@ -136,11 +136,12 @@ export class StreamSocket implements Waitable, EndpointUser {
     return error;
   }
 
-  /** SO_ERROR: the pending error, or one that has not ended the connection; either is taken. */
+  /** SO_ERROR: the pending error, or (Linux) one that has not ended the connection; either is taken. */
   takeAnyError(): Errno | undefined {
     const error = this.takeError();
     const connection = this.endpoint?.connection;
     if (error !== undefined || connection?.softError === undefined) return error;
+    if (connection.settings.socketRule === 'bsd') return undefined;
     const { code } = connection.softError;
     connection.softError = undefined;
     return code;

@@ -67,7 +67,7 @@ function reset(c: TcpConnection, segment: Segment): false {
 /** False: it acknowledges something, and not our SYN. */
 function acknowledgesSyn({ tcb }: TcpConnection, segment: Segment): boolean {
   if (segment.has(RST) || !segment.has(ACK)) return true;
-  return seqGt(segment.ack, tcb.sndUna) && seqLe(segment.ack, tcb.sndMax);
+  return seqGt(segment.ack, tcb.iss) && seqLe(segment.ack, tcb.sndMax);
 }
 
 /** RCV.WND: the room that there is, where it is more than was promised. */

@@ -285,8 +285,10 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     // others always ("MUST NOT abort the connection").
     const isHandshake = endpoint.state === 'SYN_SENT' || endpoint.state === 'SYN_RCVD';
     const isRequest = isHalfOpen(connection);
+    const { timeouts } = connection.sender.recovery;
+    const isHopeless = connection.softError !== undefined && timeouts > connection.settings.softErrorPatience;
     if (isRequest && connection.settings.forgetsRequests) connection.finish(why);
-    else if (isHandshake && !isRequest && ends) connection.fail(code, why);
+    else if (isHandshake && !isRequest && (ends || isHopeless)) connection.fail(code, why);
     else connection.softError = { code, why };
   }
 

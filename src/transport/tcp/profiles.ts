@@ -31,6 +31,7 @@ export const RFC_PROFILE: TcpSettings = {
   answersUnclaimed: 'all',
   dropsSynFin: 'never',
   handshakeErrors: 'hard',
+  softErrorPatience: NO_LIMIT,
   believesResets: false,
   believesSyns: false,
   doubtsOldAcks: true,
@@ -251,6 +252,7 @@ export const FREEBSD_PROFILE: TcpSettings = {
   reopensUnlistened: true,
   challengesTellSack: false,
   handshakeErrors: 'bsd',
+  softErrorPatience: 3,
 
   optionOrder: 'bsd',
   fastOpenCookie: 'client',

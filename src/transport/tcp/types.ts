@@ -61,6 +61,8 @@ export interface TcpSettings {
    * time to live that was exceeded; or none.
    */
   handshakeErrors: 'hard' | 'all' | 'bsd' | 'none';
+  /** SYNs that were repeated before a second error of another kind ends a handshake all the same (BSD). */
+  softErrorPatience: number;
   /** BSD: as before RFC 5961, a RST, or a SYN, anywhere in the window ends the connection. */
   believesResets: boolean;
   believesSyns: boolean;
