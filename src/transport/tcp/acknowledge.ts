@@ -211,7 +211,7 @@ function finish(s: Sender, now: Instant, news: AckNews, delivered: number, newly
   showPath(s, now, news, tells, delivered, newlyLost, news.priorPipe);
   if (congestion.ownWindow) return;
   if (recovery.inReduction) {
-    recovery.reduceProportionally(delivered, newlyLost, news.advanced);
+    recovery.reduce(delivered, newlyLost, news.advanced);
   } else {
     // With much reordering the window grows whatever the order in which data arrives.
     const grows = recovery.reordering > s.host.settings.reordering ? news.progress : news.dataAcked;

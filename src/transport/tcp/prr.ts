@@ -1,7 +1,10 @@
 /** Proportional rate reduction (RFC 6937, with the slow start bound of its successor): the window goes down with the ACKs. */
 import type { Window } from './congestion/types.ts';
+import type { Reduction } from './reduction.ts';
+import type { SendQueue } from './send-queue.ts';
 
-export class ProportionalReduction {
+export class ProportionalReduction implements Reduction {
+  private readonly queue: SendQueue;
   /** RecoverFS, prr_delivered and prr_out of §3, in segments. */
   private readonly flight: number;
   private delivered: number;
@@ -10,7 +13,8 @@ export class ProportionalReduction {
   private readonly beginsWithOne: boolean;
 
   /** `delivered`: what counts as delivered already (BSD: what the duplicate ACKs so far have told). */
-  constructor(flight: number, delivered: number) {
+  constructor(queue: SendQueue, flight: number, delivered: number) {
+    this.queue = queue;
     this.flight = flight;
     this.delivered = delivered;
     this.beginsWithOne = delivered > 0;
@@ -20,8 +24,9 @@ export class ProportionalReduction {
     this.out += segments;
   }
 
-  /** How many segments may be sent now. `safe`: SND.UNA advanced and nothing more was found lost. */
-  allow(window: Window, pipe: number, delivered: number, safe: boolean): number {
+  allow(window: Window, delivered: number, advanced: boolean, newlyLost: number): number {
+    const { pipe } = this.queue;
+    const safe = advanced && newlyLost === 0;
     const room = window.ssthresh - pipe;
     this.delivered += delivered;
     if (this.beginsWithOne && this.out === 0) return 1;

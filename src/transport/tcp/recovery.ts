@@ -12,8 +12,9 @@ import { type Deadlines, DUE } from './deadlines.ts';
 import { DeliveryRate } from './delivery-rate.ts';
 import { addRenoSack, leastOfPartialAck, lostAgain, markByCount, markNewReno } from './loss-marking.ts';
 import type { PathProbe } from './path-probe.ts';
-import { ProportionalReduction } from './prr.ts';
+
 import { Rack } from './rack.ts';
+import { newReduction, type Reduction } from './reduction.ts';
 import type { RttEstimator } from './rtt.ts';
 import type { SendQueue } from './send-queue.ts';
 import type { Tcb } from './tcb.ts';
@@ -64,7 +65,7 @@ export class Recovery {
   /** ssthresh before the reduction that may be undone; 0: it must not be. */
   priorSsthresh = 0;
   private frto = false;
-  private prr: ProportionalReduction | undefined;
+  private reduction: Reduction | undefined;
 
   constructor(host: RecoveryHost, queue: SendQueue, rtt: RttEstimator) {
     this.host = host;
@@ -251,7 +252,7 @@ export class Recovery {
     if (before === this.queue.pipe) return false;
     if (this.state !== 'recovery') {
       this.enterRecovery(false);
-      if (!this.congestion.ownWindow) this.reduceProportionally(1, this.queue.everLost - lost, false);
+      if (!this.congestion.ownWindow) this.reduce(1, this.queue.everLost - lost, false);
     }
     return true;
   }
@@ -390,10 +391,8 @@ export class Recovery {
     this.tlpHighSeq = undefined;
     window.credit = 0;
     window.prior = window.cwnd;
-    const { queue } = this;
-    const early = this.host.settings.reductionRule === 'bsd' ? Math.max(queue.sacked - 1, 0) : 0;
-    this.prr = new ProportionalReduction(early > 0 ? queue.out : window.cwnd, early);
-    window.ssthresh = this.congestion.reduce(window, queue.out);
+    this.reduction = newReduction(this);
+    window.ssthresh = this.congestion.reduce(window, this.queue.out);
     this.cwrDue = true;
   }
 
@@ -403,16 +402,16 @@ export class Recovery {
     this.beginReduction();
   }
 
-  /** How much may be sent for what was delivered (RFC 6937). */
-  reduceProportionally(delivered: number, newlyLost: number, advanced: boolean): void {
+  /** How much may be sent for what was delivered. */
+  reduce(delivered: number, newlyLost: number, advanced: boolean): void {
     const { window, queue } = this;
     if (delivered <= 0 || window.prior === 0) return;
-    const allowed = this.prr?.allow(window, queue.pipe, delivered, advanced && newlyLost === 0) ?? 0;
+    const allowed = this.reduction?.allow(window, delivered, advanced, newlyLost) ?? 0;
     window.cwnd = queue.pipe + Math.max(allowed, advanced ? leastOfPartialAck(this) : 0);
   }
 
   sentInReduction(segments: number): void {
-    if (this.inReduction) this.prr?.sent(segments);
+    if (this.inReduction) this.reduction?.sent(segments);
   }
 
   private endReduction(): void {

@@ -192,8 +192,11 @@ export interface TcpSettings {
   mtuProbing: MtuProbing;
 
   // --- loss
-  /** RFC 6937, or as BSD has it: what was selectively acknowledged before recovery began counts as delivered too. */
-  reductionRule: 'rfc6937' | 'bsd';
+  /**
+   * RFC 6937, or as BSD has it: what was selectively acknowledged before recovery began counts as delivered too; or BSD
+   * without that: the window is one segment and grows again.
+   */
+  reductionRule: 'rfc6937' | 'bsd' | 'regrown';
   /** DupThresh to begin with, and the most it adapts to. */
   reordering: number;
   maxReordering: number;
