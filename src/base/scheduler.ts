@@ -17,6 +17,16 @@ export interface Scheduler {
   touched(): void;
 }
 
+/**
+ * What a user's code has thrown is for whoever drives the clock, but not in the middle of what the stack was about: it
+ * is thrown again as an event of its own, at the same instant.
+ */
+export function throwLater(scheduler: Scheduler, thrown: unknown): void {
+  scheduler.at(scheduler.now(), () => {
+    throw thrown;
+  });
+}
+
 /** Resolves after `duration`, in the scheduler's time. */
 export function sleep(scheduler: Scheduler, duration: Duration): Promise<void> {
   return new Promise(resolve => {

@@ -1,5 +1,5 @@
 /** Sockets over our own stack. */
-import type { Scheduler } from '../base/scheduler.ts';
+import { type Scheduler, throwLater } from '../base/scheduler.ts';
 import type { EndpointUser, TcpEndpoint } from '../transport/tcp/endpoint.ts';
 import type { TcpLayer } from '../transport/tcp/layer.ts';
 import type { TcpEvent } from '../transport/tcp/types.ts';
@@ -50,8 +50,13 @@ export class StackNetwork implements Network {
     }
     listener.onConnection = endpoint => {
       const socket = new StackSocket(endpoint, this.scheduler, IGNORE);
-      this.scheduler.touched();
-      socket.handler = accept(socket);
+      try {
+        this.scheduler.touched();
+        socket.handler = accept(socket);
+      } catch (thrown) {
+        socket.reset();
+        throwLater(this.scheduler, thrown);
+      }
     };
     return { port: listener.port, close: () => listener.close() };
   }
@@ -63,14 +68,22 @@ export class StackNetwork implements Network {
     }
     socket.onMessage = ({ from, fromPort, bytes }) => {
       this.scheduler.touched();
-      handler.message({ from: { address: formatIp(from), port: fromPort }, bytes });
+      try {
+        handler.message({ from: { address: formatIp(from), port: fromPort }, bytes });
+      } catch (thrown) {
+        throwLater(this.scheduler, thrown);
+      }
     };
     socket.onError = (error, port) => {
       this.scheduler.touched();
       const address = formatIp(error.destination);
       const why = `${error.name}, says ${formatIp(error.reporter)}`;
       const code = error.meaning === 'port' ? 'ECONNREFUSED' : 'EHOSTUNREACH';
-      handler.error(new NetworkError({ code, syscall: 'send', address, port, why }), { address, port });
+      try {
+        handler.error(new NetworkError({ code, syscall: 'send', address, port, why }), { address, port });
+      } catch (thrown) {
+        throwLater(this.scheduler, thrown);
+      }
     };
     return {
       port: socket.port,
@@ -179,6 +192,14 @@ class StackSocket implements ByteSocket, EndpointUser {
 
   tcpEvent(event: TcpEvent): void {
     this.scheduler.touched();
+    try {
+      this.tell(event);
+    } catch (thrown) {
+      throwLater(this.scheduler, thrown);
+    }
+  }
+
+  private tell(event: TcpEvent): void {
     switch (event.type) {
       case 'established':
         this.wasConnected = true;
@@ -210,9 +231,18 @@ class StackSocket implements ByteSocket, EndpointUser {
       const bytes = endpoint.readPiece(undefined, now);
       if (bytes === undefined) break;
       this.scheduler.touched();
-      if (!this.destroyed) this.handler.data(bytes);
+      if (!this.destroyed) this.give(bytes);
     }
     endpoint.wasRead(true);
+  }
+
+  /** What throws has had its bytes all the same: more may wait behind them. */
+  private give(bytes: Uint8Array): void {
+    try {
+      this.handler.data(bytes);
+    } catch (thrown) {
+      throwLater(this.scheduler, thrown);
+    }
   }
 }
 

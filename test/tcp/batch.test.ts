@@ -81,3 +81,82 @@ test('who hears first may write to, end, reset or leave the connections whose da
   world.clock.runSync(seconds(600));
   assert.deepEqual([a.tcp.connections(), b.tcp.connections(), world.clock.pending], [[], [], 0]);
 });
+
+test('a handler that throws has had its bytes, and the others theirs: what it threw is thrown again behind them', () => {
+  const world = new TestWorld();
+  const { a, b } = world.pair({ delay: ms(5) });
+  const log: string[] = [];
+  let servers = 0;
+  b.network.listen({ port: 80 }, socket => {
+    const at = servers++;
+    return {
+      data: said => {
+        log.push(`${at} hears ${text(said)}`);
+        if (at === 1 && text(said) === 'first') throw new Error('a bug of the user');
+        socket.write(bytes(`${at}`));
+      },
+      end: () => socket.end(),
+      error: () => {},
+      closed: () => log.push(`${at} closed`),
+    };
+  });
+  const clients = Array.from({ length: 3 }, (_, at) =>
+    a.network.connect(
+      { address: '10.0.0.2', port: 80 },
+      { data: () => log.push(`answer to ${at}`), end() {}, error() {}, closed() {} },
+    ),
+  );
+  world.clock.runSync(seconds(1));
+  for (const client of clients) client.write(bytes('first'));
+  assert.throws(() => world.clock.runSync(seconds(2)), /a bug of the user/);
+  assert.deepEqual(log.splice(0), ['0 hears first', '1 hears first', '2 hears first']);
+  world.clock.runSync(seconds(2));
+  assert.deepEqual(log.splice(0), ['answer to 0', 'answer to 2']);
+  // It goes on with the connection as if nothing had been thrown.
+  for (const client of clients) client.write(bytes('second'));
+  world.clock.runSync(seconds(3));
+  assert.deepEqual(log.splice(0), [
+    '0 hears second',
+    '1 hears second',
+    '2 hears second',
+    'answer to 0',
+    'answer to 1',
+    'answer to 2',
+  ]);
+  for (const client of clients) client.end();
+  world.clock.runSync(seconds(4));
+  assert.deepEqual(log, ['0 closed', '1 closed', '2 closed']);
+});
+
+test('a server that throws when it is offered a connection resets it; a datagram that is thrown at is gone', () => {
+  const world = new TestWorld();
+  const { a, b } = world.pair({ delay: ms(5) });
+  b.network.listen({ port: 80 }, () => {
+    throw new Error('no server');
+  });
+  let heard = 0;
+  b.network.datagram(
+    { port: 53 },
+    {
+      message() {
+        heard++;
+        throw new Error('no datagram');
+      },
+      error() {},
+    },
+  );
+  const errors: string[] = [];
+  a.network.connect(
+    { address: '10.0.0.2', port: 80 },
+    { data() {}, end() {}, error: error => errors.push(error.code), closed() {} },
+  );
+  assert.throws(() => world.clock.runSync(seconds(1)), /no server/);
+  world.clock.runSync(seconds(1));
+  assert.deepEqual(errors, ['ECONNRESET']);
+  const sender = a.network.datagram({}, { message() {}, error() {} });
+  sender.send(bytes('one'), { address: '10.0.0.2', port: 53 });
+  sender.send(bytes('two'), { address: '10.0.0.2', port: 53 });
+  for (let thrown = 0; thrown < 2; thrown++) assert.throws(() => world.clock.runSync(seconds(2)), /no datagram/);
+  world.clock.runSync(seconds(2));
+  assert.equal(heard, 2);
+});
