@@ -43,7 +43,11 @@ export class RealClock implements Scheduler {
   private fire(): void {
     this.armedFor = NEVER;
     const now = this.now();
-    for (let run = this.timers.take(now); run !== undefined; run = this.timers.take(now)) run();
-    this.arm(this.timers.earliest);
+    try {
+      for (let run = this.timers.take(now); run !== undefined; run = this.timers.take(now)) run();
+    } finally {
+      // What a user has thrown, and perhaps handles as an uncaught exception, does not stop the others' clock.
+      this.arm(this.timers.earliest);
+    }
   }
 }
