@@ -141,7 +141,9 @@ test("virtio-net's header says of a frame what we know of it, and of one from th
   bytes.set(frame, VNET_HEADER);
   for (const unit of [0, 1448, 65535]) {
     writeVnet(bytes, VNET_HEADER + IP, unit);
-    assert.equal(readVnet(bytes, frame), unit);
+    assert.equal(readVnet(bytes, 0, frame), unit);
+    // Wherever it lies.
+    assert.equal(readVnet(Uint8Array.of(9, 9, 9, ...bytes.subarray(0, VNET_HEADER)), 3, frame), unit);
   }
 });
 
@@ -153,7 +155,7 @@ test('a UDP datagram whose checksum the kernel has left to us is finished, as no
   const pseudo = finishChecksum(addresses + 17 + 13) ^ 0xffff;
   datagram.set([pseudo >> 8, pseudo & 255], udpAt + 6);
   const header = Uint8Array.of(1, 0, 0, 0, 0, 0, udpAt, 0, 6, 0);
-  assert.equal(readVnet(header, datagram), 0);
+  assert.equal(readVnet(header, 0, datagram), 0);
   assert.equal(finishChecksum(sumWords(datagram, udpAt, datagram.length, addresses + 17 + 13)), 0);
 });
 

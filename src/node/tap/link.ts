@@ -12,8 +12,9 @@ import { TapDevice } from './device.ts';
 import { readVnet, VNET_HEADER, writeVnet } from './vnet.ts';
 
 /** Frames a turn, so that timers and other sockets have theirs. */
-const BATCH = 64;
-const SLAB = 1 << 20;
+const BATCH = 128;
+/** What frames are read into, of which each keeps its part: it should stay in the cache, and hold several of the largest. */
+const SLAB = { frames: 1 << 18, offloaded: 1 << 20 };
 /** A frame of 64 KB with all headers. */
 const MOST = VNET_HEADER + 65535 + 18;
 
@@ -54,7 +55,9 @@ class DeviceLink implements TapLink {
   private readonly ipAt: number;
   /** Where a frame is put behind its header. */
   private readonly outgoing: Uint8Array;
-  private slab = new Uint8Array(SLAB);
+  /** What frames are read into, where it lies, and how much of it is used. */
+  private slab = new Uint8Array(0);
+  private address = 0;
   private used = 0;
   private closed = false;
 
@@ -110,31 +113,33 @@ class DeviceLink implements TapLink {
   private drain(first: Uint8Array | undefined, length: number): void {
     this.batch?.(true);
     if (first !== undefined && length > 0) {
-      const place = this.place();
-      place.set(first.subarray(0, length));
-      this.take(place, length);
+      this.makeRoom();
+      this.slab.set(first.subarray(0, length), this.used);
+      this.take(length);
     }
     for (let n = 0; n < BATCH && !this.closed; n++) {
-      const place = this.place();
-      const count = this.device.read(place);
+      this.makeRoom();
+      const count = this.device.read(this.address + this.used, this.largest);
       if (count === 0) break;
-      this.take(place, count);
+      this.take(count);
     }
     this.batch?.(false);
   }
 
-  private place(): Uint8Array {
-    if (this.used + this.largest > SLAB) {
-      this.slab = new Uint8Array(SLAB);
-      this.used = 0;
-    }
-    return this.slab.subarray(this.used, this.used + this.largest);
+  /** Frames are views of the slab: what is used of it stays theirs. */
+  private makeRoom(): void {
+    if (this.used + this.largest <= this.slab.length) return;
+    this.slab = new Uint8Array(this.offloads ? SLAB.offloaded : SLAB.frames);
+    this.address = this.device.addressOf(this.slab);
+    this.used = 0;
   }
 
-  private take(place: Uint8Array, length: number): void {
+  /** What was read behind `used`. */
+  private take(length: number): void {
+    const { slab, used, prefix } = this;
     this.used += (length + 7) & ~7;
-    const frame = place.subarray(this.prefix, length);
-    this.receive(frame, this.offloads ? readVnet(place, frame) : 0);
+    const frame = new Uint8Array(slab.buffer, used + prefix, length - prefix);
+    this.receive(frame, this.offloads ? readVnet(slab, used, frame) : 0);
   }
 }
 

@@ -43,16 +43,16 @@ export function writeVnet(bytes: Uint8Array, ipAt: number, unit: Unit): void {
 }
 
 /**
- * What the header at the start of `bytes` says of the frame behind it. A checksum that the kernel has not made is made
+ * What the header at `at` says of the frame behind it. A checksum that the kernel has not made is made
  * here where it is not TCP's: only TCP is told of units.
  */
-export function readVnet(bytes: Uint8Array, frame: Uint8Array): Unit {
-  const flags = bytes[0];
-  const type = bytes[1] & ~GSO_ECN;
-  if (type === GSO_TCP4 || type === GSO_TCP6) return get16(bytes, 4);
+export function readVnet(bytes: Uint8Array, at: number, frame: Uint8Array): Unit {
+  const flags = bytes[at];
+  const type = bytes[at + 1] & ~GSO_ECN;
+  if (type === GSO_TCP4 || type === GSO_TCP6) return get16(bytes, at + 4);
   if ((flags & NEEDS_CHECKSUM) === 0) return flags & DATA_VALID && isTcp(frame) ? ONE_SEGMENT : 0;
-  const start = get16(bytes, 6);
-  const offset = get16(bytes, 8);
+  const start = get16(bytes, at + 6);
+  const offset = get16(bytes, at + 8);
   if (offset === tcp.f.checksum.offset) return ONE_SEGMENT;
   if (start + offset + 2 > frame.length) return 0; // whatever it is, it is not for us to mend
   const checksum = finishChecksum(sumWords(frame, start, frame.length)) || 0xffff;

@@ -184,8 +184,7 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
   // --- the network
 
   /** `more`: others follow at once. True: the connection is to be told by `settle` when they have come. */
-  segmentArrives(segment: Segment, more = false): boolean {
-    const { now } = this;
+  segmentArrives(segment: Segment, now: Instant, more: boolean): boolean {
     const before = this.state;
     const una = this.connection.tcb.sndUna;
     const waits = this.connection.segmentArrives(now, segment, more);
@@ -202,9 +201,9 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
 
   // The steps of a batch, one after the other for all who waited: `settle`, `tell`, `run`.
 
-  settle(): void {
+  settle(now: Instant): void {
     this.waits = false;
-    this.connection.settle(this.now);
+    this.connection.settle(now);
   }
 
   /** What the user hears first, where nothing is to be sent before. */

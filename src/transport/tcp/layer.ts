@@ -1,7 +1,7 @@
 /** TCP of one host: which segment belongs to whom, opening and listening, and the answer to segments that are nobody's. */
 
 import { finishChecksum, sumWords } from '../../base/checksum.ts';
-import { seconds } from '../../base/instant.ts';
+import { type Instant, seconds } from '../../base/instant.ts';
 import { DYNAMIC_PORTS, pickPort } from '../../base/ports.ts';
 import { seqAdd, seqGe, seqGt, seqLt } from '../../base/seq32.ts';
 import type {
@@ -79,7 +79,8 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   private readonly listeners = new Map<number, TcpListener[]>();
   private spare: Segment | undefined;
   private readonly datagram = newDatagram();
-  private inBatch = false;
+  /** When the batch that is arriving began: a real clock costs something to read. */
+  private batchedAt: Instant | undefined;
   /** Connections that have taken segments of the batch and will go on behind it. */
   private readonly waiting: TcpEndpoint[] = [];
 
@@ -93,6 +94,10 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     this.fastOpenCookies = new FastOpenCookies(context.random, settings.fastOpenCookie);
     this.resting = new RestingPlace(context.scheduler, resting => this.rested(resting));
     ip.register(PROTOCOL.tcp, this);
+  }
+
+  private get now(): Instant {
+    return this.context.scheduler.now();
   }
 
   /** Every connection, TIME_WAIT included. */
@@ -167,7 +172,9 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     }
     const endpoint = this.find(destination, localPort, source, remotePort);
     if (endpoint !== undefined && !(endpoint.state === 'TIME_WAIT' && this.mayReopen(endpoint, segment))) {
-      if (endpoint.segmentArrives(segment, this.inBatch)) this.waiting.push(endpoint);
+      if (endpoint.segmentArrives(segment, this.batchedAt ?? this.now, this.batchedAt !== undefined)) {
+        this.waiting.push(endpoint);
+      }
       return;
     }
     this.unclaimed({ localAddress: destination, localPort, remoteAddress: source, remotePort }, segment);
@@ -175,12 +182,13 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
 
   /** Step by step for all who waited, not one after the other: the code of a step stays in the processor's cache. */
   batch(begins: boolean): void {
-    this.inBatch = begins;
+    const { waiting, now } = this;
+    this.batchedAt = begins ? now : undefined;
     if (begins) return;
-    for (const endpoint of this.waiting) endpoint.settle();
-    for (const endpoint of this.waiting) endpoint.tell();
-    for (const endpoint of this.waiting) endpoint.run();
-    this.waiting.length = 0;
+    for (const endpoint of waiting) endpoint.settle(now);
+    for (const endpoint of waiting) endpoint.tell();
+    for (const endpoint of waiting) endpoint.run();
+    waiting.length = 0;
   }
 
   /** RFC 9293 §3.6.1 (MAY-2), RFC 6191: a SYN that is newer than all before it may take over a connection in TIME_WAIT. */
@@ -273,7 +281,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     const { connection, remoteAddress } = endpoint;
     const least = typeof remoteAddress === 'number' ? 552 : 1280;
     if (connection.settings.discoverMtu) {
-      connection.pathMssChanged(this.context.scheduler.now(), Math.max(mtu, least) - headersTo(remoteAddress));
+      connection.pathMssChanged(this.now, Math.max(mtu, least) - headersTo(remoteAddress));
     }
   }
 
@@ -331,7 +339,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
 
   answerWithCookie(listener: TcpListener, ends: FourTuple, syn: Segment): void {
     const settings = this.settingsWith(listener.settings);
-    const now = this.context.scheduler.now();
+    const now = this.now;
     const answer = new Segment();
     answer.flags = SYN | ACK;
     answer.seq = this.cookies.make(now, ends, syn, defaultMssFor(settings, ends.remoteAddress));
@@ -354,7 +362,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   }
 
   acceptCookie(listener: TcpListener, ends: FourTuple, ack: Segment): TcpEndpoint | undefined {
-    const now = this.context.scheduler.now();
+    const now = this.now;
     const syn = this.cookies.check(now, ends, ack);
     if (syn === undefined) return undefined;
     const settings = this.settingsWith(listener.settings);
@@ -388,7 +396,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
       remoteAddress: ends.remoteAddress,
       remotePort: ends.remotePort,
       settings,
-      iss: iss ?? this.numbers.initial(this.context.scheduler.now(), secret),
+      iss: iss ?? this.numbers.initial(this.now, secret),
       tsOffset: this.numbers.timestampOffset(secret),
       datagram: this.datagram,
     });

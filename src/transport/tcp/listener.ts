@@ -147,7 +147,7 @@ export class TcpListener {
     const endpoint = this.host.acceptCookie(this, ends, ack);
     if (endpoint === undefined) return false;
     this.watch(endpoint);
-    endpoint.segmentArrives(ack);
+    endpoint.segmentArrives(ack, endpoint.now, false);
     return true;
   }
 
