@@ -3,6 +3,7 @@
  * calls that Node has none for.
  */
 import { createRequire } from 'node:module';
+import { ReadRing } from './read-ring.ts';
 import { VNET_HEADER } from './vnet.ts';
 
 const O_RDWR = 2;
@@ -31,6 +32,8 @@ export interface DeviceKind {
   layer: 2 | 3;
   /** Every frame has a virtio-net header in front of it (vnet.ts). */
   offload: boolean;
+  /** How many frames may be read at once, where the system can do that; 0: none. */
+  ring: number;
 }
 
 interface SystemCalls {
@@ -77,14 +80,17 @@ export class TapError extends Error {
 export class TapDevice {
   readonly name: string;
   readonly fd: number;
+  /** Reads several frames at once, where the system does; to be closed by itself. */
+  readonly ring: ReadRing | undefined;
   private readonly koffi: Koffi;
   private readonly calls: SystemCalls;
 
-  private constructor(koffi: Koffi, calls: SystemCalls, fd: number, name: string) {
+  private constructor(koffi: Koffi, calls: SystemCalls, fd: number, name: string, ring: number) {
     this.koffi = koffi;
     this.calls = calls;
     this.fd = fd;
     this.name = name;
+    this.ring = ring > 0 ? ReadRing.open(koffi, fd, ring) : undefined;
   }
 
   /** Opens or makes the device and sets it up: layer 2 (TAP) or 3 (TUN). Throws TapError. */
@@ -106,7 +112,7 @@ export class TapDevice {
         `the ${what} device '${name}' can't be made or taken (${why}): run as root, and see that no other program has it`,
       );
     }
-    const device = new TapDevice(koffi, calls, fd, name);
+    const device = new TapDevice(koffi, calls, fd, name, kind.ring);
     device.setOffloads(kind.offload);
     device.bringUp();
     return device;
@@ -127,10 +133,13 @@ export class TapDevice {
   /** Bytes of one frame, put where `address` says; or 0 when none waits. Throws TapError when the device is gone. */
   read(address: number, most: number): number {
     const count = this.calls.read(this.fd, address, most);
-    if (count >= 0) return count;
-    const errno = this.koffi.errno();
+    return count >= 0 ? count : this.notRead(this.koffi.errno());
+  }
+
+  /** A read that gave no frame: none waits, or the device is gone. */
+  notRead(errno: number): 0 {
     if (errno === EAGAIN || errno === EINTR) return 0;
-    throw new TapError(`reading from ${this.name} failed (${errnoName(this.koffi)})`);
+    throw new TapError(`reading from ${this.name} failed (${errnoName(this.koffi, errno)})`);
   }
 
   /** False: the kernel had no room; the frame is lost, as on any full queue. */
@@ -181,7 +190,6 @@ function interfaceRequest(name: string, flags: number): Uint8Array {
   return request;
 }
 
-function errnoName(koffi: Koffi): string {
-  const errno = koffi.errno();
+function errnoName(koffi: Koffi, errno = koffi.errno()): string {
   return Object.entries(koffi.os.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`;
 }

@@ -1,6 +1,7 @@
 /**
  * A Link over a TAP device. The event loop wakes us when a frame is there (the descriptor is given to a libuv pipe
- * handle), then non-blocking reads drain what waits. Where Node has that binding no more, a worker thread waits instead.
+ * handle), then non-blocking reads drain what waits, many by one call where the system can do that (read-ring.ts). Where
+ * Node has that binding no more, a worker thread waits instead.
  */
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
@@ -9,10 +10,13 @@ import { ethernet } from '../../wire/ethernet.ts';
 import type { Packet } from '../../wire/packet.ts';
 import { cutFrame } from '../../wire/tcp-segmentation.ts';
 import { TapDevice } from './device.ts';
+import type { ReadRing } from './read-ring.ts';
 import { readVnet, VNET_HEADER, writeVnet } from './vnet.ts';
 
 /** Frames a turn, so that timers and other sockets have theirs. */
 const BATCH = 128;
+/** Frames of one call, where several can be read by one; and how many are read one by one before it is worth while. */
+const RING = { most: 64, least: 4 };
 /** What frames are read into, of which each keeps its part: it should stay in the cache, and hold several of the largest. */
 const SLAB = { frames: 1 << 18, offloaded: 1 << 20 };
 /** A frame of 64 KB with all headers. */
@@ -31,12 +35,15 @@ export interface TapOptions {
   layer: 2 | 3;
   /** Checksums and segmentation are left to the kernel, both ways: up to 64 KB at once. */
   offload: boolean;
+  /** 'best': many by one system call (io_uring), where the system lets us and frames are not of 64 KB. */
+  reads: 'one by one' | 'best';
 }
 
 /** Throws TapError. */
 export function openTap(name: string, options: Partial<TapOptions> = {}): TapLink {
-  const full: TapOptions = { readiness: 'best', layer: 2, offload: false, ...options };
-  return new DeviceLink(TapDevice.open(name, full), full);
+  const full: TapOptions = { readiness: 'best', layer: 2, offload: false, reads: 'best', ...options };
+  const ring = full.offload || full.reads !== 'best' ? 0 : RING.most;
+  return new DeviceLink(TapDevice.open(name, { ...full, ring }), full);
 }
 
 class DeviceLink implements TapLink {
@@ -55,6 +62,8 @@ class DeviceLink implements TapLink {
   private readonly ipAt: number;
   /** Where a frame is put behind its header. */
   private readonly outgoing: Uint8Array;
+  /** As many frames as came at once lately. */
+  private expected = RING.least;
   /** What frames are read into, where it lies, and how much of it is used. */
   private slab = new Uint8Array(0);
   private address = 0;
@@ -106,6 +115,7 @@ class DeviceLink implements TapLink {
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    this.device.ring?.close();
     this.stop();
   }
 
@@ -117,18 +127,55 @@ class DeviceLink implements TapLink {
       this.slab.set(first.subarray(0, length), this.used);
       this.take(length);
     }
-    for (let n = 0; n < BATCH && !this.closed; n++) {
+    const { ring } = this.device;
+    const waitMore = this.drainOneByOne(ring === undefined ? BATCH : RING.least);
+    if (waitMore && ring !== undefined) this.drainByRing(ring, BATCH - RING.least);
+    this.batch?.(false);
+  }
+
+  /** True: there were as many, and may be more. */
+  private drainOneByOne(most: number): boolean {
+    for (let n = 0; n < most && !this.closed; n++) {
       this.makeRoom();
       const count = this.device.read(this.address + this.used, this.largest);
-      if (count === 0) break;
+      if (count === 0) return false;
       this.take(count);
     }
-    this.batch?.(false);
+    return true;
+  }
+
+  /** Each read has a place of its own: how many frames there are, and of what length, is known behind them all. */
+  private drainByRing(ring: ReadRing, most: number): void {
+    const stride = (this.largest + 7) & ~7;
+    let left = most;
+    while (left > 0 && !this.closed) {
+      this.makeRoom();
+      const from = this.used;
+      const room = Math.floor((this.slab.length - from) / stride);
+      const count = Math.min(left, this.expected, room);
+      const done = ring.read(this.address + from, stride, this.largest, count);
+      let frames = 0;
+      for (let n = 0; n < done && !this.closed; n++) {
+        const length = ring.results[n];
+        if (length < 0) this.device.notRead(-length);
+        if (length <= 0) continue;
+        frames++;
+        this.used = from + n * stride;
+        this.take(length);
+      }
+      left -= frames;
+      if (frames === count) this.expected = Math.min(2 * count, ring.most);
+      else if (frames < count) {
+        // Reads that find nothing cost something too.
+        this.expected = Math.max(frames, RING.least);
+        return;
+      }
+    }
   }
 
   /** Frames are views of the slab: what is used of it stays theirs. */
   private makeRoom(): void {
-    if (this.used + this.largest <= this.slab.length) return;
+    if (this.used + this.largest + 7 <= this.slab.length) return;
     this.slab = new Uint8Array(this.offloads ? SLAB.offloaded : SLAB.frames);
     this.address = this.device.addressOf(this.slab);
     this.used = 0;
