@@ -13,7 +13,7 @@ import { amount, bench, timed } from './lib/compare.ts';
 import { ip, line, Namespace } from './lib/namespace.ts';
 import { IGNORE } from './lib/pair.ts';
 import { ifInstalled } from './lib/programs.ts';
-import { sendTo } from './lib/send.ts';
+import { newChunk, sendTo } from './lib/send.ts';
 
 const PEER = join('bench', 'peers', 'tcp.py');
 const OURS = '10.78.0.1';
@@ -59,7 +59,7 @@ async function toKernel(offload: boolean): Promise<number> {
   const sink = space.run('python3', PEER, 'sink', String(PORT));
   await line(sink);
   const report = line(sink);
-  sendTo(host.network, { address: KERNEL, port: PORT }, BYTES, 1 << 18);
+  sendTo(host.network, { address: KERNEL, port: PORT }, BYTES, newChunk(1 << 18));
   const figure = megabytes(await report);
   close();
   return figure;

@@ -2,9 +2,12 @@
 import type { ConnectRequest, Network } from '../../src/socket/types.ts';
 import { IGNORE } from './pair.ts';
 
+/** What is written at a time. */
+export const newChunk = (size = 65536): Uint8Array => new Uint8Array(size).fill(7);
+
 /** Connects, writes so many bytes as quickly as they are taken, and ends. Infinity: it never does. */
-export function sendTo(network: Network, to: ConnectRequest, bytes: number, chunkSize = 65536): void {
-  const chunk = new Uint8Array(chunkSize).fill(7);
+export function sendTo(network: Network, to: ConnectRequest, bytes: number, chunk = newChunk()): void {
+  const chunkSize = chunk.length;
   let left = bytes;
   const pump = (): void => {
     while (left > 0) {

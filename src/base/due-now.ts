@@ -52,8 +52,11 @@ export class DueNow {
   /** What the first is to run, where there is one. */
   take(): Run | undefined {
     while (this.first !== undefined) {
-      const { run, next } = this.first;
-      this.first.run = undefined;
+      const { first } = this;
+      const { run, next } = first;
+      first.run = undefined;
+      // One that has grown old would keep all behind it alive, until the collector looks at the old.
+      first.next = undefined;
       this.first = next;
       if (next === undefined) this.last = undefined;
       if (run === undefined) continue;

@@ -62,10 +62,12 @@ export class Arrivals {
     for (let at = this.first; at !== undefined && at.when <= now; at = at.next) count++;
     if (count > 1) sink.batch?.(true);
     for (let left = count; left > 0; left--) {
-      const { frame, unit, given } = this.first as Arrival;
-      this.first = (this.first as Arrival).next;
+      const arrived = this.first as Arrival;
+      this.first = arrived.next;
       if (this.first === undefined) this.last = undefined;
-      sink.receive(frame, unit, given);
+      // One that has grown old in a long queue would keep all behind it alive, until the collector looks at the old.
+      else arrived.next = undefined;
+      sink.receive(arrived.frame, arrived.unit, arrived.given);
     }
     if (count > 1) sink.batch?.(false);
     this.armed = false;
