@@ -1,7 +1,7 @@
 /** Socket options by name: settings of the connection, or of those that a listener makes. */
 import { type Duration, ms, seconds, us } from '../base/instant.ts';
 import type { StampedPoint } from '../posix/error-queue.ts';
-import { type Failed, failed, type Result } from '../posix/results.ts';
+import { type Failed, failed, isFailed, type Result } from '../posix/results.ts';
 import type { StreamSocket } from '../posix/stream-socket.ts';
 import { FastOpenCookies } from '../transport/tcp/fast-open.ts';
 import { keepAliveChanged } from '../transport/tcp/keep-alive.ts';
@@ -9,6 +9,7 @@ import { CONGESTION_CONTROLS } from '../transport/tcp/profiles.ts';
 import { TIMESTAMPS_LENGTH } from '../transport/tcp/tcb.ts';
 import type { Urge } from '../transport/tcp/transmitter.ts';
 import type { TcpSettings } from '../transport/tcp/types.ts';
+import { answerOf, isRemembered, ownOption, refusalOf } from './bsd-options.ts';
 import { ERRNO, SYMBOLS } from './symbols.ts';
 import { Unsupported } from './values.ts';
 import type { World } from './world.ts';
@@ -20,23 +21,6 @@ const MOST_BUFFER = 212_992 * 64;
 const LEAST_SEND_BUFFER = 4608;
 const LEAST_RECEIVE_BUFFER = 2304;
 const FAST_OPEN_KEY = 16;
-/** net.inet.tcp.mssdflt and net.inet.tcp.minmss. */
-const BSD_DEFAULT_MSS = 536;
-const BSD_LEAST_SEGMENT = 216;
-
-/** BSD answers the bit of its option word where Linux answers 1. */
-const BSD_BITS: Readonly<Record<string, number>> = {
-  SO_ACCEPTCONN: 2,
-  SO_REUSEADDR: 4,
-  SO_KEEPALIVE: 8,
-  SO_DONTROUTE: 0x10,
-  SO_BROADCAST: 0x20,
-  SO_OOBINLINE: 0x100,
-  SO_REUSEPORT: 0x200,
-  TCP_NODELAY: 4,
-  TCP_NOOPT: 8,
-  TCP_NOPUSH: 0x1000,
-};
 
 /** Remembered for getsockopt; what they change is not TCP's. */
 const INERT = new Set([
@@ -74,15 +58,11 @@ const timevalOf = (timeout: Duration = 0): OptionValue => ({
   tv_usec: Math.floor((timeout % 1e9) / 1e3),
 });
 
-/** TCP_MAXSEG: within limits; on BSD it only ever makes segments smaller than they are. */
-function isSegmentSize(world: World, socket: StreamSocket, n: number): boolean {
-  if (world.profile !== 'freebsd') return n === 0 || (n >= 88 && n <= 32767);
-  const present = socket.endpoint?.connection.tcb.mss ?? BSD_DEFAULT_MSS;
-  return n > 0 && n <= present && n + 40 >= BSD_LEAST_SEGMENT;
-}
-
 export function setOption(world: World, socket: StreamSocket, name: string, value: OptionValue): Result<number> {
   const n = typeof value === 'number' ? value : 0;
+  const isBsd = world.profile === 'freebsd';
+  const refusal = isBsd ? refusalOf(socket, name, n, fields(value, ['onoff', 'linger']).linger) : undefined;
+  if (refusal !== undefined) return failed(refusal);
   const { endpoint } = socket;
   const now = world.now;
   const change = (settings: Partial<TcpSettings>): void => {
@@ -136,9 +116,11 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
     case 'TCP_KEEPIDLE':
     case 'TCP_KEEPINTVL':
     case 'TCP_KEEPCNT':
-      if (n < 1) return failed('EINVAL');
-      socket.flags.set(name, n);
-      if ((endpoint?.connection.settings ?? socket.settings).keepAlive !== undefined) {
+      // On BSD nothing is the host's.
+      if (n < (isBsd ? 0 : 1)) return failed('EINVAL');
+      if (n === 0) socket.flags.delete(name);
+      else socket.flags.set(name, n);
+      if ((endpoint?.connection.settings ?? { ...world.host.tcp.settings, ...socket.settings }).keepAlive) {
         change({ keepAlive: { ...world.host.tcp.keepAliveDefaults, ...keepAliveOf(socket) } });
         if (endpoint !== undefined) keepAliveChanged(endpoint.connection, now);
       }
@@ -154,7 +136,7 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
       if (n === 0) push(world.profile === 'linux' && !socket.settings.noDelay ? 'nagle' : 'push');
       return 0;
     case 'TCP_MAXSEG':
-      if (!isSegmentSize(world, socket, n)) return failed('EINVAL');
+      if (!isBsd && n !== 0 && (n < 88 || n > 32767)) return failed('EINVAL');
       change({ maxSegment: n });
       return 0;
     case 'TCP_USER_TIMEOUT':
@@ -247,7 +229,8 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
     case 'TCP_REPAIR':
       throw new Unsupported('TCP_REPAIR is not here');
     default:
-      if (!INERT.has(name)) throw new Unsupported(`the socket option ${name} is not known here`);
+      if (!INERT.has(name) && !(isBsd && isRemembered(name)))
+        throw new Unsupported(`the socket option ${name} is not known here`);
       socket.flags.set(name, n);
       if (typeof value === 'object') socket.remembered.set(name, value);
       return 0;
@@ -343,9 +326,9 @@ function fields<K extends string>(value: OptionValue, names: readonly K[]): Reco
 }
 
 export function getOption(world: World, socket: StreamSocket, name: string): OptionValue | Failed {
-  const value = optionOf(world, socket, name);
-  const bit = world.profile === 'freebsd' ? BSD_BITS[name] : undefined;
-  return bit !== undefined && typeof value === 'number' && value !== 0 ? bit : value;
+  if (world.profile !== 'freebsd') return optionOf(world, socket, name);
+  const value = ownOption(world, socket, name) ?? optionOf(world, socket, name);
+  return isFailed(value) ? value : answerOf(name, value);
 }
 
 function optionOf(world: World, socket: StreamSocket, name: string): OptionValue | Failed {
@@ -359,20 +342,21 @@ function optionOf(world: World, socket: StreamSocket, name: string): OptionValue
     case 'SO_RCVBUF':
       return endpoint?.connection.receiver.window.capacity ?? settings.receiveBuffer;
     case 'SO_KEEPALIVE':
-      if (world.profile === 'freebsd') return socket.flags.get(name) ?? 0;
       return settings.keepAlive === undefined ? 0 : 1;
     case 'SO_RCVTIMEO':
       return timevalOf(socket.receiveTimeout);
     case 'SO_SNDTIMEO':
       return timevalOf(socket.sendTimeout);
-    case 'TCP_FUNCTION_BLK':
-      return socket.remembered.get(name) ?? { function_set_name: 'freebsd' };
     case 'SO_LINGER':
       return { onoff: socket.lingerSeconds === undefined ? 0 : 1, linger: socket.lingerSeconds ?? 0 };
     case 'SO_ACCEPTCONN':
       return socket.listener === undefined ? 0 : 1;
     case 'SO_TYPE':
-      return 1;
+      return SYMBOLS.SOCK_STREAM;
+    case 'SO_PROTOCOL':
+      return SYMBOLS.IPPROTO_TCP;
+    case 'SO_RCVLOWAT':
+      return socket.receiveLowWater;
     case 'TCP_MAXSEG':
       if (endpoint?.state === 'SYN_SENT')
         return endpoint.connection.advertisedMss - (settings.timestamps ? TIMESTAMPS_LENGTH : 0);
@@ -438,7 +422,8 @@ function optionOf(world: World, socket: StreamSocket, name: string): OptionValue
       return endpoint === undefined ? failed('ENOTCONN') : endpoint.info().pathMtu;
     default: {
       const known = socket.remembered.get(name) ?? socket.flags.get(name);
-      if (known === undefined && !INERT.has(name)) throw new Unsupported(`the socket option ${name} is not known here`);
+      const isKnown = INERT.has(name) || (world.profile === 'freebsd' && isRemembered(name));
+      if (known === undefined && !isKnown) throw new Unsupported(`the socket option ${name} is not known here`);
       return known ?? 0;
     }
   }
