@@ -1,16 +1,17 @@
 /**
  * The timers of a clock, virtual or real: what is due first comes first, equal instants in the order of insertion.
  *
- * A heap holds what is due soon, so it stays small and in the processor's cache. What is due later waits unsorted in
- * the slots of wheels, each slot of a wheel as long as a whole turn of the one below (Varghese and Lauck, 1987), and
- * is looked at again when its time comes near. A million timers that wait cost little more than a thousand. What is due
- * at once needs neither.
+ * What is due later waits unsorted in the slots of wheels, each slot of a wheel as long as a whole turn of the one below
+ * (Varghese and Lauck, 1987), and is looked at again when its time comes near: a slot of the lowest wheel is sorted then,
+ * as a whole. What is set for less than that goes to a heap, which stays small and in the processor's cache. A million
+ * timers that wait cost little more than a thousand. What is due at once needs none of this.
  */
 import { DueNow } from './due-now.ts';
 import { type Instant, NEVER } from './instant.ts';
 import type { Timer } from './scheduler.ts';
 import { SmallHeap } from './small-heap.ts';
 import { TimerChunks } from './timer-chunks.ts';
+import { TimerRun } from './timer-run.ts';
 import { NONE, type Run, TimerTable } from './timer-table.ts';
 import { type Finder, Wheel } from './wheel.ts';
 
@@ -49,8 +50,13 @@ export class TimerQueue implements Finder {
   private readonly dueNow = new DueNow();
   private readonly table = new TimerTable();
   private readonly near = new SmallHeap();
+  /** The slot that was opened last. */
+  private readonly run = new TimerRun(this.table, WIDTHS[0]);
+  private opening = false;
+  /** What has surfaced last is the run's. */
+  private isOfRun = false;
   private readonly wheels: Wheel[];
-  /** Everything due before is in the heap; a slot of the first wheel begins here. */
+  /** Everything due before is in the run or the heap; a slot of the first wheel begins here. */
   private horizon: Instant = 0;
   private dead = 0;
   private nextOrder = 0;
@@ -67,9 +73,9 @@ export class TimerQueue implements Finder {
 
   /** When the first is due; NEVER without one. */
   get earliest(): Instant {
-    if (this.dueNow.size > 0) return this.isOverdue ? this.near.least : this.present;
+    if (this.dueNow.size > 0) return this.isOverdue ? this.least : this.present;
     const first = this.first();
-    return first === NONE ? NEVER : this.near.least;
+    return first === NONE ? NEVER : this.least;
   }
 
   add(when: Instant, run: Run): Timer {
@@ -85,24 +91,35 @@ export class TimerQueue implements Finder {
 
   /** What the first timer is to run, if it is due by `limit`, and the timer removed. */
   take(limit: Instant): Run | undefined {
-    const { near, table } = this;
     if (this.dueNow.size > 0 && !this.isOverdue) {
       if (this.present > limit) return undefined;
       this.taken = this.present;
       return this.dueNow.take();
     }
     const row = this.first();
-    if (row === NONE || near.least > limit) return undefined;
-    this.taken = near.least;
-    if (this.taken > this.present) this.present = this.taken;
-    near.pop();
+    if (row === NONE) return undefined;
+    const when = this.least;
+    if (when > limit) return undefined;
+    this.taken = when;
+    if (when > this.present) this.present = when;
+    this.pop();
     this.later--;
-    return table.release(row);
+    return this.table.release(row);
   }
 
-  /** Is something in the heap that comes before what is due now? */
+  /** Is there something that comes before what is due now? */
   private get isOverdue(): boolean {
-    return this.surfaced() !== NONE && this.near.least <= this.present;
+    return this.surfaced() !== NONE && this.least <= this.present;
+  }
+
+  /** When that is due which has surfaced. */
+  private get least(): Instant {
+    return this.isOfRun ? this.run.least : this.near.least;
+  }
+
+  private pop(): void {
+    if (this.isOfRun) this.run.pop();
+    else this.near.pop();
   }
 
   /** A cancelled row is dropped when it surfaces, or when there are too many of its kind. */
@@ -124,14 +141,23 @@ export class TimerQueue implements Finder {
     }
   }
 
-  /** The first in the heap that was not cancelled. */
+  /** The first of the run and the heap that was not cancelled. */
   private surfaced(): number {
+    const { run, near, table } = this;
     for (;;) {
-      const row = this.near.peek();
-      if (row === NONE || !this.table.isCancelled(row)) return row;
-      this.near.pop();
+      this.isOfRun = run.peek() !== NONE && this.runIsFirst();
+      const row = this.isOfRun ? run.peek() : near.peek();
+      if (row === NONE || !table.isCancelled(row)) return row;
+      this.pop();
       this.drop(row);
     }
+  }
+
+  private runIsFirst(): boolean {
+    const { run, near, table } = this;
+    const other = near.peek();
+    if (other === NONE || run.least < near.least) return true;
+    return run.least === near.least && table.order(run.peek()) < table.order(other);
   }
 
   private drop(row: number): void {
@@ -139,10 +165,13 @@ export class TimerQueue implements Finder {
     this.dead--;
   }
 
-  /** Into the heap, or the lowest wheel in whose turn it is due. */
+  /** Into the run that is made, the heap, or the lowest wheel in whose turn it is due. */
   place(when: Instant, row: number): void {
     const { wheels, horizon } = this;
-    if (when < horizon) return this.near.push(when, this.table.order(row), row);
+    if (when < horizon) {
+      if (!this.opening || !this.run.add(when, row)) this.near.push(when, this.table.order(row), row);
+      return;
+    }
     // Instants at which a slot of a wheel begins are such of all below it, so the lowest has a whole turn from here on.
     if (when - horizon < wheels[0].span) return wheels[0].add(when, row);
     const last = wheels.length - 1;
@@ -151,7 +180,7 @@ export class TimerQueue implements Finder {
     wheels[level].add(when, row);
   }
 
-  /** The heap is empty and something waits: on to the next slot that holds anything. */
+  /** The run and the heap are empty and something waits: on to the next slot that holds anything. */
   private advance(): void {
     let level = 0;
     while (this.wheels[level].count === 0) level++;
@@ -162,20 +191,19 @@ export class TimerQueue implements Finder {
     const found = wheel.next(from, end);
     if (found >= 0 && level === 0) {
       this.horizon = (found + 1) * wheel.width;
-      this.open(wheel, found);
+      // A few are put in order by the heap.
+      this.opening = wheel.holdsMany(found);
+      wheel.take(found, this);
+      if (this.opening) this.run.sort(found * wheel.width);
+      this.opening = false;
     } else {
       this.horizon = (found < 0 ? end : found) * wheel.width;
     }
     // Slots of the wheels above that begin here.
     for (let above = this.wheels.length - 1; above > 0; above--) {
       const tick = this.wheels[above].begins(this.horizon);
-      if (tick >= 0) this.open(this.wheels[above], tick);
+      if (tick >= 0) this.wheels[above].take(tick, this);
     }
-  }
-
-  /** Takes everything out of a slot, to the heap or to wheels below. */
-  private open(wheel: Wheel, tick: number): void {
-    wheel.take(tick, this);
   }
 
   /** For the wheels: false for a row that was cancelled, which is dropped. */
@@ -188,6 +216,7 @@ export class TimerQueue implements Finder {
   private sweep(): void {
     const keep = (row: number): boolean => this.keep(row);
     this.near.filter(keep);
+    this.run.filter(keep);
     for (const wheel of this.wheels) wheel.filter(keep);
   }
 }

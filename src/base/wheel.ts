@@ -76,6 +76,12 @@ export class Wheel {
     this.count++;
   }
 
+  /** Are there more than a chunk of them in a slot? */
+  holdsMany(tick: number): boolean {
+    const chunk = this.heads === undefined ? NONE : this.heads[slotOf(tick)];
+    return chunk !== NONE && this.chunks.next(chunk) !== NONE;
+  }
+
   /** Empties a slot. */
   take(tick: number, finder: Finder): void {
     const slot = slotOf(tick);

@@ -117,6 +117,50 @@ test('the timer queue gives what is due first, equals in the order in which they
   }
 });
 
+test('thousands in one slot: by instant and then by insertion, wherever they waited before, and those cancelled left out', () => {
+  const random = seededRandom('slots');
+  const queue = new TimerQueue();
+  // A slot of the lowest wheel lasts 2^18 ns. Those that are set from far away come down from the wheel above.
+  const START = 3 * 2 ** 30 + 7 * 2 ** 18;
+  const waiting: { when: number; name: number; timer: Timer }[] = [];
+  const fired: number[] = [];
+  let now = 0;
+  const set = (count: number, spread: number): void => {
+    for (let n = 0; n < count; n++) {
+      const name = waiting.length;
+      // Many at the same instant, and parts of a nanosecond.
+      const when = Math.max(now, START + Math.floor(random.below(2 ** 18) / spread) * spread + random.below(2) / 2);
+      waiting.push({ when, name, timer: queue.add(when, () => void fired.push(name)) });
+    }
+  };
+  const run = (until: number): void => {
+    for (let next = queue.take(until); next !== undefined; next = queue.take(until)) next();
+    now = until;
+  };
+  set(700, 1000);
+  queue.add(START - 2 ** 29, () => {});
+  run(START - 2 ** 29);
+  set(700, 100_000); // straight into the slot, while the others wait above
+  run(START - 1);
+  for (const { timer } of waiting.filter(() => random.chance(0.2))) timer.cancel();
+  set(300, 1000);
+  run(START + 50_000);
+  const before = fired.length;
+  set(200, 20_000); // it is open: into the heap
+  for (let n = 0; n < 200; n++) waiting[random.below(waiting.length)].timer.cancel();
+  const left = queue.size;
+  run(NEVER);
+  assert.equal(fired.length, before + left);
+  assert.equal(new Set(fired).size, fired.length);
+  for (let n = 1; n < fired.length; n++) {
+    const [a, b] = [waiting[fired[n - 1]], waiting[fired[n]]];
+    assert.ok(
+      a.when < b.when || (a.when === b.when && a.name < b.name),
+      `${a.name} at ${a.when}, ${b.name} at ${b.when}`,
+    );
+  }
+});
+
 test('a timer that is set again for ever costs no more memory than a few thousand', () => {
   const queue = new TimerQueue();
   queue.add(5, () => {});
