@@ -31,11 +31,12 @@ export class SeqRanges {
 
   /** Adds [start, end) and returns the range that it has become part of. */
   add(start: Seq, end: Seq): Readonly<SeqRange> {
-    const merged: SeqRange = { start, end };
-    if (seqGe(start, end)) return merged;
+    if (seqGe(start, end)) return { start, end };
     const list = this.list;
     let first = 0;
     while (first < list.length && seqLt(list[first].end, start)) first++;
+    if (this.grows(first, start, end)) return list[first];
+    const merged: SeqRange = { start, end };
     let last = first;
     while (last < list.length && seqLe(list[last].start, end)) {
       merged.start = seqMin(merged.start, list[last].start);
@@ -44,6 +45,15 @@ export class SeqRanges {
     }
     list.splice(first, last - first, merged);
     return merged;
+  }
+
+  /** The usual case: a range grows at its end, and reaches no other. */
+  private grows(at: number, start: Seq, end: Seq): boolean {
+    const { list } = this;
+    if (at >= list.length || list[at].end !== start) return false;
+    if (at + 1 < list.length && seqGe(end, list[at + 1].start)) return false;
+    list[at].end = end;
+    return true;
   }
 
   /** Forgets all before `seq`. */

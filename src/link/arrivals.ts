@@ -39,14 +39,17 @@ export class Arrivals {
     const { last } = this;
     if (last !== undefined && when < last.when) {
       // It overtakes: the cable was changed to a faster one, or what is before it was held back.
-      this.scheduler.at(when, () => this.sink.receive(frame, unit, given));
-      return;
+      return this.addByItself(frame, when, unit, given);
     }
     const added = new Arrival(frame, when, unit, given);
     if (last === undefined) this.first = added;
     else last.next = added;
     this.last = added;
     if (!this.armed) this.arm(added);
+  }
+
+  private addByItself(frame: Frame, when: Instant, unit: Unit, given: boolean): void {
+    this.scheduler.at(when, () => this.sink.receive(frame, unit, given));
   }
 
   private arm(first: Arrival): void {

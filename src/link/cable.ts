@@ -213,7 +213,7 @@ export class Direction {
       return 'corrupted';
     }
     if (random.chance(options.reorder)) {
-      this.scheduler.at(arrival + options.reorderDelay, () => this.arrivals.sink.receive(frame, unit, given));
+      this.holdBack(frame, arrival + options.reorderDelay, unit, given);
       return 'reordered';
     }
     if (!random.chance(options.duplicate)) {
@@ -223,6 +223,11 @@ export class Direction {
     this.arrivals.add(frame, arrival, unit, false);
     this.arrivals.add(frame, arrival, unit, false);
     return 'duplicated';
+  }
+
+  /** By itself: a closure in `queue` would have a context made for every frame. */
+  private holdBack(frame: Frame, until: Instant, unit: Unit, given: boolean): void {
+    this.scheduler.at(until, () => this.arrivals.sink.receive(frame, unit, given));
   }
 }
 

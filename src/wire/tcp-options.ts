@@ -33,7 +33,7 @@ export type OptionOrder = 'aligned' | 'bsd';
 
 /** Bytes of the options as `writeTcpOptions` writes them, a multiple of four. */
 export const tcpOptionsLength = (segment: Segment): number => {
-  if (isBare(segment)) return segment.hasTimestamps ? 12 : 0;
+  if (isBare(segment)) return (segment.hasTimestamps ? 12 : 0) + sackLength(segment.sack.length);
   const writer = new Writer(undefined, 0);
   write(writer, segment);
   return writer.at;
@@ -41,34 +41,62 @@ export const tcpOptionsLength = (segment: Segment): number => {
 
 /** Writes them at `start`. */
 export function writeTcpOptions(segment: Segment, bytes: Uint8Array, start: number): void {
-  if (segment.hasTimestamps && segment.order === 'aligned' && isBare(segment)) writeTimestamps(segment, bytes, start);
-  else write(new Writer(bytes, start), segment);
+  if (!isBare(segment)) return write(new Writer(bytes, start), segment);
+  const at = segment.hasTimestamps ? writeTimestamps(segment, bytes, start) : start;
+  if (segment.sack.length > 0) writeSack(segment.sack, bytes, at);
 }
 
 /** What stands before them in RFC 7323's recommended layout (appendix A): two no-operations, kind 8, length 10. */
 const TIMESTAMPS_START = 0x0101080a;
+/** And before SACK blocks, their number left out of the length (RFC 2018 §3 has it so): two no-operations, kind 5. */
+const SACK_START = 0x01010502;
+const MOST_BLOCKS = 4;
 
-function writeTimestamps(segment: Segment, bytes: Uint8Array, start: number): void {
+const sackLength = (blocks: number): number => (blocks === 0 ? 0 : 4 + 8 * blocks);
+
+/** Answers where they end. */
+function writeTimestamps(segment: Segment, bytes: Uint8Array, start: number): number {
   word.set(bytes, start, TIMESTAMPS_START);
   word.set(bytes, start + 4, segment.tsVal);
   word.set(bytes, start + 8, segment.tsEcr);
+  return start + 12;
 }
 
-/** True when the options in [start, end) were timestamps in that layout and nothing else, as in most segments. */
-export function readTimestamps(segment: Segment, bytes: Uint8Array, start: number, end: number): boolean {
-  if (end - start !== 12 || word.get(bytes, start) !== TIMESTAMPS_START) return false;
+function writeSack(blocks: readonly SeqRange[], bytes: Uint8Array, start: number): void {
+  word.set(bytes, start, SACK_START + 8 * blocks.length);
+  for (let n = 0; n < blocks.length; n++) {
+    word.set(bytes, start + 4 + 8 * n, blocks[n].start);
+    word.set(bytes, start + 8 + 8 * n, blocks[n].end);
+  }
+}
+
+/** True when the options in [start, end) were timestamps, SACK blocks or both, in that layout and nothing else. */
+export function readBare(segment: Segment, bytes: Uint8Array, start: number, end: number): boolean {
+  const stamped = end - start >= 12 && word.get(bytes, start) === TIMESTAMPS_START;
+  const sackAt = stamped ? start + 12 : start;
+  if (sackAt !== end && !readSack(segment, bytes, sackAt, end)) return false;
+  if (!stamped) return true;
   segment.hasTimestamps = true;
   segment.tsVal = word.get(bytes, start + 4);
   segment.tsEcr = word.get(bytes, start + 8);
   return true;
 }
 
-/** The common case: timestamps or nothing. */
+function readSack(segment: Segment, bytes: Uint8Array, start: number, end: number): boolean {
+  const count = (end - start - 4) / 8;
+  const isSack = count >= 1 && count <= MOST_BLOCKS && Number.isInteger(count);
+  if (!isSack || word.get(bytes, start) !== SACK_START + 8 * count) return false;
+  const blocks: SeqRange[] = [];
+  for (let at = start + 4; at < end; at += 8) blocks.push({ start: word.get(bytes, at), end: word.get(bytes, at + 4) });
+  segment.sack = blocks;
+  return true;
+}
+
+/** The common case: timestamps, SACK blocks or nothing, which stand alike in either order. */
 const isBare = (s: Segment): boolean =>
   s.mss < 0 &&
   s.windowScale < 0 &&
   !s.sackPermitted &&
-  s.sack.length === 0 &&
   s.fastOpen === undefined &&
   s.accEcn === undefined &&
   s.unknownOptions.length === 0;

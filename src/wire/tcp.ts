@@ -5,7 +5,7 @@ import type { SeqRange } from '../base/ranges.ts';
 import { seqAdd } from '../base/seq32.ts';
 import { asHex, bits, layout, seq32, u16 } from './layout.ts';
 import { Malformed, Reader } from './reader.ts';
-import { type OptionOrder, parseTcpOptions, readTimestamps, writeTcpOptions } from './tcp-options.ts';
+import { type OptionOrder, parseTcpOptions, readBare, writeTcpOptions } from './tcp-options.ts';
 
 export const FIN = 0x01;
 export const SYN = 0x02;
@@ -170,7 +170,7 @@ export function readTcp(segment: Segment, bytes: Uint8Array, start: number, end:
   segment.urgentPointer = f.urgentPointer.get(bytes, start);
   segment.length = end - start - headerLength;
   segment.payload = segment.length > 0 ? viewOf(bytes, start + headerLength, end) : EMPTY;
-  if (headerLength > tcp.size && !readTimestamps(segment, bytes, start + tcp.size, start + headerLength)) {
+  if (headerLength > tcp.size && !readBare(segment, bytes, start + tcp.size, start + headerLength)) {
     const reader = new Reader(bytes, start + tcp.size, start + headerLength);
     parseTcpOptions(reader, segment);
     return reader.failure;

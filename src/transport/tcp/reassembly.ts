@@ -61,6 +61,12 @@ export class Reassembly {
   add(seq: Seq, bytes: Uint8Array, cost = 0): boolean {
     if (this.pieces.length >= MAX_PIECES) return false;
     const end = seqAdd(seq, bytes.length);
+    const { highest } = this.held;
+    if (highest === undefined || seqGe(seq, highest)) {
+      this.insert({ seq, bytes, cost });
+      this.hold(seq, end);
+      return true;
+    }
     let left = cost;
     for (const hole of this.holesIn(seq, end)) {
       const from = seqDiff(hole.start, seq);
@@ -86,7 +92,9 @@ export class Reassembly {
   }
 
   private hold(seq: Seq, end: Seq): void {
+    const before = this.rangeCount;
     const merged = this.held.add(seq, end);
+    if (this.recent[0] === merged.start && this.rangeCount === before) return;
     this.recent = [
       merged.start,
       ...this.recent.filter(start => !(seqGe(start, merged.start) && seqLt(start, merged.end))),
@@ -94,7 +102,10 @@ export class Reassembly {
     if (this.recent.length > MAX_BLOCKS) this.recent.length = MAX_BLOCKS;
   }
 
-  /** The next piece once everything before it has come, or undefined; what had come otherwise is cut off. */
+  /**
+   * The next piece once everything before it has come, or undefined; what had come otherwise is cut off. `forgetBefore`
+   * is to follow behind the last.
+   */
   take(rcvNxt: Seq): Piece | undefined {
     const first = this.pieces[0];
     if (first === undefined || seqGt(first.seq, rcvNxt)) return undefined;
@@ -102,9 +113,6 @@ export class Reassembly {
     this.total -= first.bytes.length;
     this.cost -= first.cost;
     const skip = seqDiff(rcvNxt, first.seq);
-    const end = seqAdd(first.seq, first.bytes.length);
-    this.held.dropBefore(end);
-    this.recent = this.recent.filter(start => seqGe(start, end) || this.held.ranges.some(r => r.start === start));
     if (skip > 0) first.bytes = first.bytes.subarray(Math.min(skip, first.bytes.length));
     return first;
   }

@@ -454,11 +454,11 @@ export class Receiver implements BufferState {
     const twice = reassembly.overlap(start, seqAdd(start, bytes.length));
     if (twice !== undefined) this.noteMoreDuplicate(twice.start, twice.end);
     this.append(bytes, cost, isWhole);
-    for (;;) {
-      const piece = reassembly.take(tcb.rcvNxt);
-      if (piece === undefined) break;
+    const before = reassembly.count;
+    for (let piece = reassembly.take(tcb.rcvNxt); piece !== undefined; piece = reassembly.take(tcb.rcvNxt)) {
       if (piece.bytes.length > 0) this.append(piece.bytes, piece.cost);
     }
+    if (reassembly.count !== before) reassembly.forgetBefore(tcb.rcvNxt);
     // A segment that fills a gap is acknowledged at once (RFC 5681 §4.2).
     this.ackNow = true;
   }

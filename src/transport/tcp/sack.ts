@@ -19,9 +19,8 @@ export function takeSackBlocks(
   const duplicate = isDuplicateReport(r, news, blocks, ack, priorUna);
   if (seqDiff(priorUna, ack) > tcb.maxSndWnd || queue.out === 0) return;
   const [first] = blocks;
-  // In order of sequence: what one of them has marked is no sign of reordering for another.
-  const sorted = blocks.length > 1 ? [...blocks].sort((a, b) => seqDiff(a.start, b.start)) : blocks;
-  for (const block of sorted) {
+  // What one of them has marked is no sign of reordering for another.
+  for (const block of inSequence(blocks)) {
     const isDuplicate = duplicate && block === first;
     if (!isValid(r, block, isDuplicate) || seqLe(block.end, priorUna)) continue;
     for (let at = queue.indexOf(block.start); at < queue.records.length; at++) {
@@ -31,6 +30,19 @@ export function takeSackBlocks(
     }
   }
   if (r.state !== 'loss' || r.undoMarker !== undefined) r.noteReordering(news.reordered);
+}
+
+/** In order of sequence; there are four at most. */
+function inSequence(blocks: readonly SeqRange[]): readonly SeqRange[] {
+  if (blocks.length < 2) return blocks;
+  const sorted = [...blocks];
+  for (let n = 1; n < sorted.length; n++) {
+    const block = sorted[n];
+    let at = n;
+    for (; at > 0 && seqGt(sorted[at - 1].start, block.start); at--) sorted[at] = sorted[at - 1];
+    sorted[at] = block;
+  }
+  return sorted;
 }
 
 /** RFC 2883 §4: the first block is a D-SACK when it lies below the ACK or inside the second block. */
