@@ -3,7 +3,7 @@
  * calls that Node has none for.
  */
 import { createRequire } from 'node:module';
-import { ReadRing } from './read-ring.ts';
+import { FrameRing } from './frame-ring.ts';
 import { VNET_HEADER } from './vnet.ts';
 
 const O_RDWR = 2;
@@ -42,6 +42,7 @@ interface SystemCalls {
   ioctlValue(fd: number, request: number, value: number): number;
   read(fd: number, address: number, count: number): number;
   write(fd: number, buffer: Uint8Array, count: number): number;
+  writeAt(fd: number, address: number, count: number): number;
   close(fd: number): number;
   socket(domain: number, type: number, protocol: number): number;
 }
@@ -67,6 +68,7 @@ function systemCalls(koffi: Koffi): SystemCalls {
     // By its address: koffi asks a typed array for a lot, 60 ns of it.
     read: libc.func('int read(int fd, uintptr_t address, unsigned int count)'),
     write: libc.func('long write(int fd, void *buffer, unsigned long count)'),
+    writeAt: libc.func('int write(int fd, uintptr_t address, unsigned int count)'),
     close: libc.func('int close(int fd)'),
     socket: libc.func('int socket(int domain, int type, int protocol)'),
   };
@@ -81,7 +83,7 @@ export class TapDevice {
   readonly name: string;
   readonly fd: number;
   /** Reads several frames at once, where the system does; to be closed by itself. */
-  readonly ring: ReadRing | undefined;
+  readonly ring: FrameRing | undefined;
   private readonly koffi: Koffi;
   private readonly calls: SystemCalls;
 
@@ -90,7 +92,7 @@ export class TapDevice {
     this.calls = calls;
     this.fd = fd;
     this.name = name;
-    this.ring = ring > 0 ? ReadRing.open(koffi, fd, ring) : undefined;
+    this.ring = ring > 0 ? FrameRing.open(koffi, fd, ring) : undefined;
   }
 
   /** Opens or makes the device and sets it up: layer 2 (TAP) or 3 (TUN). Throws TapError. */
@@ -125,7 +127,7 @@ export class TapDevice {
     return new DataView(request.buffer).getInt32(NAME_SIZE, true);
   }
 
-  /** Where memory lies, for `read`: as long as something refers to it. */
+  /** Where memory lies, for those that ask for an address: as long as something refers to it. */
   addressOf(memory: Uint8Array): number {
     return Number(this.koffi.address(memory));
   }
@@ -145,6 +147,11 @@ export class TapDevice {
   /** False: the kernel had no room; the frame is lost, as on any full queue. */
   write(frame: Uint8Array, length = frame.length): boolean {
     return this.calls.write(this.fd, frame, length) === length;
+  }
+
+  /** The same of memory whose address is known. */
+  writeAt(address: number, length: number): void {
+    this.calls.writeAt(this.fd, address, length);
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 /**
  * A Link over a TAP device. The event loop wakes us when a frame is there (the descriptor is given to a libuv pipe
- * handle), then non-blocking reads drain what waits, many by one call where the system can do that (read-ring.ts). Where
- * Node has that binding no more, a worker thread waits instead.
+ * handle), then non-blocking reads drain what waits; many by one call where the system can do that (frame-ring.ts), as
+ * what is sent meanwhile is written. Where Node has that binding no more, a worker thread waits instead.
  */
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
@@ -10,7 +10,8 @@ import { ethernet } from '../../wire/ethernet.ts';
 import type { Packet } from '../../wire/packet.ts';
 import { cutFrame } from '../../wire/tcp-segmentation.ts';
 import { TapDevice } from './device.ts';
-import type { ReadRing } from './read-ring.ts';
+import type { FrameRing } from './frame-ring.ts';
+import { Outgoing } from './outgoing.ts';
 import { readVnet, VNET_HEADER, writeVnet } from './vnet.ts';
 
 /** Frames a turn, so that timers and other sockets have theirs. */
@@ -61,7 +62,8 @@ class DeviceLink implements TapLink {
   private readonly largest: number;
   private readonly ipAt: number;
   /** Where a frame is put behind its header. */
-  private readonly outgoing: Uint8Array;
+  private readonly behindHeader: Uint8Array;
+  private readonly outgoing: Outgoing | undefined;
   /** As many frames as came at once lately. */
   private expected = RING.least;
   /** What frames are read into, where it lies, and how much of it is used. */
@@ -79,7 +81,8 @@ class DeviceLink implements TapLink {
     this.prefix = offload ? VNET_HEADER : 0;
     this.ipAt = layer === 2 ? ethernet.size : 0;
     this.largest = offload ? MOST : this.mtu + 18;
-    this.outgoing = new Uint8Array(offload ? MOST : 0);
+    this.behindHeader = new Uint8Array(offload ? MOST : 0);
+    this.outgoing = device.ring && new Outgoing(device, device.ring, this.largest);
     const wake =
       readiness === 'worker thread'
         ? undefined
@@ -91,8 +94,13 @@ class DeviceLink implements TapLink {
   send(frame: Frame, unit: Unit = 0): void {
     if (this.closed) return;
     if (this.offloads) this.sendBehindHeader(frame, unit);
-    else if (unit === 0) this.device.write(frame);
-    else for (const piece of cutFrame(frame, this.ipAt, unit)) this.device.write(piece);
+    else if (unit === 0) this.sendOne(frame);
+    else for (const piece of cutFrame(frame, this.ipAt, unit)) this.sendOne(piece);
+  }
+
+  private sendOne(frame: Frame): void {
+    if (this.outgoing === undefined) this.device.write(frame);
+    else this.outgoing.add(frame);
   }
 
   /** A datagram for a TUN has room in front that an Ethernet header would need; virtio-net's fits there. */
@@ -106,14 +114,15 @@ class DeviceLink implements TapLink {
   }
 
   private sendBehindHeader(frame: Frame, unit: Unit): void {
-    const { outgoing } = this;
-    outgoing.set(frame, VNET_HEADER);
-    writeVnet(outgoing.subarray(0, VNET_HEADER + frame.length), this.ipAt + VNET_HEADER, unit);
-    this.device.write(outgoing, VNET_HEADER + frame.length);
+    const { behindHeader } = this;
+    behindHeader.set(frame, VNET_HEADER);
+    writeVnet(behindHeader.subarray(0, VNET_HEADER + frame.length), this.ipAt + VNET_HEADER, unit);
+    this.device.write(behindHeader, VNET_HEADER + frame.length);
   }
 
   close(): void {
     if (this.closed) return;
+    this.outgoing?.flush();
     this.closed = true;
     this.device.ring?.close();
     this.stop();
@@ -121,6 +130,8 @@ class DeviceLink implements TapLink {
 
   /** `first`: a frame that the event loop has already read, valid only now. */
   private drain(first: Uint8Array | undefined, length: number): void {
+    const { outgoing } = this;
+    if (outgoing !== undefined) outgoing.held = true;
     this.batch?.(true);
     if (first !== undefined && length > 0) {
       this.makeRoom();
@@ -131,6 +142,9 @@ class DeviceLink implements TapLink {
     const waitMore = this.drainOneByOne(ring === undefined ? BATCH : RING.least);
     if (waitMore && ring !== undefined) this.drainByRing(ring, BATCH - RING.least);
     this.batch?.(false);
+    if (outgoing === undefined) return;
+    outgoing.held = false;
+    if (!this.closed) outgoing.flush();
   }
 
   /** True: there were as many, and may be more. */
@@ -145,7 +159,7 @@ class DeviceLink implements TapLink {
   }
 
   /** Each read has a place of its own: how many frames there are, and of what length, is known behind them all. */
-  private drainByRing(ring: ReadRing, most: number): void {
+  private drainByRing(ring: FrameRing, most: number): void {
     const stride = (this.largest + 7) & ~7;
     let left = most;
     while (left > 0 && !this.closed) {
@@ -164,12 +178,12 @@ class DeviceLink implements TapLink {
         this.take(length);
       }
       left -= frames;
-      if (frames === count) this.expected = Math.min(2 * count, ring.most);
-      else if (frames < count) {
+      if (frames < count) {
         // Reads that find nothing cost something too.
         this.expected = Math.max(frames, RING.least);
         return;
       }
+      this.expected = Math.min(2 * count, ring.most);
     }
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
-import { ReadRing } from '../../src/node/tap/read-ring.ts';
+import { FrameRing } from '../../src/node/tap/frame-ring.ts';
 
 type Koffi = typeof import('koffi');
 const EAGAIN = 11;
@@ -33,7 +33,7 @@ const isRefused = (koffi: Koffi): boolean =>
 test('several datagrams by one call, each in its place; where none waits the read says so', t => {
   if (process.platform !== 'linux') return t.skip('io_uring is Linux');
   const { koffi, from, send } = datagrams(createRequire(import.meta.url)('koffi'));
-  const ring = ReadRing.open(koffi, from, 16);
+  const ring = FrameRing.open(koffi, from, 16);
   if (ring === undefined) return assert.ok(isRefused(koffi), 'there is io_uring, and no ring');
   const memory = new Uint8Array(16 * STRIDE);
   const address = Number(koffi.address(memory));
@@ -58,11 +58,34 @@ test('several datagrams by one call, each in its place; where none waits the rea
   ring.close();
 });
 
+test('several datagrams written by one call, in order and each of its length; what was read before stays known', t => {
+  if (process.platform !== 'linux') return t.skip('io_uring is Linux');
+  const { koffi, to, from, send } = datagrams(createRequire(import.meta.url)('koffi'));
+  const [reader, writer] = [FrameRing.open(koffi, from, 8), FrameRing.open(koffi, to, 8)];
+  if (reader === undefined || writer === undefined)
+    return assert.ok(isRefused(koffi), 'there is io_uring, and no ring');
+  const [out, back] = [new Uint8Array(8 * STRIDE), new Uint8Array(8 * STRIDE)];
+  for (let round = 0; round < 20; round++) {
+    out.fill(round + 1);
+    const lengths = Int32Array.from({ length: 8 }, (_, n) => 1 + ((round * 7 + n) % STRIDE));
+    writer.write(Number(koffi.address(out)), STRIDE, lengths, 8);
+    assert.equal(reader.read(Number(koffi.address(back)), STRIDE, STRIDE, 8), 8);
+    // Somebody who answers while he goes through what he has read.
+    reader.write(Number(koffi.address(out)), STRIDE, Int32Array.of(5), 1);
+    assert.deepEqual([...reader.results], [...lengths]);
+    assert.deepEqual(back.subarray(0, lengths[0]), out.subarray(0, lengths[0]));
+    assert.equal(writer.read(Number(koffi.address(back)), STRIDE, STRIDE, 1), 1);
+    assert.equal(writer.results[0], 5);
+  }
+  send(Uint8Array.of(1));
+  for (const ring of [reader, writer]) ring.close();
+});
+
 test('there is no ring for what would make a read wait', t => {
   if (process.platform !== 'linux') return t.skip('io_uring is Linux');
   const { koffi, from, send } = datagrams(createRequire(import.meta.url)('koffi'));
   // Something to be read already: it is not to be asked for by a read that is meant to find nothing.
   send(Uint8Array.of(1));
-  assert.equal(ReadRing.open(koffi, from, 16), undefined);
-  assert.equal(ReadRing.open(koffi, -1, 16), undefined);
+  assert.equal(FrameRing.open(koffi, from, 16), undefined);
+  assert.equal(FrameRing.open(koffi, -1, 16), undefined);
 });

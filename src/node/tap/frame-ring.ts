@@ -1,7 +1,7 @@
 /**
- * Many frames by one system call, by io_uring(7) of Linux: reads are written into memory that the kernel shares with us,
- * done while it looks through them, and answered there. Each of them costs half of what a call of its own does. Where
- * there is no io_uring, or it is not allowed, there is no ring, and frames are read one by one.
+ * Many frames by one system call, by io_uring(7) of Linux: what is to be read or written stands in memory that the kernel
+ * shares with us, is done while it looks through it, and answered there. Each costs half of what a call of its own does.
+ * Where there is no io_uring, or it is not allowed, there is no ring, and frames are read and written one by one.
  */
 type Koffi = typeof import('koffi');
 
@@ -14,8 +14,8 @@ const PROT_READ_WRITE = 3;
 const MAP_FLAGS = 0x8001;
 const MAP_FAILED = 2n ** 64n - 1n;
 const FEAT_SINGLE_MMAP = 1;
-const OP_READ = 22;
-/** Without it a read that finds nothing waits, although its file does not block (RWF_NOWAIT). */
+const OPERATION = { read: 22, write: 23 };
+/** Without it what can't be done now waits, although its file does not block (RWF_NOWAIT). */
 const NO_WAIT = 8;
 const EAGAIN = 11;
 
@@ -36,6 +36,8 @@ const PARAMS = {
 const SQE = { words: 16, operation: 0, fd: 1, address: 4, length: 6, flags: 7, userData: 8 };
 const CQE = { words: 4, userData: 0, result: 2 };
 const HIGH = 2 ** 32;
+/** For an answer that nobody waits for. */
+const NOT_KEPT = -1;
 
 /** Memory that is shared with the kernel. */
 interface Mapping {
@@ -71,15 +73,15 @@ function systemCalls(koffi: Koffi): Calls {
   };
 }
 
-export class ReadRing {
-  /** Most reads of one call. */
+export class FrameRing {
+  /** Most frames of one call. */
   readonly most: number;
-  /** What became of each read of the last call: bytes, or an error's number below zero. */
+  /** What became of each frame of the last call: bytes, or an error's number below zero. */
   readonly results: Int32Array;
   private readonly fd: number;
   private readonly calls: Calls;
   private readonly rings: Mapping;
-  private readonly reads: Mapping;
+  private readonly requests: Mapping;
   /** Where these are in `rings`, in words. */
   private readonly tail: number;
   private readonly cqHead: number;
@@ -87,11 +89,11 @@ export class ReadRing {
   private readonly cqMask: number;
   private readonly cqes: number;
 
-  private constructor(fd: number, params: Int32Array, calls: Calls, rings: Mapping, reads: Mapping) {
+  private constructor(fd: number, params: Int32Array, calls: Calls, rings: Mapping, requests: Mapping) {
     this.fd = fd;
     this.calls = calls;
     this.rings = rings;
-    this.reads = reads;
+    this.requests = requests;
     this.most = params[PARAMS.entries];
     this.results = new Int32Array(this.most);
     this.tail = params[PARAMS.tail] >> 2;
@@ -104,15 +106,15 @@ export class ReadRing {
   }
 
   /** For `fd`, which does not block and has nothing to be read yet. Undefined: the system has no ring for us. */
-  static open(koffi: Koffi, fd: number, most: number): ReadRing | undefined {
+  static open(koffi: Koffi, fd: number, most: number): FrameRing | undefined {
     try {
-      return ReadRing.make(systemCalls(koffi), fd, most);
+      return FrameRing.make(systemCalls(koffi), fd, most);
     } catch {
       return undefined; // a C library without these calls, or an engine that takes no memory from outside
     }
   }
 
-  private static make(calls: Calls, fd: number, most: number): ReadRing | undefined {
+  private static make(calls: Calls, fd: number, most: number): FrameRing | undefined {
     const params = new Int32Array(PARAMS.words);
     const ring = calls.setup(most, params);
     if (ring < 0) return undefined;
@@ -123,25 +125,24 @@ export class ReadRing {
     );
     const isOne = (params[PARAMS.features] & FEAT_SINGLE_MMAP) !== 0;
     const rings = isOne ? calls.map(ring, length, 0) : undefined;
-    const reads = calls.map(ring, entries * SQE.words * 4, OFF_SQES);
-    if (rings === undefined || reads === undefined) {
+    const requests = calls.map(ring, entries * SQE.words * 4, OFF_SQES);
+    if (rings === undefined || requests === undefined) {
       rings?.unmap();
-      reads?.unmap();
+      requests?.unmap();
       calls.close(ring);
       return undefined;
     }
-    const made = new ReadRing(ring, params, calls, rings, reads);
+    const made = new FrameRing(ring, params, calls, rings, requests);
     made.prepare(fd);
     if (made.answersAtOnce()) return made;
     made.close();
     return undefined;
   }
 
-  /** What is the same in every read. */
+  /** What is the same in every request. */
   private prepare(fd: number): void {
-    const { words } = this.reads;
+    const { words } = this.requests;
     for (let n = 0; n < this.most; n++) {
-      words[n * SQE.words + SQE.operation] = OP_READ;
       words[n * SQE.words + SQE.fd] = fd;
       words[n * SQE.words + SQE.flags] = NO_WAIT;
     }
@@ -157,24 +158,40 @@ export class ReadRing {
    * reads were done; `results` says what became of them.
    */
   read(address: number, stride: number, length: number, count: number): number {
-    const { reads, rings, results, tail, cqHead, most } = this;
-    const first = rings.words[tail];
-    for (let n = 0; n < count; n++) {
-      const at = ((first + n) & (most - 1)) * SQE.words;
-      const to = address + n * stride;
-      reads.words[at + SQE.address] = to;
-      reads.words[at + SQE.address + 1] = to / HIGH;
-      reads.words[at + SQE.length] = length;
-      reads.words[at + SQE.userData] = n;
-    }
-    rings.words[tail] = first + count;
+    for (let n = 0; n < count; n++) this.enter(n, OPERATION.read, address + n * stride, length, n);
+    return this.submit(count);
+  }
+
+  /**
+   * Writes `count` frames, the n-th of `lengths[n]` bytes at `address + n * stride`. What became of them is not kept:
+   * somebody may still be looking through what was read.
+   */
+  write(address: number, stride: number, lengths: Int32Array, count: number): void {
+    for (let n = 0; n < count; n++) this.enter(n, OPERATION.write, address + n * stride, lengths[n], NOT_KEPT);
+    this.submit(count);
+  }
+
+  private enter(n: number, operation: number, address: number, length: number, result: number): void {
+    const { words } = this.requests;
+    const at = ((this.rings.words[this.tail] + n) & (this.most - 1)) * SQE.words;
+    words[at + SQE.operation] = operation;
+    words[at + SQE.address] = address;
+    words[at + SQE.address + 1] = address / HIGH;
+    words[at + SQE.length] = length;
+    words[at + SQE.userData] = result;
+  }
+
+  private submit(count: number): number {
+    const { rings, results, cqHead } = this;
+    rings.words[this.tail] += count;
     this.calls.enter(this.fd, count);
     const end = rings.words[this.cqTail];
     let head = rings.words[cqHead];
     let done = 0;
     for (; head !== end; head = (head + 1) | 0, done++) {
       const at = this.cqes + (head & this.cqMask) * CQE.words;
-      results[rings.words[at + CQE.userData]] = rings.words[at + CQE.result];
+      const place = rings.words[at + CQE.userData];
+      if (place !== NOT_KEPT) results[place] = rings.words[at + CQE.result];
     }
     rings.words[cqHead] = head;
     return done;
@@ -183,6 +200,6 @@ export class ReadRing {
   close(): void {
     this.calls.close(this.fd);
     this.rings.unmap();
-    this.reads.unmap();
+    this.requests.unmap();
   }
 }
