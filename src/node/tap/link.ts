@@ -63,6 +63,7 @@ class DeviceLink implements TapLink {
   private readonly ipAt: number;
   /** Where a frame is put behind its header. */
   private readonly behindHeader: Uint8Array;
+  /** Undefined with offloads: such frames are large enough to be written by themselves. */
   private readonly outgoing: Outgoing | undefined;
   /** As many frames as came at once lately. */
   private expected = RING.least;
@@ -82,7 +83,7 @@ class DeviceLink implements TapLink {
     this.ipAt = layer === 2 ? ethernet.size : 0;
     this.largest = offload ? MOST : this.mtu + 18;
     this.behindHeader = new Uint8Array(offload ? MOST : 0);
-    this.outgoing = device.ring && new Outgoing(device, device.ring, this.largest);
+    this.outgoing = offload ? undefined : new Outgoing(device, this.largest);
     const wake =
       readiness === 'worker thread'
         ? undefined
@@ -93,14 +94,10 @@ class DeviceLink implements TapLink {
 
   send(frame: Frame, unit: Unit = 0): void {
     if (this.closed) return;
-    if (this.offloads) this.sendBehindHeader(frame, unit);
-    else if (unit === 0) this.sendOne(frame);
-    else for (const piece of cutFrame(frame, this.ipAt, unit)) this.sendOne(piece);
-  }
-
-  private sendOne(frame: Frame): void {
-    if (this.outgoing === undefined) this.device.write(frame);
-    else this.outgoing.add(frame);
+    const { outgoing } = this;
+    if (outgoing === undefined) this.sendBehindHeader(frame, unit);
+    else if (unit === 0) outgoing.add(frame);
+    else for (const piece of cutFrame(frame, this.ipAt, unit)) outgoing.add(piece);
   }
 
   /** A datagram for a TUN has room in front that an Ethernet header would need; virtio-net's fits there. */
