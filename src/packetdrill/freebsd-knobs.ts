@@ -1,7 +1,8 @@
 /** FreeBSD's knobs (net.inet.tcp....), translated; tcp(4) says what they are. */
+import { fromHex } from '../base/bytes.ts';
 import { ms, seconds } from '../base/instant.ts';
+import { littleEndian } from '../transport/tcp/fast-open.ts';
 import type { TcpLayer } from '../transport/tcp/layer.ts';
-import type { SynCookieMode } from '../transport/tcp/listener.ts';
 import type { TcpSettings } from '../transport/tcp/types.ts';
 import { type Change, congestion, ECN_MODES, type Knobs, keepAlive, numberOf, on, probing } from './knobs.ts';
 
@@ -69,11 +70,9 @@ const CHANGES: Record<string, Change> = {
   // Any cookie will do.
   'tcp.fastopen.acceptany': (tcp, v) => ({ fastOpen: { ...tcp.settings.fastOpen, serverWithoutCookie: on(v) } }),
   'tcp.fastopen.setkey': (tcp, v) => {
-    const bytes = v.trim().match(/[0-9a-f]{2}/gi) ?? [];
-    if (bytes.length !== 16) return 'unknown';
-    const view = new DataView(Uint8Array.from(bytes, byte => Number.parseInt(byte, 16)).buffer);
+    if (!/^[0-9a-f]{32}$/i.test(v.trim())) return 'unknown';
     // The newest makes cookies; those before it are known as well (net.inet.tcp.fastopen.maxkeys).
-    tcp.fastOpenCookies.addKey(Uint32Array.from([0, 4, 8, 12], at => view.getUint32(at, true)));
+    tcp.fastOpenCookies.addKey(Uint32Array.from(littleEndian(fromHex(v.trim()))));
     return {};
   },
   'tcp.keepidle': (tcp, v) => keepAlive(tcp, { idle: ms(numberOf(v)) }),
@@ -93,8 +92,7 @@ const byteCounting = (rfc3465 = '1', most = '2'): Partial<TcpSettings> => ({
 });
 
 function cookies(tcp: TcpLayer, some = '1', only = '0'): Partial<TcpSettings> {
-  const mode: SynCookieMode = on(only) ? 'always' : on(some) ? 'when-full' : 'never';
-  tcp.synCookies = mode;
+  tcp.synCookies = on(only) ? 'always' : on(some) ? 'when-full' : 'never';
   return {};
 }
 

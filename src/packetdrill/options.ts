@@ -3,7 +3,7 @@ import { type Duration, ms, seconds, us } from '../base/instant.ts';
 import type { StampedPoint } from '../posix/error-queue.ts';
 import { type Failed, failed, isFailed, type Result } from '../posix/results.ts';
 import type { StreamSocket } from '../posix/stream-socket.ts';
-import { FastOpenCookies } from '../transport/tcp/fast-open.ts';
+import { FastOpenCookies, littleEndian } from '../transport/tcp/fast-open.ts';
 import { keepAliveChanged } from '../transport/tcp/keep-alive.ts';
 import { CONGESTION_CONTROLS } from '../transport/tcp/profiles.ts';
 import { TIMESTAMPS_LENGTH } from '../transport/tcp/tcb.ts';
@@ -241,8 +241,7 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
 function setFastOpenKey(socket: StreamSocket, value: OptionValue): Result<number> {
   const bytes = Uint8Array.from(String(value), letter => letter.charCodeAt(0));
   if (bytes.length !== FAST_OPEN_KEY && bytes.length !== 2 * FAST_OPEN_KEY) return failed('EINVAL');
-  const view = new DataView(bytes.buffer);
-  const words = Array.from({ length: bytes.length / 4 }, (_, i) => view.getUint32(4 * i, true));
+  const words = littleEndian(bytes);
   const keys = [words.slice(0, 4), words.slice(4)].filter(key => key.length > 0).map(key => Uint32Array.from(key));
   socket.fastOpenKey = String(value);
   socket.fastOpenCookies = FastOpenCookies.withKeys(keys);

@@ -52,7 +52,8 @@ const TIMESTAMPS_START = 0x0101080a;
 const SACK_START = 0x01010502;
 const MOST_BLOCKS = 4;
 
-const sackLength = (blocks: number): number => (blocks === 0 ? 0 : 4 + 8 * blocks);
+/** Bytes of so many SACK blocks with what stands before them. */
+export const sackLength = (blocks: number): number => (blocks === 0 ? 0 : 4 + 8 * blocks);
 
 /** Answers where they end. */
 function writeTimestamps(segment: Segment, bytes: Uint8Array, start: number): number {

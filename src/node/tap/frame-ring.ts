@@ -39,6 +39,9 @@ const HIGH = 2 ** 32;
 /** For an answer that nobody waits for. */
 const NOT_KEPT = -1;
 
+/** Frames begin at multiples of eight bytes: the room that one of `length` takes. */
+export const roomFor = (length: number): number => (length + 7) & ~7;
+
 /** Memory that is shared with the kernel. */
 interface Mapping {
   words: Int32Array;

@@ -10,7 +10,7 @@ import { ethernet } from '../../wire/ethernet.ts';
 import type { Packet } from '../../wire/packet.ts';
 import { cutFrame } from '../../wire/tcp-segmentation.ts';
 import { TapDevice } from './device.ts';
-import type { FrameRing } from './frame-ring.ts';
+import { type FrameRing, roomFor } from './frame-ring.ts';
 import { Outgoing } from './outgoing.ts';
 import { readVnet, VNET_HEADER, writeVnet } from './vnet.ts';
 
@@ -157,7 +157,7 @@ class DeviceLink implements TapLink {
 
   /** Each read has a place of its own: how many frames there are, and of what length, is known behind them all. */
   private drainByRing(ring: FrameRing, most: number): void {
-    const stride = (this.largest + 7) & ~7;
+    const stride = roomFor(this.largest);
     let left = most;
     while (left > 0 && !this.closed) {
       this.makeRoom();
@@ -186,7 +186,7 @@ class DeviceLink implements TapLink {
 
   /** Frames are views of the slab: what is used of it stays theirs. */
   private makeRoom(): void {
-    if (this.used + this.largest + 7 <= this.slab.length) return;
+    if (this.used + roomFor(this.largest) <= this.slab.length) return;
     this.slab = new Uint8Array(this.offloads ? SLAB.offloaded : SLAB.frames);
     this.address = this.device.addressOf(this.slab);
     this.used = 0;
@@ -195,7 +195,7 @@ class DeviceLink implements TapLink {
   /** What was read behind `used`. */
   private take(length: number): void {
     const { slab, used, prefix } = this;
-    this.used += (length + 7) & ~7;
+    this.used += roomFor(length);
     const frame = new Uint8Array(slab.buffer, used + prefix, length - prefix);
     this.receive(frame, this.offloads ? readVnet(slab, used, frame) : 0);
   }

@@ -5,6 +5,7 @@
  */
 import { copyInto } from '../../base/bytes.ts';
 import type { TapDevice } from './device.ts';
+import { roomFor } from './frame-ring.ts';
 
 /** Frames that wait at most, where no ring says how many go at once. */
 const MOST = 64;
@@ -27,7 +28,7 @@ export class Outgoing {
     this.device = device;
     this.most = device.ring?.most ?? MOST;
     this.largest = largest;
-    this.stride = (largest + 7) & ~7;
+    this.stride = roomFor(largest);
     this.memory = new Uint8Array(this.stride * this.most);
     this.address = device.addressOf(this.memory);
     this.lengths = new Int32Array(this.most);

@@ -6,9 +6,9 @@ import { type Instant, seconds } from '../../base/instant.ts';
 import type { Random } from '../../base/random.ts';
 import { seqAdd } from '../../base/seq32.ts';
 import { DrawnKey, type SipKey, sipHash } from '../../base/siphash.ts';
-import { Segment, SYN } from '../../wire/tcp.ts';
+import type { Segment } from '../../wire/tcp.ts';
 import type { FourTuple } from './isn.ts';
-import { type CookieJar, wordsOf } from './syn-cookies.ts';
+import { type CookieJar, nearest, synBefore, wordsOf } from './syn-cookies.ts';
 
 const SIZES = [216, 536, 1200, 1360, 1400, 1440, 1452, 1460];
 /** The first stands for a SYN without the option. */
@@ -46,7 +46,7 @@ export class BsdSynCookies implements CookieJar {
     for (let period = current; period > current - MAX_AGE; period--) {
       const flags = (cookie ^ (this.hash(ends, seq, period) >>> 24)) & 0xff;
       const isOfPeriod = (flags & 1) === (period & 1);
-      if (isOfPeriod && this.cookie(ends, seq, period, flags) === cookie) return remembered(ack, seq, flags);
+      if (isOfPeriod && this.cookie(ends, seq, period, flags) === cookie) return remembered(ack, flags);
     }
     return undefined;
   }
@@ -63,22 +63,9 @@ export class BsdSynCookies implements CookieJar {
   }
 }
 
-/** The place of the largest that is not above `wanted`. */
-const nearest = (values: readonly number[], wanted: number): number =>
-  Math.max(
-    0,
-    values.findLastIndex(value => value <= wanted),
-  );
-
-function remembered(ack: Segment, seq: number, flags: number): Segment {
-  const syn = new Segment();
-  syn.flags = SYN;
-  syn.seq = seq;
-  syn.mss = SIZES[flags >> 5];
+function remembered(ack: Segment, flags: number): Segment {
+  const syn = synBefore(ack, SIZES[flags >> 5]);
   syn.windowScale = SCALES[(flags >> 2) & 7];
   syn.sackPermitted = (flags & SACK_BIT) !== 0;
-  syn.window = ack.window;
-  syn.hasTimestamps = ack.hasTimestamps;
-  syn.tsVal = ack.tsVal;
   return syn;
 }

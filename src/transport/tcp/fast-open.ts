@@ -43,7 +43,7 @@ export class FastOpenCookies {
 
   /** §4.1.2: for the pair of addresses, so that a client behind another server's address learns nothing. */
   cookieFor(client: IpAddress, server: IpAddress, key = this.keys[0]): Uint8Array {
-    const words = this.ofPair ? [...littleEndian(client), ...littleEndian(server)] : littleEndian(client);
+    const words = (this.ofPair ? [client, server] : [client]).flatMap(address => littleEndian(addressBytes(address)));
     const { low, high } = sipHash(key, words);
     const cookie = new Uint8Array(COOKIE_LENGTH);
     const view = new DataView(cookie.buffer);
@@ -96,9 +96,8 @@ export class FastOpenCache {
   }
 }
 
-/** The bytes of the address as they stand in a header, read as the words that SipHash takes. */
-function littleEndian(address: IpAddress): number[] {
-  const bytes = addressBytes(address);
+/** The bytes of an address as they stand in a header, or of a key, read as the words that SipHash takes. */
+export function littleEndian(bytes: Uint8Array): number[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return Array.from({ length: bytes.length / 4 }, (_, i) => view.getUint32(i * 4, true));
 }

@@ -3,6 +3,7 @@ import type { Instant } from '../../base/instant.ts';
 import type { SeqRange } from '../../base/ranges.ts';
 import { type Seq, seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax } from '../../base/seq32.ts';
 import type { Segment } from '../../wire/tcp.ts';
+import { sackLength } from '../../wire/tcp-options.ts';
 import { AckCompression } from './ack-compression.ts';
 import { type AckPolicy, largestOf } from './ack-policy.ts';
 import { AdaptiveDelay } from './adaptive-delay.ts';
@@ -378,7 +379,7 @@ export class Receiver implements BufferState {
     if (!this.tcb.sackOn) return 0;
     const max = this.tcb.timestampsOn ? 3 : 4;
     const blocks = Math.min(max, this.reassembly.rangeCount + (this.duplicate === undefined ? 0 : 1));
-    return blocks === 0 ? 0 : 4 + 8 * blocks;
+    return sackLength(blocks);
   }
 
   get hasDuplicate(): boolean {

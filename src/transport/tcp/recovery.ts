@@ -12,7 +12,6 @@ import { type Deadlines, DUE } from './deadlines.ts';
 import { DeliveryRate } from './delivery-rate.ts';
 import { addRenoSack, leastOfPartialAck, lostAgain, markByCount, markNewReno } from './loss-marking.ts';
 import type { PathProbe } from './path-probe.ts';
-
 import { Rack } from './rack.ts';
 import { newReduction, type Reduction } from './reduction.ts';
 import type { RttEstimator } from './rtt.ts';

@@ -2,7 +2,7 @@
 import type { Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd } from '../../base/seq32.ts';
 import { ACK, FIN, RST, Segment, SYN } from '../../wire/tcp.ts';
-import { tcpOptionsLength } from '../../wire/tcp-options.ts';
+import { sackLength, tcpOptionsLength } from '../../wire/tcp-options.ts';
 import type { AccurateEcn } from './accurate-ecn.ts';
 import type { TcpConnection } from './connection.ts';
 import { optionLength } from './ecn-counters.ts';
@@ -122,5 +122,5 @@ export function optionsLength(c: TcpConnection): number {
   const stamps = c.tcb.timestampsOn ? TIMESTAMPS_LENGTH : 0;
   const told = Math.max((sack - 4) >> 3, 0);
   const { fields, blocks } = c.ecn.fit(c.lastHeardAt, 40 - sack - stamps, told, c.rtt.srtt);
-  return (blocks > 0 ? 4 + 8 * blocks : 0) + optionLength(fields, blocks > 0);
+  return sackLength(blocks) + optionLength(fields, blocks > 0);
 }

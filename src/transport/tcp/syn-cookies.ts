@@ -44,11 +44,7 @@ export class SynCookies implements CookieJar {
 
   make(now: Instant, ends: FourTuple, syn: Segment, defaultMss: number): number {
     const period = Math.floor(now / PERIOD);
-    const wanted = syn.mss >= 0 ? syn.mss : defaultMss;
-    const index = Math.max(
-      0,
-      tableFor(ends).findLastIndex(mss => mss <= wanted),
-    );
+    const index = nearest(tableFor(ends), syn.mss >= 0 ? syn.mss : defaultMss);
     return ((period & 31) << 27) | (index << 24) | this.hash(ends, syn.seq, period, index) | 0;
   }
 
@@ -69,7 +65,7 @@ export class SynCookies implements CookieJar {
     const current = Math.floor(now / PERIOD);
     const age = (current - (cookie >>> 27)) & 31;
     if (age >= MAX_AGE || (cookie & 0xffffff) !== this.hash(ends, seq, current - age, index)) return undefined;
-    return remembered(ack, seq, tableFor(ends)[index]);
+    return remembered(ack, tableFor(ends)[index]);
   }
 
   private hash(ends: FourTuple, seq: number, period: number, index: number): number {
@@ -87,18 +83,30 @@ export const wordsOf = ({ localAddress, localPort, remoteAddress, remotePort }: 
 const tableFor = ({ remoteAddress }: FourTuple): readonly number[] =>
   isIpv6(remoteAddress) ? MSS_TABLES.ipv6 : MSS_TABLES.ipv4;
 
-function remembered(ack: Segment, seq: number, mss: number): Segment {
+/** The place of the largest that is not above `wanted`, or the first. */
+export const nearest = (values: readonly number[], wanted: number): number =>
+  Math.max(
+    0,
+    values.findLastIndex(value => value <= wanted),
+  );
+
+/** As much of the SYN as its acknowledgement tells again, and the MSS that the cookie has kept. */
+export function synBefore(ack: Segment, mss: number): Segment {
   const syn = new Segment();
   syn.flags = SYN;
-  syn.seq = seq;
+  syn.seq = seqAdd(ack.seq, -1);
   syn.mss = mss;
   syn.window = ack.window;
-  if (ack.hasTimestamps) {
-    const bits = ack.tsEcr & 31;
-    syn.hasTimestamps = true;
-    syn.tsVal = ack.tsVal;
-    syn.sackPermitted = (bits & 16) !== 0;
-    syn.windowScale = (bits & 15) === NO_SCALE ? -1 : bits & 15;
-  }
+  syn.hasTimestamps = ack.hasTimestamps;
+  syn.tsVal = ack.tsVal;
+  return syn;
+}
+
+function remembered(ack: Segment, mss: number): Segment {
+  const syn = synBefore(ack, mss);
+  if (!ack.hasTimestamps) return syn;
+  const bits = ack.tsEcr & 31;
+  syn.sackPermitted = (bits & 16) !== 0;
+  syn.windowScale = (bits & 15) === NO_SCALE ? -1 : bits & 15;
   return syn;
 }
