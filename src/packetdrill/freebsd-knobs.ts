@@ -14,8 +14,9 @@ const CHANGES: Record<string, Change> = {
   'tcp.recvbuf_auto': (_, v) => ({ receiveBufferTuning: on(v) ? 'auto' : 'off' }),
   'tcp.sendbuf_auto': (_, v) => (on(v) ? {} : { sendBufferMax: 0 }),
   'tcp.rfc1323': (_, v) => ({
-    windowScaling: (numberOf(v) & 1) !== 0,
-    timestamps: numberOf(v) === 1 || numberOf(v) === 2,
+    // 2: only the window scale option; 3: only timestamps.
+    windowScaling: on(v) && numberOf(v) !== 3,
+    timestamps: on(v) && numberOf(v) !== 2,
   }),
   'tcp.tolerate_missing_ts': (_, v) => ({ requiresTimestamps: !on(v) }),
   'tcp.mssdflt': ({ settings }, v) => ({ defaultMss: { ...settings.defaultMss, ipv4: numberOf(v) } }),
@@ -43,13 +44,17 @@ const CHANGES: Record<string, Change> = {
   'tcp.delacktime': (_, v) => ({ delayedAck: ms(numberOf(v)) }),
   'tcp.msl': (_, v) => ({ msl: ms(numberOf(v)) }),
   'tcp.rexmit_min': (_, v) => ({ minRto: ms(numberOf(v)) }),
+  'tcp.rexmit_max': (_, v) => ({ maxRto: ms(numberOf(v)) }),
+  'tcp.retries': (_, v) => ({ retries: numberOf(v), synRetries: numberOf(v) }),
+  'tcp.cc.abe': (_, v) => ({ alternativeBackoff: on(v) }),
+  'tcp.newcwv': (_, v) => ({ validatesGrowth: on(v) }),
   'tcp.rexmit_initial': (_, v) => ({ initialRto: ms(numberOf(v)) }),
   'tcp.initcwnd_segments': (_, v, past) => initialWindow(v, past.get('tcp.rfc3390')),
   'tcp.rfc3390': (_, v, past) => initialWindow(past.get('tcp.initcwnd_segments'), v),
   'tcp.rfc3465': (_, v, past) => byteCounting(v, past.get('tcp.abc_l_var')),
   'tcp.abc_l_var': (_, v, past) => byteCounting(past.get('tcp.rfc3465'), v),
   'tcp.rfc3042': (_, v) => ({ limitedTransmit: on(v) }),
-  'tcp.do_prr': (_, v) => ({ reductionRule: on(v) ? 'bsd' : 'regrown' }),
+  'tcp.do_prr': (_, v) => ({ proportionalReduction: on(v) }),
   'tcp.do_lrd': (_, v) => ({ findsLostAgain: on(v) }),
   'tcp.sack.lrd': (_, v) => ({ findsLostAgain: on(v) }),
   'tcp.rexmit_drop_options': (_, v) => ({ plainSynAfter: on(v) ? 3 : Number.POSITIVE_INFINITY }),
@@ -97,13 +102,11 @@ function cookies(tcp: TcpLayer, some = '1', only = '0'): Partial<TcpSettings> {
 }
 
 const AS_IT_IS: Readonly<Record<string, number>> = {
-  'tcp.cc.abe': 0,
   'tcp.cc.abe_frlossreduce': 0,
   'tcp.cc.newreno.beta': 50,
   'tcp.cc.newreno.beta_ecn': 80,
   'tcp.do_prr_conservative': 0,
   'tcp.fastopen.psk_enable': 0,
-  'tcp.newcwv': 0,
   'tcp.rfc6675_pipe': 1,
   'tcp.sack.revised': 1,
   'tcp.udp_tunneling_port': 0,
@@ -111,7 +114,7 @@ const AS_IT_IS: Readonly<Record<string, number>> = {
 
 /** Logging, memory, caches, stacks that are chosen by name, and what a line describes either way. */
 const WITHOUT_EFFECT =
-  /^tcp\.(bb\.|cc\.available|do_tcpdrain|fastopen\.(autokey|ccache|max|keylen|numkeys|numpsks|path_disable)|functions_|hostcache\.|hpts|log_|maxtcptw|map_limit|nolocaltimewait|per_cpu_timers|reass\.|recvbuf_inc|require_unique_port|sack\.(globalmaxholes|maxholes|tso)|sendbuf_(auto_lowat|inc)|soreceive_stream|split_limit|syncache\.|ts_offset_per_conn|tso|isn_reseed_interval|v6pmtud_blackhole_mss|udp_tunneling_overhead)/;
+  /^tcp\.(bb\.|cc\.available|do_tcpdrain|fastopen\.(autokey|ccache|max|keylen|numkeys|numpsks|path_disable)|functions_|hostcache\.|hpts|log_|maxtcptw|map_limit|nolocaltimewait|per_cpu_timers|reass\.|recvbuf_inc|require_unique_port|sack\.(globalmaxholes|maxholes|tso)|sendbuf_(auto_lowat|inc)|soreceive_stream|split_limit|syncache\.|ts_offset_per_conn|tso|isn_reseed_interval|msl_local|v6pmtud_blackhole_mss|udp_tunneling_overhead)/;
 
 export const FREEBSD_KNOBS: Knobs = {
   prefix: /^net\.inet6?\./,

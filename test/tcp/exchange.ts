@@ -36,6 +36,8 @@ export interface ExchangeOptions extends Partial<TcpSettings> {
   window?: number;
   /** The peer's SYN options, as in '<mss 1000,sackOK>'. */
   peerOptions?: string;
+  /** The flags of the peer's SYN+ACK; default 'S.'. */
+  synAck?: string;
   iss?: number;
   peerIss?: number;
 }
@@ -62,6 +64,7 @@ export class Exchange {
       iss = currentIss,
       peerIss = currentPeerIss,
       peerOptions: _,
+      synAck: __,
       ...settings
     } = options;
     this.iss = iss;
@@ -264,7 +267,7 @@ export function established(options: ExchangeOptions = {}): Exchange {
   t.ignoreSent();
   const window = options.window ?? 32768;
   const offered = options.peerOptions ?? `mss 1000${options.sack === false ? '' : ',sackOK'}`;
-  t.gets(`S. 0:0(0) ack 1 win ${window} <${offered}>`);
+  t.gets(`${options.synAck ?? 'S.'} 0:0(0) ack 1 win ${window} <${offered}>`);
   t.sends('. 1:1(0) ack 1');
   assert.equal(t.state, 'ESTABLISHED');
   t.heard('established');

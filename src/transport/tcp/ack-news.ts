@@ -1,6 +1,9 @@
 /** What one acknowledgement told: filled in by the scoreboard, read by loss recovery and congestion control. */
 import type { Instant } from '../../base/instant.ts';
+import type { SeqRange } from '../../base/ranges.ts';
 import type { Seq } from '../../base/seq32.ts';
+
+const NO_BLOCKS: readonly SeqRange[] = [];
 
 export class AckNews {
   /** SND.UNA moved. */
@@ -35,6 +38,8 @@ export class AckNews {
   sackDelivered = 0;
   /** Bytes of data delivered, in order or not. */
   bytes = 0;
+  /** SACK blocks, as they came. */
+  blocks = NO_BLOCKS;
   /** Segments in flight before it. */
   priorPipe = 0;
   /** The latest transmission that is acknowledged was of a sender with nothing more to send. */
@@ -65,11 +70,16 @@ export class AckNews {
     this.reordered = nxt;
     this.sackDelivered = 0;
     this.bytes = 0;
+    this.blocks = NO_BLOCKS;
     this.appLimited = false;
     this.priorDelivered = 0;
     this.priorDeliveredAt = 0;
     this.sendInterval = 0;
     return this;
+  }
+
+  get hasSack(): boolean {
+    return this.blocks.length > 0;
   }
 
   get acked(): boolean {

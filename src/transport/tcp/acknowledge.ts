@@ -7,6 +7,7 @@ import { growWindow, showPath } from './congest.ts';
 import { aceOf } from './ecn-field.ts';
 import { LIMIT } from './limits.ts';
 import { removeRenoSacks } from './loss-marking.ts';
+import { noteFilledHole } from './reordering.ts';
 import { takeSackBlocks } from './sack.ts';
 import type { SendRecord } from './send-record.ts';
 import type { Sender } from './sender.ts';
@@ -47,6 +48,7 @@ function acknowledgeSome(s: Sender, now: Instant, segment: Segment, windowUpdate
   news.hasData = segment.sequenceLength > 0;
   news.windowUpdated = windowUpdated;
   news.ece = ece;
+  news.blocks = segment.sack;
   if (seqGt(ack, tcb.sndNxt)) s.prober?.accept();
   if (news.advanced) {
     recovery.timeouts = 0;
@@ -65,12 +67,12 @@ function acknowledgeSome(s: Sender, now: Instant, segment: Segment, windowUpdate
   recovery.rack.adapt(news.priorDelivered, recovery.rate.delivered);
   if (recovery.tlpHighSeq !== undefined) recovery.judgeProbe(ack, news);
   let resend: ReturnType<typeof recovery.judge> = 'nothing';
-  if (!news.notDuplicate || news.alert || recovery.state !== 'open') {
+  if (recovery.isConcerned(news)) {
     const duplicate = !news.advanced && !news.notDuplicate && !news.duplicateReported;
     resend = recovery.judge(now, news, priorUna, duplicate ? 1 : 0);
   }
   if (news.rearm) s.setTransmitTimer(now);
-  finish(s, now, news, recovery.rate.delivered - priorDelivered, queue.everLost - priorLost);
+  finish(s, now, news, recovery.rate.delivered - priorDelivered, queue.everLost - priorLost, seqDiff(ack, priorUna));
   if (news.advanced) armUserTimeout(s, now, true);
   sendAfter(s, now, resend);
 }
@@ -95,6 +97,7 @@ export function acknowledgeOld(s: Sender, now: Instant, segment: Segment): void 
   if (!tcb.sackOn || segment.sack.length === 0) return;
   const news = NEWS.begin(tcb.sndNxt);
   news.hasData = segment.sequenceLength > 0;
+  news.blocks = segment.sack;
   takeSackBlocks(recovery, now, news, segment.sack, segment.ack, tcb.sndUna);
   if (news.sackDelivered > 0) recovery.countDelivered(news.sackDelivered, false);
   sendAfter(s, now, recovery.judge(now, news, tcb.sndUna, 0));
@@ -143,7 +146,7 @@ function removeAcknowledged(s: Sender, now: Instant, news: AckNews, priorHighest
       seqLt(lowest, priorHighest) &&
       (priorSacked > 0 || s.host.settings.partsAreReordering)
     ) {
-      recovery.noteFilledHole(lowest, queue.highestSacked(tcb.sndUna));
+      noteFilledHole(recovery, lowest, queue.highestSacked(tcb.sndUna));
     }
   } else if (measured && news.firstSacked !== undefined && queue.first !== undefined) {
     // Of what was sent before the head was sent (again). Of what was sent since it would put the timer off for ever.
@@ -173,6 +176,8 @@ function measure(
   lastResent: Instant,
 ): boolean {
   const { tcb, rtt } = s;
+  const timed = s.recovery.timedTrip(now, news);
+  if (timed !== undefined) return measureTimed(s, now, timed);
   let sample: number | undefined = first === undefined ? undefined : now - first;
   let latest: number | undefined = last === undefined ? undefined : now - last;
   if (news.firstSacked !== undefined && news.lastSacked !== undefined) {
@@ -190,6 +195,15 @@ function measure(
   return true;
 }
 
+/** BSD times one segment at a time, where there are no timestamps. */
+function measureTimed(s: Sender, now: Instant, timed: number | 'none'): boolean {
+  s.rtt.latest = timed === 'none' ? undefined : timed;
+  if (timed === 'none') return false;
+  s.rtt.noteMinimum(now, timed, s.host.settings.minRttWindow);
+  s.sampleRtt(timed);
+  return true;
+}
+
 /** By the timestamp that came back; undefined: it says nothing. */
 function sampleOfEcho(s: Sender, now: Instant, lastResent: Instant): number | undefined {
   const { tcb } = s;
@@ -202,7 +216,7 @@ function sampleOfEcho(s: Sender, now: Instant, lastResent: Instant): number | un
 }
 
 /** Congestion control, once loss recovery knows where it stands. */
-function finish(s: Sender, now: Instant, news: AckNews, delivered: number, newlyLost: number): void {
+function finish(s: Sender, now: Instant, news: AckNews, delivered: number, newlyLost: number, acked: number): void {
   const { recovery, tcb, rtt } = s;
   const { congestion, rate } = recovery;
   rate.finish(now, news, delivered, tcb.mss, rtt.min === Number.POSITIVE_INFINITY ? 0 : rtt.min);
@@ -215,7 +229,7 @@ function finish(s: Sender, now: Instant, news: AckNews, delivered: number, newly
   } else {
     // With much reordering the window grows whatever the order in which data arrives.
     const grows = recovery.reordering > s.host.settings.reordering ? news.progress : news.dataAcked;
-    if (grows) growWindow(s, now, delivered);
+    if (grows) growWindow(s, now, delivered, acked);
   }
 }
 
@@ -226,5 +240,5 @@ function sendAfter(s: Sender, now: Instant, resend: 'nothing' | 'lost' | 'new'):
     if (seqGt(s.tcb.sndNxt, s.recovery.highSeq)) return;
     s.recovery.giveUpFrto();
   }
-  s.transmitter.resendLost(now);
+  s.recovery.resend(s, now);
 }

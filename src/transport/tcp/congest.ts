@@ -57,16 +57,26 @@ export function showPath(
   congestion.sample?.(window, SAMPLE);
 }
 
-/** Outside of a reduction, where data was acknowledged. */
-export function growWindow(s: Sender, now: Instant, segments: number): void {
-  if (!mayGrow(s)) return;
-  const { congestion, window, state } = s.recovery;
-  congestion.grow(window, { now, segments, srtt: s.rtt.srtt, afterTimeout: state === 'loss' });
+/** Outside of a reduction, where data was acknowledged: `segments` in order or not, `bytes` in order. */
+export function growWindow(s: Sender, now: Instant, segments: number, bytes: number): void {
+  if (s.recovery.judgesAll) growAsBsd(s, now, bytes);
+  else if (s.transmitter.isCwndLimited) grow(s, now, segments);
 }
 
-/** RFC 7661: a window that was not used says nothing. To BSD it is enough that the other end's window is no smaller. */
-function mayGrow(s: Sender): boolean {
-  const { tcb, recovery } = s;
-  if (s.host.settings.windowGrowth === 'used') return s.transmitter.isCwndLimited;
-  return recovery.window.cwnd * tcb.mss <= tcb.sndWnd;
+function grow({ recovery, rtt }: Sender, now: Instant, segments: number): void {
+  const { congestion, window, afterTimeout } = recovery;
+  congestion.grow(window, { now, segments, srtt: rtt.srtt, afterTimeout });
+}
+
+/**
+ * RFC 7661: a window that was not used says nothing. To BSD it is enough that the other end's window is no smaller, and
+ * what grows is counted in bytes.
+ */
+function growAsBsd(s: Sender, now: Instant, bytes: number): void {
+  const { recovery, tcb, queue, host } = s;
+  const { cwnd } = recovery.window;
+  const held = recovery.justRecovered || cwnd * tcb.mss > tcb.sndWnd;
+  recovery.justRecovered = false;
+  const idle = host.settings.validatesGrowth && cwnd >= 2 * queue.pipe;
+  if (!held && !idle) grow(s, now, bytes / tcb.mss);
 }

@@ -303,7 +303,9 @@ export class TcpConnection implements SenderHost {
 
   /** Segments have been dealt with: what they let us send, and the acknowledgement of them. */
   settle(now: Instant): void {
-    if (this.hears) this.sender.transmitter.push(now, 'nagle');
+    const { recovery, transmitter } = this.sender;
+    if (recovery.holdsBack) recovery.holdsBack = false;
+    else if (this.hears) transmitter.push(now, 'nagle');
     this.acknowledgeSoon(now);
     this.tellWritable();
   }
@@ -343,12 +345,6 @@ export class TcpConnection implements SenderHost {
       if (purpose === undefined) return;
       timedOut(this, now, purpose);
     }
-  }
-
-  giveUp(now: Instant, why: string): void {
-    if (isSynchronized(this.state) && this.settings.resetsOnTimeout) this.sendReset(now);
-    const { code, why: cause } = this.softError ?? { code: 'ETIMEDOUT' as const, why };
-    this.fail(code, this.softError === undefined ? why : `${why}; ${cause}`);
   }
 
   // --- output

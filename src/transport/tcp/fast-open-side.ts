@@ -131,7 +131,7 @@ export class FastOpenSide {
     // §4.2.1: what was not acknowledged is sent again at once, as ordinary data.
     for (const record of [...sender.queue.records]) sender.queue.markLost(record);
     sender.recovery.lostForSize();
-    sender.transmitter.resendLost(now);
+    sender.recovery.resend(sender, now);
   }
 
   /** A server may answer with data at once (RFC 7413 §3.1). */

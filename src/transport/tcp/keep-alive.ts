@@ -4,6 +4,7 @@ import { seqAdd } from '../../base/seq32.ts';
 import { ACK } from '../../wire/tcp.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE } from './deadlines.ts';
+import { giveUp } from './give-up.ts';
 import { isSynchronized } from './state.ts';
 import type { KeepAlive } from './types.ts';
 
@@ -53,7 +54,7 @@ export function keepAliveTimedOut(c: TcpConnection, now: Instant): void {
   const over = patience !== undefined ? now - c.lastHeardAt >= patience && c.keepAlivesUnanswered > 0 : false;
   if (over || (patience === undefined && c.keepAlivesUnanswered >= count)) {
     if (!settings.resetsOnTimeout) c.sendReset(now);
-    return c.giveUp(now, 'no answer to keep-alive probes');
+    return giveUp(c, now, 'no answer to keep-alive probes');
   }
   c.keepAlivesUnanswered++;
   c.observer?.decided('keep-alive', `idle; probe ${c.keepAlivesUnanswered} of ${count}`);

@@ -1,8 +1,8 @@
 /**
  * Losses found by counting rather than by time: without SACK by duplicate ACKs (RFC 5681, RFC 6582), with SACK by what
- * lies above (RFC 6675), where RACK is switched off.
+ * lies above (RFC 6675), where RACK is switched off; and those that a timeout stands for.
  */
-import { seqGt, seqLt } from '../../base/seq32.ts';
+import type { Instant } from '../../base/instant.ts';
 import type { AckNews } from './ack-news.ts';
 import type { Recovery } from './recovery.ts';
 import type { SendRecord } from './send-record.ts';
@@ -41,19 +41,6 @@ export function markByCount(r: Recovery, entering: boolean): void {
   }
 }
 
-/**
- * Lost retransmissions, where RACK is switched off (BSD): what was sent after recovery had begun has arrived, and the
- * first hole, sent again before that, is still one. True: it is, and everything sent again is marked lost once more.
- */
-export function lostAgain(r: Recovery): boolean {
-  const { queue, host, tcb } = r;
-  if (!host.settings.findsLostAgain || !tcb.sackOn || r.byTime) return false;
-  const highest = queue.highestSacked(tcb.sndUna);
-  if (!queue.first?.resent || !seqGt(highest, r.highSeq)) return false;
-  for (const record of queue.records) if (record.resent && seqLt(record.end, highest)) queue.markLost(record);
-  return true;
-}
-
 function firstSegment(r: Recovery, record: SendRecord): SendRecord {
   if (record.segments > 1) r.queue.split(record, record.mss, record.mss);
   return record;
@@ -86,4 +73,17 @@ function limitRenoSacks(r: Recovery, acked: number): void {
   queue.sacked = queue.out - holes;
   r.reordering = Math.min(queue.out + acked, r.host.settings.maxReordering);
   r.reorderings++;
+}
+
+/** All of it, but for what was sent so lately that it has not had its chance (RFC 8985 §6.3). */
+export function markTimedOut(r: Recovery, now: Instant): void {
+  const { queue } = r;
+  const { first } = queue;
+  const reneged = first?.sacked ?? false;
+  if (reneged) queue.forgetSacks(r.host.settings.timesReneged);
+  else if (!r.tcb.sackOn) queue.sacked = 0;
+  for (const record of queue.records) {
+    const recent = !reneged && r.byTime && record !== first && r.rack.remaining(now, record, 0) > 0;
+    if (!recent) queue.markLost(record);
+  }
 }

@@ -123,5 +123,5 @@ export function resendSmaller(s: Sender, now: Instant): void {
     any = true;
   }
   if (any && recovery.state !== 'loss') recovery.lostForSize();
-  if (any) s.transmitter.resendLost(now);
+  if (any) s.recovery.resend(s, now);
 }

@@ -5,6 +5,7 @@
 import { minutes, ms, seconds } from '../../base/instant.ts';
 import { bbr } from './congestion/bbr.ts';
 import { cubic, cubicOfLinux } from './congestion/cubic.ts';
+import { cubicOfBsd } from './congestion/cubic-bsd.ts';
 import { newReno } from './congestion/newreno.ts';
 import { reno, renoOfLinux } from './congestion/reno.ts';
 import type { TcpSettings } from './types.ts';
@@ -91,8 +92,9 @@ export const RFC_PROFILE: TcpSettings = {
   initialWindowRule: 'rfc6928',
   congestionControl: cubic,
   byteCounting: 2,
+  alternativeBackoff: false,
   limitedTransmit: true,
-  windowGrowth: 'used',
+  validatesGrowth: false,
   maxPacingRate: NO_LIMIT,
   paced: false,
   pacingSlowStart: 2,
@@ -102,7 +104,8 @@ export const RFC_PROFILE: TcpSettings = {
   discoverMtu: true,
   mtuProbing: { mode: 'black-hole', base: 1024, beginsWithLink: false, threshold: 8, interval: minutes(10) },
 
-  reductionRule: 'rfc6937',
+  lossRecovery: 'rfc',
+  proportionalReduction: true,
   reordering: 3,
   maxReordering: 300,
   rack: true,
@@ -262,11 +265,10 @@ export const FREEBSD_PROFILE: TcpSettings = {
   accurateEcnOption: 'off',
   nagle: 'bsd',
   recuts: true,
-  windowGrowth: 'bsd',
-  congestionControl: cubic,
+  congestionControl: cubicOfBsd,
   mtuProbing: { mode: 'off', base: 1200, beginsWithLink: false, threshold: 8, interval: minutes(10) },
 
-  reductionRule: 'bsd',
+  lossRecovery: 'bsd',
   rack: false,
   findsLostAgain: true,
   tailLossProbe: false,
@@ -304,7 +306,7 @@ export const FREEBSD_PROFILE: TcpSettings = {
 export const CONGESTION_CONTROLS = {
   rfc: { cubic, reno, bbr },
   linux: { cubic: cubicOfLinux, reno: renoOfLinux, bbr },
-  freebsd: { cubic, newreno: newReno, bbr },
+  freebsd: { cubic: cubicOfBsd, newreno: newReno, bbr },
 };
 
 export const PROFILES = { rfc: RFC_PROFILE, linux: LINUX_PROFILE, freebsd: FREEBSD_PROFILE } as const;

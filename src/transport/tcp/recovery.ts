@@ -4,18 +4,21 @@
  * RACK-TLP (RFC 8985), proportional rate reduction (RFC 6937), F-RTO (RFC 5682) and the undoing of reductions that
  * turn out to have been unnecessary (Eifel, RFC 3522; D-SACK, RFC 3708).
  */
-import type { Instant } from '../../base/instant.ts';
+import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import type { AckNews } from './ack-news.ts';
-import { type CongestionControl, NO_SSTHRESH, type Window } from './congestion/types.ts';
+import { type Congestion, type CongestionControl, NO_SSTHRESH, type Window } from './congestion/types.ts';
 import { type Deadlines, DUE } from './deadlines.ts';
 import { DeliveryRate } from './delivery-rate.ts';
-import { addRenoSack, leastOfPartialAck, lostAgain, markByCount, markNewReno } from './loss-marking.ts';
+import { addRenoSack, leastOfPartialAck, markByCount, markNewReno, markTimedOut } from './loss-marking.ts';
 import type { PathProbe } from './path-probe.ts';
+import { ProportionalReduction } from './prr.ts';
 import { Rack } from './rack.ts';
-import { newReduction, type Reduction } from './reduction.ts';
+import { resendLost } from './resend.ts';
 import type { RttEstimator } from './rtt.ts';
 import type { SendQueue } from './send-queue.ts';
+import type { SendRecord } from './send-record.ts';
+import type { Sender } from './sender.ts';
 import type { Tcb } from './tcb.ts';
 import type { TcpObserver, TcpSettings } from './types.ts';
 import { tryUndoDuplicate, tryUndoLoss, tryUndoPartial, tryUndoRecovery } from './undo.ts';
@@ -64,7 +67,13 @@ export class Recovery {
   /** ssthresh before the reduction that may be undone; 0: it must not be. */
   priorSsthresh = 0;
   private frto = false;
-  private reduction: Reduction | undefined;
+  /** Nothing is taken for granted of an acknowledgement, be it of all that is out (BSD). */
+  readonly judgesAll: boolean = false;
+  /** This acknowledgement lets nothing out (BSD). */
+  holdsBack = false;
+  /** It has ended a recovery, or is part of one, and does not let the window grow (BSD). */
+  justRecovered = false;
+  private reduction: ProportionalReduction | undefined;
 
   constructor(host: RecoveryHost, queue: SendQueue, rtt: RttEstimator) {
     this.host = host;
@@ -84,7 +93,43 @@ export class Recovery {
     return this.window.cwnd < this.window.ssthresh;
   }
 
+  // --- what may be sent
+
+  /** How many segments of what waits the congestion window has room for; half of it at once at most. */
+  room(_head: SendRecord): number {
+    const { queue, window } = this;
+    const { cwnd } = window;
+    const used = this.state === 'disorder' && !this.host.settings.limitedTransmit ? queue.out : queue.pipe;
+    if (used >= cwnd) return 0;
+    return Math.min(Math.max(cwnd >> 1, 1), cwnd - used);
+  }
+
+  resend(s: Sender, now: Instant): void {
+    resendLost(s, now);
+  }
+
+  /** Is what was lost by a timeout still being sent again? */
+  get afterTimeout(): boolean {
+    return this.state === 'loss';
+  }
+
+  /** The round trip that this acknowledgement measures; undefined: every segment's counts that was sent once. */
+  timedTrip(_now: Instant, _news: AckNews): Duration | 'none' | undefined {
+    return undefined;
+  }
+
+  /** The timer has expired, and this much goes out at once. */
+  resendFirst(s: Sender, now: Instant): void {
+    const { first } = this.queue;
+    if (first !== undefined) s.transmitter.resend(now, first, 1);
+  }
+
   // --- an acknowledgement
+
+  /** Does it need to be judged? */
+  isConcerned(news: AckNews): boolean {
+    return !news.notDuplicate || news.alert || this.state !== 'open';
+  }
 
   /** The acknowledgement is doubtful: no progress, an alert, or trouble already. `priorUna` is SND.UNA before it. */
   judge(now: Instant, news: AckNews, priorUna: Seq, duplicateAcks: number): Resend {
@@ -129,7 +174,6 @@ export class Recovery {
       markHead = undone === 'lost' && this.mustRetransmit;
     }
     if (tryUndoDuplicate(this)) this.tryToOpen(news);
-    if (lostAgain(this)) this.reduceAgain();
     this.identifyLoss(now, news);
     if (this.state !== 'recovery') {
       if (!this.timeToRecover()) return 'nothing';
@@ -265,33 +309,6 @@ export class Recovery {
     if (marked) this.rate.deliveredMarked += segments;
   }
 
-  // --- reordering and duplicates
-
-  /** A segment below what was SACKed turns out to have arrived without having been sent again. */
-  noteReordering(low: Seq): void {
-    const highest = this.queue.highestSacked(this.tcb.sndUna);
-    if (seqLt(low, highest)) this.noteFilledHole(low, highest);
-  }
-
-  /** A hole that nobody had sent again was filled from below what was SACKed. */
-  noteFilledHole(low: Seq, highest: Seq): void {
-    const { mss } = this.tcb;
-    const extent = seqDiff(highest, low);
-    if (extent > this.reordering * mss) {
-      this.reordering = Math.min(Math.ceil(extent / mss), this.host.settings.maxReordering);
-    }
-    this.reorderings++;
-    this.rack.reorderingSeen = true;
-  }
-
-  /** False: more than was ever sent again. `ofProbe`: a tail loss probe was, which says nothing of reordering. */
-  countDuplicates(segments: number, ofProbe: boolean): boolean {
-    this.duplicates += segments;
-    if (this.duplicates > this.totalRetransmissions) return false;
-    if (this.rack.reorderingSeen && !ofProbe) this.rack.dsackSeen = true;
-    return true;
-  }
-
   // --- entering and leaving
 
   enter(state: CongestionState): void {
@@ -305,7 +322,7 @@ export class Recovery {
     this.beginUndo();
     if (!this.inReduction) {
       if (!ece) this.priorSsthresh = this.ssthreshNow;
-      this.beginReduction();
+      this.beginReduction(ece ? 'echo' : 'loss');
     }
     this.enter('recovery');
   }
@@ -316,7 +333,7 @@ export class Recovery {
     if (this.inTrouble || this.state === 'cwr') return;
     this.undoMarker = undefined;
     this.observe('congestion-echo', 'the other end has seen a congestion mark');
-    this.beginReduction();
+    this.beginReduction('echo');
     this.enter('cwr');
   }
 
@@ -324,7 +341,7 @@ export class Recovery {
   enterLoss(now: Instant): void {
     const { queue, window, tcb } = this;
     const fresh = !this.inTrouble;
-    this.markTimedOut(now);
+    markTimedOut(this, now);
     if (
       this.state === 'open' ||
       this.state === 'disorder' ||
@@ -333,7 +350,7 @@ export class Recovery {
     ) {
       this.priorSsthresh = this.ssthreshNow;
       window.prior = window.cwnd;
-      window.ssthresh = this.congestion.reduce(window, this.queue.out);
+      window.ssthresh = this.congestion.reduce(window, this.queue.out, 'timeout');
       this.beginUndo();
     }
     // Whatever was reduced before: of the path nothing is known any more (RFC 9438 §4.8).
@@ -352,22 +369,6 @@ export class Recovery {
     this.frto = frto && (fresh || this.timeouts > 0);
   }
 
-  private markTimedOut(now: Instant): void {
-    const { queue } = this;
-    const { first } = queue;
-    const reneged = first?.sacked ?? false;
-    if (reneged) {
-      queue.forgetSacks(this.host.settings.timesReneged);
-    } else if (!this.tcb.sackOn) {
-      queue.sacked = 0;
-    }
-    for (const record of queue.records) {
-      // RFC 8985 §6.3: what was sent less than a round trip ago has not had its chance yet.
-      const recent = !reneged && this.byTime && record !== first && this.rack.remaining(now, record, 0) > 0;
-      if (!recent) queue.markLost(record);
-    }
-  }
-
   /** Segments were lost for their size, not for congestion (RFC 1191 §6.5): they are sent again, the window stays. */
   lostForSize(): void {
     this.highSeq = this.tcb.sndNxt;
@@ -384,21 +385,15 @@ export class Recovery {
     this.undoRetransmissions = this.queue.resent + probe > 0 ? this.queue.resent + probe : -1;
   }
 
-  private beginReduction(): void {
+  private beginReduction(cause: Congestion): void {
     const { window } = this;
     this.highSeq = this.tcb.sndNxt;
     this.tlpHighSeq = undefined;
     window.credit = 0;
     window.prior = window.cwnd;
-    this.reduction = newReduction(this);
-    window.ssthresh = this.congestion.reduce(window, this.queue.out);
+    this.reduction = new ProportionalReduction(this.queue, window.cwnd);
+    window.ssthresh = this.congestion.reduce(window, this.queue.out, cause);
     this.cwrDue = true;
-  }
-
-  /** A loss within recovery that is a sign of congestion of its own; the window is what it was reduced to already. */
-  private reduceAgain(): void {
-    this.window.cwnd = this.window.ssthresh;
-    this.beginReduction();
   }
 
   /** How much may be sent for what was delivered. */
@@ -409,7 +404,8 @@ export class Recovery {
     window.cwnd = queue.pipe + Math.max(allowed, advanced ? leastOfPartialAck(this) : 0);
   }
 
-  sentInReduction(segments: number): void {
+  /** New segments went out, or in recovery old ones again. */
+  sentInReduction(_now: Instant, segments: number): void {
     if (this.inReduction) this.reduction?.sent(segments);
   }
 
@@ -417,10 +413,7 @@ export class Recovery {
     const { window } = this;
     if (this.congestion.ownWindow) return;
     if (window.ssthresh < NO_SSTHRESH && (this.state === 'cwr' || this.undoMarker !== undefined)) {
-      const { pipe } = this.queue;
-      // BSD fills what has drained meanwhile by slow start, not by a burst (RFC 6582 §3.2 step 3, option 1).
-      const drained = this.host.settings.windowGrowth === 'bsd' && pipe < window.ssthresh;
-      window.cwnd = drained ? Math.min(Math.max(pipe, 1) + 1, window.ssthresh) : window.ssthresh;
+      window.cwnd = window.ssthresh;
     }
     this.observe('recovered', 'everything sent before the loss is acknowledged');
   }
@@ -473,7 +466,7 @@ export class Recovery {
       this.tlpHighSeq = undefined;
     } else if (seqGt(ack, high)) {
       // The probe has repaired a loss, and a loss is a sign of congestion.
-      this.beginReduction();
+      this.beginReduction('loss');
       this.enter('cwr');
       this.endReduction();
       this.keepOpen();

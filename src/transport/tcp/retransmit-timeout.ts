@@ -23,7 +23,7 @@ export function retransmitTimedOut(s: Sender, now: Instant): void {
     if (host.tcb.sndWnd > 0 || host.orphaned) recovery.timeouts++;
     // A link that is full says nothing of the path: no reason to wait longer.
     if (s.isRefused) return setTimer(s, now, RESOURCE_INTERVAL);
-    if (first !== undefined) s.transmitter.resend(now, first, 1);
+    recovery.resendFirst(s, now);
     if (isThin(s)) rtt.reset();
     else rtt.backOff();
   }

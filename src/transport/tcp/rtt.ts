@@ -4,6 +4,8 @@ import { MinimumFilter } from './minimum.ts';
 
 /** RFC 6298 §4: the clock's granularity G. Ours is a nanosecond; this keeps the variance term from vanishing. */
 const GRANULARITY: Duration = ms(1);
+/** BSD's table of back-offs ends with 512. */
+const MOST_DOUBLINGS = 9;
 
 /**
  * 'rfc6298' is the RFC to the letter. 'windowed' is how Linux has it since 2.4: the minimum applies to the variance
@@ -114,7 +116,8 @@ export class RttEstimator {
     this.backoffs++;
     const { rtoSlop, maxRto } = this.settings;
     // What is added is added once, however far it was backed off.
-    const backedOff = rtoSlop === 0 ? this.rto * 2 : this.base * 2 ** this.backoffs + rtoSlop;
+    const doublings = Math.min(this.backoffs, MOST_DOUBLINGS);
+    const backedOff = rtoSlop === 0 ? this.rto * 2 : this.base * 2 ** doublings + rtoSlop;
     this.rto = Math.min(Math.round(backedOff), maxRto);
     if (this.backoffs > this.settings.rttTrusted && this.srtt !== undefined) this.forget(this.srtt);
   }

@@ -4,6 +4,7 @@ import type { SeqRange } from '../../base/ranges.ts';
 import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import type { AckNews } from './ack-news.ts';
 import type { Recovery } from './recovery.ts';
+import { countDuplicates, noteReordering } from './reordering.ts';
 import type { SendRecord } from './send-record.ts';
 
 /** Marks what the blocks of an ACK of `ack` cover. `priorUna` is SND.UNA before it. */
@@ -29,7 +30,7 @@ export function takeSackBlocks(
       if (fit(r, record, block)) mark(r, now, news, queue.records[at], isDuplicate);
     }
   }
-  if (r.state !== 'loss' || r.undoMarker !== undefined) r.noteReordering(news.reordered);
+  if (r.state !== 'loss' || r.undoMarker !== undefined) noteReordering(r, news.reordered);
 }
 
 /** In order of sequence; there are four at most. */
@@ -56,7 +57,7 @@ function isDuplicateReport(r: Recovery, news: AckNews, blocks: readonly SeqRange
   const segments = Math.max(1, Math.ceil(length / r.tcb.mss));
   const ofProbe = segments === 1 && r.tlpHighSeq !== undefined && first.end === r.tlpHighSeq;
   // More duplicates than retransmissions were ever sent: not ours to believe.
-  if (!r.countDuplicates(segments, ofProbe)) return false;
+  if (!countDuplicates(r, segments, ofProbe)) return false;
   if (r.tlpRetransmitted && ofProbe) news.probeDuplicated = true;
   news.duplicateReported = true;
   // What was sent again for nothing has been delivered too.

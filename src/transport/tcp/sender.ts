@@ -7,6 +7,7 @@ import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqAdd, seqDiff, seqGt, seqLt } from '../../base/seq32.ts';
 import { FIN, PSH, type Segment, SYN } from '../../wire/tcp.ts';
 import type { AccurateEcn } from './accurate-ecn.ts';
+import { BsdRecovery } from './bsd-recovery.ts';
 import { DUE } from './deadlines.ts';
 import { restartAfterIdle } from './idle-restart.ts';
 import { initialWindow } from './initial-window.ts';
@@ -49,6 +50,8 @@ export interface SenderHost extends RecoveryHost {
   /** The other end has our SYN+ACK, and is waited for to send data. */
   readonly keepsSynAckBack: boolean;
   dataSent(now: Instant): void;
+  /** `ackNow`: an acknowledgement is due at once, with data or without. */
+  readonly receiver: { ackNow: boolean };
 }
 
 export interface WriteOptions {
@@ -101,7 +104,8 @@ export class Sender {
     const { settings } = host;
     this.capacity = settings.sendBuffer;
     this.rtt = host.rtt;
-    this.recovery = new Recovery(host, this.queue, this.rtt);
+    const Kind = settings.lossRecovery === 'bsd' ? BsdRecovery : Recovery;
+    this.recovery = new Kind(host, this.queue, this.rtt);
     this.transmitter = new Transmitter(this);
   }
 
@@ -223,9 +227,9 @@ export class Sender {
     }
     // What went out with Fast Open has a window of its own already.
     if (this.tcb.state === 'ESTABLISHED' && this.host.sendsEarly) return;
-    const { repeatedSynIsLoss, windowGrowth } = this.host.settings;
+    const { repeatedSynIsLoss, lossRecovery } = this.host.settings;
     const again = repeatedSynIsLoss ? this.recovery.totalRetransmissions : this.synAgain;
-    const lost = again > (windowGrowth === 'bsd' ? 0 : 1);
+    const lost = again > (lossRecovery === 'bsd' ? 0 : 1);
     window.cwnd = lost ? 1 : initialWindow(this.host.settings, this.tcb);
     window.ssthresh = 0x7fff_ffff;
     window.credit = 0;
@@ -265,6 +269,7 @@ export class Sender {
     this.writerWaits = taken < bytes.length;
     const tail = this.queue.tail;
     if (tail !== undefined && (!this.more || this.hasMuchUnpushed)) this.markPush(tail);
+    if (this.recovery.judgesAll) this.recovery.resend(this, now);
     this.transmitter.push(now, wasIdle ? 'idle' : 'nagle');
     // It holds for this call: whatever lets a partial segment go later may.
     this.more = false;

@@ -3,6 +3,7 @@ import type { Duration, Instant } from '../../base/instant.ts';
 import { suspectAsBsd } from './black-hole.ts';
 import type { TcpConnection } from './connection.ts';
 import { DUE, type Purpose } from './deadlines.ts';
+import { giveUp } from './give-up.ts';
 import { keepAliveTimedOut } from './keep-alive.ts';
 import { suspectBlackHole } from './path-probe.ts';
 import { retransmitTimedOut } from './retransmit-timeout.ts';
@@ -20,7 +21,7 @@ export function timedOut(c: TcpConnection, now: Instant, purpose: Purpose): void
     case DUE.persist:
       return persist(c, now);
     case DUE.pace:
-      c.sender.transmitter.resendLost(now);
+      c.sender.recovery.resend(c.sender, now);
       return c.sender.transmitter.push(now, 'nagle');
     case DUE.delayedAck:
       c.receiver.policy.timedOut();
@@ -48,9 +49,9 @@ function retransmit(c: TcpConnection, now: Instant): void {
   const { recovery, rtt } = sender;
   const shut = c.tcb.sndWnd === 0 && isSynchronized(c.state) && !c.orphaned;
   const limit = limitOf(c);
-  if (!shut && isExhausted(c, now, limit)) return c.giveUp(now, `no answer to ${recovery.timeouts + 1} transmissions`);
+  if (!shut && isExhausted(c, now, limit)) return giveUp(c, now, `no answer to ${recovery.timeouts + 1} transmissions`);
   // A window that was closed behind what is out: as long as somebody answers, it may stay so (RFC 9293 §3.8.6.1).
-  if (shut && now - c.lastHeardAt > 2 * settings.maxRto) return c.giveUp(now, 'no answer while the window is closed');
+  if (shut && now - c.lastHeardAt > 2 * settings.maxRto) return giveUp(c, now, 'no answer while the window is closed');
   c.observer?.decided('rto', `nothing acknowledged for ${Math.round(rtt.rto / 1e6)} ms`);
   if (settings.mtuProbing.mode === 'bsd') suspectAsBsd(c, recovery.timeouts + 1);
   else suspectBlackHole(c, now, recovery.timeouts);
@@ -89,7 +90,7 @@ function reordering(c: TcpConnection, now: Instant): void {
   const { sender, deadlines } = c;
   if (sender.recovery.reorderingTimeout(now)) {
     c.observer?.decided('rack', 'what was sent later has arrived, and reordering does not take so long');
-    sender.transmitter.resendLost(now);
+    sender.recovery.resend(sender, now);
   }
   // The timer stood in for the RTO: that is reckoned from when the head was sent, not from now.
   const waits = !deadlines.isSet(DUE.retransmit) && !sender.queue.isEmpty;
@@ -104,11 +105,11 @@ function persist(c: TcpConnection, now: Instant): void {
   const prober = sender.useProber();
   const { since } = prober;
   const impatient = settings.userTimeout !== undefined && since !== undefined && now - since >= settings.userTimeout;
-  if (impatient || prober.unanswered >= limit) return c.giveUp(now, 'no answer to window probes');
+  if (impatient || prober.unanswered >= limit) return giveUp(c, now, 'no answer to window probes');
   prober.probe(now);
 }
 
 /** RFC 5482: patience is over. Where retransmissions look at it themselves, it only ends what they do not cover. */
 function userTimeout(c: TcpConnection, now: Instant): void {
-  if (!c.settings.clampsToUserTimeout) return c.giveUp(now, 'USER TIMEOUT');
+  if (!c.settings.clampsToUserTimeout) return giveUp(c, now, 'USER TIMEOUT');
 }

@@ -92,7 +92,7 @@ export class Transmitter {
       const { head } = queue;
       if (head === undefined || this.isPaced(now) || s.isRefused) break;
       const mss = s.currentMss;
-      const quota = Math.min(this.quota || (force === 'probe' ? 1 : 0), burst);
+      const quota = Math.min(s.recovery.room(head) || (force === 'probe' ? 1 : 0), burst);
       if (quota === 0) break;
       queue.growHead(quota * mss - head.dataLength);
       head.recount(mss);
@@ -171,7 +171,7 @@ export class Transmitter {
     const cwndLimited = wasCwndLimited || pipe >= cwnd;
     if (sent > 0 || cwndLimited) this.validateWindow(now, cwndLimited);
     if (pipe < cwnd && queue.head === undefined) recovery.rate.applicationLimited(pipe);
-    if (sent > 0) recovery.sentInReduction(sent);
+    if (sent > 0) recovery.sentInReduction(now, sent);
   }
 
   /** Nothing waits to be sent. */
@@ -211,17 +211,8 @@ export class Transmitter {
     this.sendNew(now, head);
   }
 
-  /** How many segments the congestion window has room for; half of it at once at most. */
-  private get quota(): number {
-    const { queue, recovery } = this.s;
-    const { cwnd } = recovery.window;
-    const used = recovery.state === 'disorder' && !this.s.host.settings.limitedTransmit ? queue.out : queue.pipe;
-    if (used >= cwnd) return 0;
-    return Math.min(Math.max(cwnd >> 1, 1), cwnd - used);
-  }
-
   /** Segments of one burst: what the path carries in about a millisecond, at least two. */
-  private get burst(): number {
+  get burst(): number {
     const { settings } = this.s.host;
     const mss = this.s.currentMss;
     const most = Math.floor(RECORD_LIMIT / mss);
@@ -290,7 +281,7 @@ export class Transmitter {
     return head.flags & FIN || head.boundary ? undefined : 'application';
   }
 
-  private isPaced(now: Instant): boolean {
+  isPaced(now: Instant): boolean {
     const { s } = this;
     if (!s.paces || s.nextSendAt <= now) return false;
     s.host.deadlines.set(DUE.pace, s.nextSendAt);
@@ -336,7 +327,8 @@ export class Transmitter {
       return;
     }
     if (queue.out > this.cwndUsed) this.cwndUsed = queue.out;
-    if (s.host.settings.slowStartAfterIdle && now - this.cwndStamp >= rtt.rto && !recovery.congestion.ownWindow) {
+    const decays = s.host.settings.slowStartAfterIdle && !recovery.judgesAll;
+    if (decays && now - this.cwndStamp >= rtt.rto && !recovery.congestion.ownWindow) {
       this.decay(now);
     }
     if (queue.head === undefined && s.writerWaits && !s.isWritable) s.limits.start(now, LIMIT.buffer);
@@ -370,24 +362,6 @@ export class Transmitter {
   }
 
   // --- again
-
-  /** Sends again what is thought lost, as far as the window goes. */
-  resendLost(now: Instant): void {
-    const { s } = this;
-    const { queue, recovery } = s;
-    let rearm = false;
-    for (let at = 0; at < queue.records.length; at++) {
-      if (queue.resent >= queue.lost || this.isPaced(now)) break;
-      const room = Math.min(recovery.window.cwnd - queue.pipe, this.burst);
-      if (room <= 0) break;
-      const record = queue.records[at];
-      if (!record.lost || record.sacked || record.resent) continue;
-      if (!this.resend(now, record, room)) break;
-      recovery.sentInReduction(record.segments);
-      if (record === queue.first && !s.host.deadlines.isSet(DUE.reordering)) rearm = true;
-    }
-    if (rearm) s.host.deadlines.setTransmit(DUE.retransmit, now + s.rtt.rto);
-  }
 
   /** Sends a record again, at most `segments` of it; false when the window does not let it. */
   resend(now: Instant, record: SendRecord, segments: number): boolean {

@@ -175,10 +175,12 @@ export interface TcpSettings {
   congestionControl: (settings: TcpSettings) => CongestionControl;
   /** NewReno: segments that one acknowledgement opens the window by in slow start (L of RFC 3465); 0: it counts those. */
   byteCounting: number;
+  /** NewReno: an ECN echo reduces the window by less than a loss does (RFC 8511). */
+  alternativeBackoff: boolean;
   /** RFC 3042: the first two duplicate ACKs let new data out. */
   limitedTransmit: boolean;
-  /** When the window may grow: where it was used, or (BSD) where the other end's is no smaller. */
-  windowGrowth: 'used' | 'bsd';
+  /** BSD, to which it is enough that the other end's window is no smaller: a window twice what is in flight does not grow. */
+  validatesGrowth: boolean;
   /** Bytes per second. */
   maxPacingRate: number;
   /** Segments leave at the pacing rate, not in bursts. */
@@ -192,11 +194,10 @@ export interface TcpSettings {
   mtuProbing: MtuProbing;
 
   // --- loss
-  /**
-   * RFC 6937, or as BSD has it: what was selectively acknowledged before recovery began counts as delivered too; or BSD
-   * without that: the window is one segment and grows again.
-   */
-  reductionRule: 'rfc6937' | 'bsd' | 'regrown';
+  /** RFC 5681 and what has been built on it (recovery.ts), or as BSD has it (bsd-recovery.ts). */
+  lossRecovery: 'rfc' | 'bsd';
+  /** BSD: with SACK the window is reduced by RFC 6937; else it is one segment and grows again. */
+  proportionalReduction: boolean;
   /** DupThresh to begin with, and the most it adapts to. */
   reordering: number;
   maxReordering: number;

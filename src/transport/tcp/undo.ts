@@ -4,6 +4,7 @@
  */
 import { type Seq, seqLt } from '../../base/seq32.ts';
 import type { Recovery } from './recovery.ts';
+import { noteReordering } from './reordering.ts';
 
 /** RFC 3522: the timestamp echoed is older than the first retransmission: it was the original that arrived. */
 function originalEchoed(r: Recovery): boolean {
@@ -66,7 +67,7 @@ export function tryUndoLoss(r: Recovery, spurious: boolean): boolean {
 /** A partial acknowledgement in recovery. */
 export function tryUndoPartial(r: Recovery, priorUna: Seq): 'wait' | 'undone' | 'lost' {
   if (r.undoMarker === undefined || !originalEchoed(r)) return 'lost';
-  r.noteReordering(priorUna);
+  noteReordering(r, priorUna);
   if (r.queue.resent > 0) return 'wait';
   if (!r.anyResent) r.retransmitStamp = undefined;
   undo(r, true);

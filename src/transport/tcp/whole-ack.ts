@@ -19,6 +19,7 @@ export function wholeAcknowledged(s: Sender, segment: Segment): SendRecord | und
     return undefined;
   }
   if (!only.isPlain || segment.sack.length > 0 || !tcb.sackOn || recovery.state !== 'open') return undefined;
+  if (recovery.judgesAll) return undefined;
   const isQuiet = recovery.tlpHighSeq === undefined && s.prober === undefined;
   return isQuiet && host.accurateEcn === undefined && host.pathProbe === undefined ? only : undefined;
 }
@@ -43,6 +44,6 @@ export function takeWhole(s: Sender, now: Instant, record: SendRecord): void {
   rack.adapt(of.priorDelivered, rate.delivered);
   host.deadlines.clearTransmit();
   showPath(s, now, of, true, segments, 0, segments);
-  if (!recovery.congestion.ownWindow) growWindow(s, now, segments);
+  if (!recovery.congestion.ownWindow) growWindow(s, now, segments, record.length);
   armUserTimeout(s, now, true);
 }

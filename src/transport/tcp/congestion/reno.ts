@@ -1,5 +1,12 @@
 /** Slow start, congestion avoidance and the halving of RFC 5681. */
-import { additiveIncrease, type CongestionControl, type Growth, slowStart, type Window } from './types.ts';
+import {
+  additiveIncrease,
+  type Congestion,
+  type CongestionControl,
+  type Growth,
+  slowStart,
+  type Window,
+} from './types.ts';
 
 export class Reno implements CongestionControl {
   readonly name: string = 'reno';
@@ -15,7 +22,7 @@ export class Reno implements CongestionControl {
   }
 
   /** RFC 5681 eqn. 4. Linux halves the window instead, which is validated by its use (RFC 7661). */
-  reduce(window: Window, flight: number): number {
+  reduce(window: Window, flight: number, _cause: Congestion): number {
     return Math.max((this.ofWindow ? window.cwnd : Math.min(flight, window.cwnd)) >> 1, 2);
   }
 

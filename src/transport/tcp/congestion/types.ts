@@ -4,7 +4,10 @@ import type { Duration, Instant } from '../../../base/instant.ts';
 /** "Arbitrarily high" (RFC 5681 §3.1). */
 export const NO_SSTHRESH = 0x7fff_ffff;
 
-/** The window, in segments (RFC 9438 §4.1 has it so; RFC 5681's SMSS is one). Loss recovery moves `cwnd` as well. */
+/**
+ * The window, in segments (RFC 9438 §4.1 has it so; RFC 5681's SMSS is one); whole ones, but for BSD, which counts bytes.
+ * Loss recovery moves `cwnd` as well.
+ */
 export interface Window {
   cwnd: number;
   ssthresh: number;
@@ -55,16 +58,21 @@ export interface PathSample extends RoundTrip {
   minRtt: Duration;
 }
 
+/** What told of congestion: something lost, an ECN echo, or the retransmission timer. */
+export type Congestion = 'loss' | 'echo' | 'timeout';
+
 export interface CongestionControl {
   readonly name: string;
-  /** ssthresh after a congestion event: loss, an ECN echo or a timeout. `flight`: segments sent and not acknowledged. */
-  reduce(window: Window, flight: number): number;
+  /** ssthresh after a congestion event. `flight`: segments sent and not acknowledged. */
+  reduce(window: Window, flight: number, cause: Congestion): number;
   /** New data was acknowledged outside of recovery while the window was the limit. */
   grow(window: Window, growth: Growth): void;
   /** The reduction was a mistake: cwnd as it should be. */
   undo(window: Window): number;
   /** The retransmission timer expired. */
   timedOut?(): void;
+  /** cwnd behind a fast recovery with so much in flight that it may be more than a segment or two; else ssthresh (BSD). */
+  recovered?(): number;
   /** The handshake is over; `rtt` is what it took, where that is known. */
   established?(now: Instant, window: Window, mss: number, rtt: Duration | undefined): void;
   /** Every acknowledgement, whatever the state: one of the two, by how much of it matters. */
