@@ -66,7 +66,7 @@ function section(name: string, scripts: Script[]): string {
 
 const suites = process.argv.slice(2).map(argument => argument.split('=') as [string, string]);
 const own: [name: string, folder: string, profile?: string][] = [
-  ['Recorded from Linux 6.18, two of them written (`test/packetdrill/linux`)', 'test/packetdrill/linux'],
+  ['Recorded from Linux 6.18, three of them written (`test/packetdrill/linux`)', 'test/packetdrill/linux'],
   ['Written from the RFCs (`test/packetdrill/rfc`)', 'test/packetdrill/rfc', 'rfc'],
   [
     'Written for the FreeBSD profile from what is published of FreeBSD 14, none of it confirmed by that kernel yet (`test/packetdrill/freebsd`)',

@@ -19,6 +19,7 @@ const CHANGES: Record<string, Change> = {
     tcp.synCookies = (['never', 'when-full', 'always'] as const)[numberOf(v)] ?? 'when-full';
     return {};
   },
+  tcp_reflect_tos: (_, v) => ({ reflectsTos: on(v) }),
   tcp_shrink_window: (_, v) => ({ shrinksWindow: on(v) }),
   tcp_syn_retries: (_, v) => ({ synRetries: numberOf(v) }),
   tcp_synack_retries: (_, v) => ({ synAckRetries: numberOf(v) }),
@@ -84,7 +85,6 @@ const WITHOUT_EFFECT =
 
 const AS_IT_IS: Readonly<Record<string, number>> = {
   tcp_app_win: 31,
-  tcp_reflect_tos: 0,
   tcp_workaround_signed_windows: 0,
   tcp_fastopen_blackhole_timeout_sec: 0,
   tcp_abort_on_overflow: 0,

@@ -83,6 +83,8 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   private batchedAt: Instant | undefined;
   /** Connections that have taken segments of the batch and will go on behind it. */
   private readonly waiting: TcpEndpoint[] = [];
+  /** That of the segment no connection was there for. */
+  private arrivedClass = 0;
 
   constructor(context: Context, ip: InternetLayer, settings: TcpSettings) {
     this.context = context;
@@ -177,6 +179,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
       }
       return;
     }
+    this.arrivedClass = trafficClass;
     this.unclaimed({ localAddress: destination, localPort, remoteAddress: source, remotePort }, segment);
   }
 
@@ -303,7 +306,9 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   // --- for listeners
 
   acceptSyn(listener: TcpListener, ends: FourTuple, syn: Segment): TcpEndpoint {
-    const endpoint = this.add(ends, this.settingsWith(listener.settings));
+    const settings = this.settingsWith(listener.settings);
+    const tos = this.arrivedClass & ~3;
+    const endpoint = this.add(ends, settings.reflectsTos ? { ...settings, tos } : settings);
     const { scheduler } = this.context;
     this.considerFastOpen(listener, endpoint, syn);
     endpoint.connection.accept(scheduler.now(), syn);

@@ -100,6 +100,7 @@ export const RFC_PROFILE: TcpSettings = {
   pacingSlowStart: 2,
   pacingAvoidance: 1.2,
   tos: 0,
+  reflectsTos: false,
   ttl: 64,
   discoverMtu: true,
   mtuProbing: { mode: 'black-hole', base: 1024, beginsWithLink: false, threshold: 8, interval: minutes(10) },

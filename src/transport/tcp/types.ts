@@ -188,6 +188,8 @@ export interface TcpSettings {
   pacingSlowStart: number;
   pacingAvoidance: number;
   tos: number;
+  /** One who listens answers with the DSCP of the SYN (net.ipv4.tcp_reflect_tos). */
+  reflectsTos: boolean;
   ttl: number;
   /** DF, and with it path MTU discovery (RFC 1191). */
   discoverMtu: boolean;
