@@ -46,6 +46,7 @@ const CHANGES: Record<string, Change> = {
   'tcp.rexmit_min': (_, v) => ({ minRto: ms(numberOf(v)) }),
   'tcp.rexmit_max': (_, v) => ({ maxRto: ms(numberOf(v)) }),
   'tcp.retries': (_, v) => ({ retries: numberOf(v), synRetries: numberOf(v) }),
+  'tcp.functions_default': (_, v) => (v.trim() === 'freebsd' ? {} : 'unknown'),
   'tcp.cc.abe': (_, v) => ({ alternativeBackoff: on(v) }),
   'tcp.newcwv': (_, v) => ({ validatesGrowth: on(v) }),
   'tcp.rexmit_initial': (_, v) => ({ initialRto: ms(numberOf(v)) }),
@@ -114,7 +115,7 @@ const AS_IT_IS: Readonly<Record<string, number>> = {
 
 /** Logging, memory, caches, stacks that are chosen by name, and what a line describes either way. */
 const WITHOUT_EFFECT =
-  /^tcp\.(bb\.|cc\.available|do_tcpdrain|fastopen\.(autokey|ccache|max|keylen|numkeys|numpsks|path_disable)|functions_|hostcache\.|hpts|log_|maxtcptw|map_limit|nolocaltimewait|per_cpu_timers|reass\.|recvbuf_inc|require_unique_port|sack\.(globalmaxholes|maxholes|tso)|sendbuf_(auto_lowat|inc)|soreceive_stream|split_limit|syncache\.|ts_offset_per_conn|tso|isn_reseed_interval|msl_local|v6pmtud_blackhole_mss|udp_tunneling_overhead)/;
+  /^tcp\.(bb\.|cc\.available|do_tcpdrain|fastopen\.(autokey|ccache|max|keylen|numkeys|numpsks|path_disable)|functions_inherit|hostcache\.|hpts|log_|maxtcptw|map_limit|nolocaltimewait|per_cpu_timers|reass\.|recvbuf_inc|require_unique_port|sack\.(globalmaxholes|maxholes|tso)|sendbuf_(auto_lowat|inc)|soreceive_stream|split_limit|syncache\.|ts_offset_per_conn|tso|isn_reseed_interval|msl_local|v6pmtud_blackhole_mss|udp_tunneling_overhead)/;
 
 export const FREEBSD_KNOBS: Knobs = {
   prefix: /^net\.inet6?\./,

@@ -60,6 +60,10 @@ const V6_CODES: Record<string, number> = {
   host_unreachable: 3,
   port_unreachable: 4,
   exceeded_hoplimit: 0,
+  exceed_transit: 0,
+  exc_ttl: 0,
+  exceed_reassembly: 1,
+  exc_fragtime: 1,
   header_field: 0,
   unknown_next_header: 1,
 };

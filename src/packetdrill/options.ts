@@ -37,7 +37,6 @@ const INERT = new Set([
   'IPV6_RECVERR',
   'IPV6_V6ONLY',
   'TCP_LOG_ID',
-  'TCP_FUNCTION_BLK',
   'TCP_FASTOPEN_CONNECT',
   'TCP_FASTOPEN_NO_COOKIE',
   'TCP_SAVE_SYN',
@@ -226,6 +225,8 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
     case 'IPV6_MTU_DISCOVER':
       change({ discoverMtu: n !== 0 });
       return 0;
+    case 'TCP_FUNCTION_BLK':
+      return setStack(socket, value);
     case 'TCP_REPAIR':
       throw new Unsupported('TCP_REPAIR is not here');
     default:
@@ -235,6 +236,14 @@ export function setOption(world: World, socket: StreamSocket, name: string, valu
       if (typeof value === 'object') socket.remembered.set(name, value);
       return 0;
   }
+}
+
+/** Of FreeBSD's stacks there is the one that it comes with. */
+function setStack(socket: StreamSocket, value: OptionValue): Result<number> {
+  const name = typeof value === 'object' ? value.function_set_name : '';
+  if (name !== 'freebsd') throw new Unsupported(`the TCP stack '${String(name)}' is not here`);
+  if (typeof value === 'object') socket.remembered.set('TCP_FUNCTION_BLK', value);
+  return 0;
 }
 
 /** One key of 16 bytes, or two: the first makes cookies, the second is still known. */
