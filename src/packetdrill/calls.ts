@@ -434,6 +434,8 @@ function ioctl(c: Calls, socket: StreamSocket, args: Expression[]): Attempt<Call
     value = socket.endpoint !== undefined && socket.mark.isNext(socket.endpoint) ? 1 : 0;
   } else if (request === SYMBOLS.SIOCOUTQ) value = outQueueOf(socket.endpoint).unacknowledged;
   else if (request === SYMBOLS.SIOCOUTQNSD) value = outQueueOf(socket.endpoint).unsent;
+  else if (request === SYMBOLS.FIONWRITE) value = socket.endpoint?.connection.sender.queued ?? 0;
+  else if (request === SYMBOLS.FIONSPACE) value = socket.endpoint?.connection.sender.room ?? 0;
   else if (request === SYMBOLS.FIONBIO) {
     socket.nonBlocking = optionValue(c, args[2]) !== 0;
     return answer(0);

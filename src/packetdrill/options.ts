@@ -361,6 +361,8 @@ function optionOf(world: World, socket: StreamSocket, name: string): OptionValue
       return socket.listener === undefined ? 0 : 1;
     case 'SO_TYPE':
       return SYMBOLS.SOCK_STREAM;
+    case 'SO_DOMAIN':
+      return SYMBOLS[world.domain];
     case 'SO_PROTOCOL':
       return SYMBOLS.IPPROTO_TCP;
     case 'SO_RCVLOWAT':

@@ -183,7 +183,7 @@ const COMMANDS: Record<string, Command> = {
   sync: NOTHING,
   kldload: NOTHING,
   kldunload: NOTHING,
-  ifconfig: NOTHING,
+  ifconfig: linkCommand,
   modprobe: NOTHING,
   dd: NOTHING,
   truncate: NOTHING,
@@ -213,6 +213,7 @@ function ipCommand(world: World, args: readonly string[]): string | undefined {
   return routeMetrics(world, args);
 }
 
+/** `ip link set dev tun0 mtu 1400`, `ifconfig tun0 mtu 1400`. */
 function linkCommand(world: World, args: readonly string[]): string | undefined {
   const mtu = args.indexOf('mtu');
   if (mtu >= 0) world.link.mtu = Number(args[mtu + 1]);

@@ -72,6 +72,9 @@ export const SYMBOLS: Readonly<Record<string, number>> = {
   EPOLL_CTL_DEL: 2,
   EPOLL_CTL_MOD: 3,
   FIONBIO: 0x5421,
+  /** BSD's: bytes in the send buffer, and the room behind them. */
+  FIONWRITE: 0x40046677,
+  FIONSPACE: 0x40046676,
   SIOCATMARK: 0x8905,
   SIOCINQ: 0x541b,
   FIONREAD: 0x541b,

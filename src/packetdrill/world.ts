@@ -52,12 +52,15 @@ export class World {
   readonly local: IpAddress;
   readonly remote: IpAddress;
   readonly profile: ProfileName;
+  /** AF_INET or AF_INET6: what sockets are of. */
+  readonly domain: 'AF_INET' | 'AF_INET6';
   /** Knobs that were set, by their short names. */
   readonly knobs = new Map<string, string>();
   /** When the script begins. */
   readonly startedAt: Instant;
 
   constructor(options: WorldOptions) {
+    this.domain = options.ipVersion === 'ipv4' ? 'AF_INET' : 'AF_INET6';
     const { profile, mtu, seed } = options;
     this.profile = profile;
     const scheduler = options.hz === undefined ? this.clock : new TickingScheduler(this.clock, options.hz);
