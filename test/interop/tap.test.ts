@@ -321,3 +321,10 @@ test('where the event loop can not wake us, a worker thread does', { skip }, asy
   assert.match(run(['ping', '-c', '3', '-i', '0.2', OURS]), /3 received/);
   await stop(child);
 });
+
+test('what was sent in the turn in which the program ends is sent all the same', { skip }, () => {
+  const received = (): number => Number(run(['cat', `/sys/class/net/${TAP}/statistics/rx_packets`]));
+  const before = received();
+  run([process.execPath, '--import', 'tsx', 'test/interop/last-frame.ts', TAP]);
+  assert.equal(received() - before, 3);
+});

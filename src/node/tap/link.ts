@@ -72,6 +72,8 @@ class DeviceLink implements TapLink {
   private address = 0;
   private used = 0;
   private closed = false;
+  /** A program may end by process.exit in the very turn in which it has sent its last. */
+  private readonly atExit = (): void => this.outgoing?.flush();
 
   constructor(device: TapDevice, { readiness, layer, offload }: TapOptions) {
     this.device = device;
@@ -84,6 +86,7 @@ class DeviceLink implements TapLink {
     this.largest = offload ? MOST : this.mtu + 18;
     this.behindHeader = new Uint8Array(offload ? MOST : 0);
     this.outgoing = offload ? undefined : new Outgoing(device, this.largest);
+    process.on('exit', this.atExit);
     const wake =
       readiness === 'worker thread'
         ? undefined
@@ -120,6 +123,7 @@ class DeviceLink implements TapLink {
   close(): void {
     if (this.closed) return;
     this.outgoing?.flush();
+    process.off('exit', this.atExit);
     this.closed = true;
     this.device.ring?.close();
     this.stop();
