@@ -23,6 +23,8 @@ export function isPredicted(c: TcpConnection, segment: Segment): boolean {
   if (ecn?.isAccurate && !ecn.expects(segment.flags)) return false;
   const flags = ecn?.isAccurate ? segment.flags & ~(AE | CWR | ECE) : segment.flags;
   const plain = (flags & ~PSH) === ACK && segment.seq === tcb.rcvNxt && !c.receiver.hasGap;
+  // Urgent data that waits to be read switches it off.
+  if (c.urgent !== undefined && c.urgentRemaining > 0) return false;
   return plain && tcb.state === 'ESTABLISHED' && segment.window << tcb.sndScale === tcb.sndWnd;
 }
 

@@ -4,7 +4,7 @@
  * (syn-received.ts, forgotten.ts).
  */
 import type { Instant } from '../../base/instant.ts';
-import { seqAdd, seqDiff, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
+import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import { ACK, RST, type Segment, SYN, URG } from '../../wire/tcp.ts';
 import {
   afterAck,
@@ -36,7 +36,7 @@ export function takeAsLinux(c: TcpConnection, now: Instant, segment: Segment): b
   const { length, pieces, sequenceLength } = segment;
   const answer = c.accurateEcn?.packetArrived(segment.ecn, length, pieces, sequenceLength > 0);
   if (!segment.has(ACK) || !takeAcknowledgement(c, now, segment)) return false;
-  if (segment.has(URG) && isAhead(c, segment)) takeUrgent(c, segment);
+  if (segment.has(URG)) takeUrgentAhead(c, segment);
   if (takeText(c, now, segment)) takeFin(c, now);
   if (answer) c.receiver.ackNow = true;
   return true;
@@ -134,19 +134,21 @@ function processLast(c: TcpConnection, now: Instant, segment: Segment): boolean 
   return processAck(c, now, segment);
 }
 
-/** Timestamps are looked at when the segment is sure to be good, or when header prediction lets it pass. */
+/** Timestamps are looked at when the segment is sure to be no old one, or when header prediction lets it pass. */
 function processAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (isUnsent(c, now, segment)) return false;
   if (isPredicted(c, segment)) updateTimestamp(c, now, segment);
   if (isTooOld(c, now, segment, oldestSent(c))) return false;
-  updateTimestamp(c, now, segment);
+  if (seqGe(segment.ack, c.tcb.sndUna)) updateTimestamp(c, now, segment);
   takeAckInRange(c, now, segment);
   return true;
 }
 
-/** No pointer is taken into what has arrived already (tcp_check_urg). */
-const isAhead = ({ tcb }: TcpConnection, segment: Segment): boolean =>
-  seqGt(seqAdd(segment.seq, segment.urgentPointer), tcb.rcvNxt);
+/** No pointer is taken into what has arrived already, and one of zero is as good as one of one (tcp_check_urg). */
+function takeUrgentAhead(c: TcpConnection, segment: Segment): void {
+  if (segment.urgentPointer === 0) segment.urgentPointer = 1;
+  if (seqGt(seqAdd(segment.seq, segment.urgentPointer), c.tcb.rcvNxt)) takeUrgent(c, segment);
+}
 
 function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (!mayReceive(c.state)) {

@@ -178,6 +178,7 @@ export class Receiver implements BufferState {
     const dataEnd = seqAdd(segment.seq, segment.length);
     const start = seqLt(segment.seq, tcb.rcvNxt) ? tcb.rcvNxt : segment.seq;
     const end = seqGt(dataEnd, windowEnd) ? windowEnd : dataEnd;
+    const hadGap = this.hasGap;
     if (hasFin && seqLe(dataEnd, windowEnd) && seqGe(dataEnd, tcb.rcvNxt)) {
       if (this.finAt === dataEnd && segment.length === 0) this.noteDuplicate(dataEnd, seqAdd(dataEnd, 1));
       this.finAt = dataEnd;
@@ -197,7 +198,7 @@ export class Receiver implements BufferState {
       const bytes = length === payload.length ? payload : payload.subarray(from, from + length);
       const cost = this.window.cost?.(segment) ?? 0;
       const isWhole = start === segment.seq;
-      if (start === tcb.rcvNxt && this.reassembly.isEmpty) this.append(bytes, cost, isWhole);
+      if (start === tcb.rcvNxt && !hadGap) this.append(bytes, cost, isWhole);
       else this.holdOrAppend(start, bytes, cost, isWhole);
     } else if (segment.length > 0) {
       this.ackNow = true;
@@ -455,11 +456,12 @@ export class Receiver implements BufferState {
     const twice = reassembly.overlap(start, seqAdd(start, bytes.length));
     if (twice !== undefined) this.noteMoreDuplicate(twice.start, twice.end);
     this.append(bytes, cost, isWhole);
-    const before = reassembly.count;
     for (let piece = reassembly.take(tcb.rcvNxt); piece !== undefined; piece = reassembly.take(tcb.rcvNxt)) {
       if (piece.bytes.length > 0) this.append(piece.bytes, piece.cost);
     }
-    if (reassembly.count !== before) reassembly.forgetBefore(tcb.rcvNxt);
+    reassembly.forgetBefore(tcb.rcvNxt);
+    // A FIN that had come early, and that this has proved wrong.
+    if (this.finAt !== undefined && seqLt(this.finAt, tcb.rcvNxt)) this.finAt = undefined;
     // A segment that fills a gap is acknowledged at once (RFC 5681 §4.2).
     this.ackNow = true;
   }
