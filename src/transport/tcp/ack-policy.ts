@@ -10,7 +10,7 @@ export interface AckPolicy {
   received(now: Instant, segment: Segment, by: Received, inOrder: boolean): void;
   /** When an acknowledgement is due; `now`: at once. */
   due(now: Instant, received: Received): Instant;
-  /** An acknowledgement goes out. */
+  /** An acknowledgement goes out. `segments`: 1, or 0 where nothing had come that was to be acknowledged. */
   acknowledged(segments: number): void;
   /** The deadline has passed. */
   timedOut(): void;

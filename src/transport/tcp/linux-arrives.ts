@@ -4,7 +4,7 @@
  * (syn-received.ts, forgotten.ts).
  */
 import type { Instant } from '../../base/instant.ts';
-import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
+import { seqAdd, seqDiff, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import { ACK, RST, type Segment, SYN, URG } from '../../wire/tcp.ts';
 import {
   afterAck,
@@ -134,12 +134,12 @@ function processLast(c: TcpConnection, now: Instant, segment: Segment): boolean 
   return processAck(c, now, segment);
 }
 
-/** Timestamps are looked at when the segment is sure to be no old one, or when header prediction lets it pass. */
+/** Timestamps are looked at when the segment is sure to be good (since Linux 7 that of an old ACK too), or predicted. */
 function processAck(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (isUnsent(c, now, segment)) return false;
   if (isPredicted(c, segment)) updateTimestamp(c, now, segment);
   if (isTooOld(c, now, segment, oldestSent(c))) return false;
-  if (seqGe(segment.ack, c.tcb.sndUna)) updateTimestamp(c, now, segment);
+  updateTimestamp(c, now, segment);
   takeAckInRange(c, now, segment);
   return true;
 }
@@ -187,6 +187,7 @@ function takeBehindFin(c: TcpConnection, segment: Segment): void {
 function takeAgain(c: TcpConnection, segment: Segment): void {
   noteOld(c, segment, segment.sequenceLength);
   c.receiver.ackNow = true;
+  c.receiver.ackWanted = true;
 }
 
 /** A FIN that meets ours is acknowledged before what is left is sent. */

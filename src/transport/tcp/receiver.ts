@@ -48,7 +48,7 @@ export class Receiver implements BufferState {
   private finAt: Seq | undefined;
   /** RCV.NXT when an acknowledgement went out last. */
   private acknowledgedTo: Seq = 0;
-  private ackWanted = false;
+  ackWanted = false;
   /** RFC 2018 with RFC 2883 §4: a duplicate is reported in the first block. */
   private duplicate: SeqRange | undefined;
   private compression: AckCompression | undefined;
@@ -202,6 +202,7 @@ export class Receiver implements BufferState {
       else this.holdOrAppend(start, bytes, cost, isWhole);
     } else if (segment.length > 0) {
       this.ackNow = true;
+      this.ackWanted = true;
       this.policy.beQuick(16);
       if (!hasFin && seqGt(dataEnd, tcb.rcvNxt)) return seqGt(start, tcb.rcvNxt) ? 'beyond-window' : 'zero-window';
     }
@@ -268,11 +269,11 @@ export class Receiver implements BufferState {
     // Linux lets the answer to a FIN ride on what the user may still send.
     if (this.policy instanceof AdaptiveDelay && tcb.state === 'ESTABLISHED') {
       this.ackNow = !withThis || this.window.ingests?.(this.memory) === false;
-      this.ackWanted = true;
       this.policy.becomeInteractive();
     } else {
       this.ackNow = true;
     }
+    this.ackWanted = true;
   }
 
   /** Nobody will read: what waits is thrown away, and what still comes. */
@@ -390,12 +391,12 @@ export class Receiver implements BufferState {
   /** A segment with an acknowledgement is on its way. */
   acknowledged(now: Instant): void {
     if (this.tcb.timestampsOn) this.window.acknowledged?.(now);
+    this.policy.acknowledged(this.ackWanted ? 1 : 0);
     this.ackNow = false;
     this.ackWanted = false;
     this.acknowledgedTo = this.tcb.rcvNxt;
     this.compression?.acknowledged();
     if (this.finReceived) this.forgetHeld();
-    this.policy.acknowledged(1);
     this.deadlines.clear(DUE.delayedAck);
     this.deadlines.clear(DUE.compressedAck);
     this.tcb.lastAckSent = this.tcb.rcvNxt;
