@@ -88,10 +88,12 @@ export class Transmitter {
     if (force !== 'one') s.noteIdle(now);
     if (force === 'no' && s.host.pathProbe !== undefined) this.probePath(now);
     const { burst } = this;
+    const { cutsBursts } = s.host.settings;
+    let mss = s.currentMss;
     for (;;) {
       const { head } = queue;
       if (head === undefined || this.isPaced(now) || s.isRefused) break;
-      const mss = s.currentMss;
+      if (!cutsBursts) mss = s.currentMss;
       const quota = Math.min(s.recovery.room(head) || (force === 'probe' ? 1 : 0), burst);
       if (quota === 0) break;
       queue.growHead(quota * mss - head.dataLength);
@@ -299,7 +301,7 @@ export class Transmitter {
     this.emit(now, head, false);
     tcb.sndNxt = head.end;
     tcb.sndMax = head.end;
-    if (head.dataLength < head.segments * s.currentMss) this.smallEnd = head.end;
+    if (head.dataLength < head.segments * head.mss) this.smallEnd = head.end;
     if (wasEmpty || s.host.deadlines.isSet(DUE.probe)) s.rearmRetransmit(now);
     s.limits.start(now, LIMIT.busy);
     armUserTimeout(s, now);
@@ -416,16 +418,19 @@ export class Transmitter {
     const atEnd = host.settings.recuts ? (record.flags & FIN) | (s.queue.endsData(record) ? PSH : 0) : record.flags;
     let seq = record.seq;
     let left = dataLength;
+    let first: Segment | undefined;
     do {
       const length = Math.min(left, mss);
       left -= length;
       const last = left === 0;
       let flags = ACK | (last ? atEnd & (FIN | PSH) : 0);
-      if (last && record.segments > 1 && host.settings.pushesBursts) flags |= PSH;
+      if (last && record.segments > 1 && host.settings.cutsBursts) flags |= PSH;
       if (seq === record.seq && record.flags & SYN) flags |= SYN;
       const segment = host.build(now, flags, seq);
       segment.length = length;
       if (whole) segment.unit = record.mss;
+      first ??= segment;
+      if (host.settings.cutsBursts) segment.sack = first.sack;
       segment.retransmission = again;
       this.mark(segment, again, s.recovery.cwrDue);
       s.outbox.push(segment);

@@ -152,8 +152,8 @@ export interface TcpSettings {
   timesReneged: boolean;
   /** RFC 9293 §3.6: "CLOSE also implies push function"; Linux leaves that to the writes. */
   pushesOnClose: boolean;
-  /** A PSH at the end of every burst of several segments. */
-  pushesBursts: boolean;
+  /** The segments of a burst are cut from one (TSO, Linux): they have its options all, and a PSH at the end. */
+  cutsBursts: boolean;
   /** A PSH whenever half of the largest window was written, not only at the end of a write. */
   pushesHalfWindows: boolean;
   /** RFC 9293 §3.8.6.2.1 (3): a partial segment fills a window that is at least half of the largest seen. */
