@@ -77,6 +77,8 @@ function repeatAnswer(c: TcpConnection, now: Instant, syn: Segment): void {
   const { sender } = c;
   repeatSynAck(c, now, syn);
   sender.recovery.totalRetransmissions++;
+  // Karn's algorithm: which of them is acknowledged cannot be told.
+  if (sender.queue.first !== undefined) sender.queue.first.everResent = true;
   if (!c.sendsEarly) c.deadlines.setTransmit(DUE.retransmit, now + sender.synAckTimeout);
 }
 
