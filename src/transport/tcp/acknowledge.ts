@@ -3,7 +3,7 @@ import type { Instant } from '../../base/instant.ts';
 import { type Seq, seqDiff, seqGt, seqLe, seqLt } from '../../base/seq32.ts';
 import { FIN, type Segment, SYN } from '../../wire/tcp.ts';
 import { AckNews } from './ack-news.ts';
-import { growWindow, showPath } from './congest.ts';
+import { growWindow, growWindowAsBsd, showPath } from './congest.ts';
 import { aceOf } from './ecn-field.ts';
 import { LIMIT } from './limits.ts';
 import { removeRenoSacks } from './loss-marking.ts';
@@ -229,7 +229,9 @@ function finish(s: Sender, now: Instant, news: AckNews, delivered: number, newly
   } else {
     // With much reordering the window grows whatever the order in which data arrives.
     const grows = recovery.reordering > s.host.settings.reordering ? news.progress : news.dataAcked;
-    if (grows) growWindow(s, now, delivered, acked);
+    if (!grows) return;
+    if (recovery.judgesAll) growWindowAsBsd(s, now, acked);
+    else growWindow(s, now, delivered);
   }
 }
 

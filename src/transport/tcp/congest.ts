@@ -57,10 +57,9 @@ export function showPath(
   congestion.sample?.(window, SAMPLE);
 }
 
-/** Outside of a reduction, where data was acknowledged: `segments` in order or not, `bytes` in order. */
-export function growWindow(s: Sender, now: Instant, segments: number, bytes: number): void {
-  if (s.recovery.judgesAll) growAsBsd(s, now, bytes);
-  else if (s.transmitter.isCwndLimited) grow(s, now, segments);
+/** Outside of a reduction, where data was acknowledged. RFC 7661: a window that was not used says nothing. */
+export function growWindow(s: Sender, now: Instant, segments: number): void {
+  if (s.transmitter.isCwndLimited) grow(s, now, segments);
 }
 
 function grow({ recovery, rtt }: Sender, now: Instant, segments: number): void {
@@ -68,11 +67,8 @@ function grow({ recovery, rtt }: Sender, now: Instant, segments: number): void {
   congestion.grow(window, { now, segments, srtt: rtt.srtt, afterTimeout });
 }
 
-/**
- * RFC 7661: a window that was not used says nothing. To BSD it is enough that the other end's window is no smaller, and
- * what grows is counted in bytes.
- */
-function growAsBsd(s: Sender, now: Instant, bytes: number): void {
+/** To BSD it is enough that the other end's window is no smaller, and what is counted are bytes, those in order. */
+export function growWindowAsBsd(s: Sender, now: Instant, bytes: number): void {
   const { recovery, tcb, queue, host } = s;
   const { cwnd } = recovery.window;
   const held = recovery.justRecovered || cwnd * tcb.mss > tcb.sndWnd;

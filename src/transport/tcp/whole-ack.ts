@@ -44,6 +44,6 @@ export function takeWhole(s: Sender, now: Instant, record: SendRecord): void {
   rack.adapt(of.priorDelivered, rate.delivered);
   host.deadlines.clearTransmit();
   showPath(s, now, of, true, segments, 0, segments);
-  if (!recovery.congestion.ownWindow) growWindow(s, now, segments, record.length);
+  if (!recovery.congestion.ownWindow) growWindow(s, now, segments);
   armUserTimeout(s, now, true);
 }
