@@ -100,6 +100,8 @@ export function acknowledgeOld(s: Sender, now: Instant, segment: Segment): void 
   news.blocks = segment.sack;
   takeSackBlocks(recovery, now, news, segment.sack, segment.ack, tcb.sndUna);
   if (news.sackDelivered > 0) recovery.countDelivered(news.sackDelivered, false);
+  // BSD takes what it tells, and does not count it as a duplicate.
+  if (recovery.judgesAll) return;
   sendAfter(s, now, recovery.judge(now, news, tcb.sndUna, 0));
 }
 

@@ -77,11 +77,11 @@ export class BsdRecovery extends Recovery {
     const bySack = tcb.sackOn && (news.hasSack || this.board.hasHoles);
     if (news.ece) this.signalEcho();
     if (this.isFast && bySack) this.findLostRetransmissions();
+    const says = news.advanced || this.takeDuplicate(news, bySack, isNewLoss);
     if (news.advanced) this.takeProgress(now, news, priorUna, bySack, isNewLoss);
-    else if (!this.takeDuplicate(news, bySack, isNewLoss)) this.holdsBack = !news.windowUpdated;
     this.noteState();
-    // What says nothing is no occasion to send, whatever has been found lost meanwhile.
-    return this.holdsBack && !this.firstIsDue && this.passingWindow === undefined ? 'nothing' : 'lost';
+    // What says nothing is no occasion to send again, whatever has been found lost meanwhile.
+    return says ? 'lost' : 'nothing';
   }
 
   private get isFast(): boolean {
