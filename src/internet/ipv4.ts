@@ -37,7 +37,7 @@ import { type InterfaceOwner, NetworkInterface } from './interface.ts';
 import { dealWithOptions } from './ip-options.ts';
 import type { Nat } from './nat.ts';
 import { PathMtu } from './path-mtu.ts';
-import { Paths } from './paths.ts';
+import { NOWHERE, type Offloading, Paths, TO_OURSELVES } from './paths.ts';
 import { Reassembler } from './reassembly.ts';
 import { type Route, RoutingTable } from './routes.ts';
 import type { IncomingDatagram, OutgoingDatagram, ProtocolHandler, SendFailure } from './types.ts';
@@ -53,6 +53,8 @@ interface Path {
   /** To ourselves. */
   isLocal: boolean;
   route: Ipv4Route | undefined;
+  /** The link on the way, by what it takes over; to ourselves it is all of it. */
+  link: Offloading;
   /** To one station: neither a group's address nor that of all stations of a network. */
   isUnicast: boolean;
 }
@@ -167,8 +169,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   }
 
   offloads(destination: Ipv4Address): boolean {
-    const { isLocal, route } = this.paths.to(destination);
-    return isLocal || (route?.interface.link.offloads ?? false);
+    return this.paths.to(destination).link.offloads ?? false;
   }
 
   refuses(destination: Ipv4Address): boolean {
@@ -277,7 +278,8 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     const toMany = (address: Ipv4Address): boolean =>
       isMulticast(address) || address === IPV4_BROADCAST || (route?.interface.isBroadcast(address) ?? false);
     const isUnicast = !toMany(destination) && !toMany(route?.via ?? destination);
-    return { isLocal: this.isLocal(destination), route, isUnicast };
+    const isLocal = this.isLocal(destination);
+    return { isLocal, route, isUnicast, link: isLocal ? TO_OURSELVES : (route?.interface.link ?? NOWHERE) };
   }
 
   private named(interfaceName?: string): NetworkInterface[] {

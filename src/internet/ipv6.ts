@@ -20,7 +20,7 @@ import type { NetworkInterface } from './interface.ts';
 import { Ipv6Interface, type Ipv6Owner } from './ipv6-interface.ts';
 import type { OwnAddress } from './ndp-port.ts';
 import { PathMtu } from './path-mtu.ts';
-import { Paths } from './paths.ts';
+import { NOWHERE, type Offloading, Paths, TO_OURSELVES } from './paths.ts';
 import { Reassembler } from './reassembly.ts';
 import { type Route, RoutingTable } from './routes.ts';
 import { bestSource } from './source-address.ts';
@@ -36,6 +36,8 @@ interface Path {
   /** To ourselves. */
   isLocal: boolean;
   route: Ipv6Route | undefined;
+  /** The link on the way, by what it takes over; to ourselves it is all of it. */
+  link: Offloading;
 }
 
 const LOCAL_HOP_LIMIT = 64;
@@ -172,8 +174,7 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
   }
 
   offloads(destination: Ipv6Address): boolean {
-    const { isLocal, route } = this.paths.to(destination);
-    return isLocal || (route?.interface.own.link.offloads ?? false);
+    return this.paths.to(destination).link.offloads ?? false;
   }
 
   refuses(destination: Ipv6Address): boolean {
@@ -248,7 +249,8 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
   private findPath(text: Ipv6Address): Path {
     const destination = this.book.of(text);
     const route = destination.isMulticast ? this.routeToMany(text) : this.routes.lookup(text);
-    return { destination, isLocal: this.isLocal(text), route };
+    const isLocal = this.isLocal(text);
+    return { destination, isLocal, route, link: isLocal ? TO_OURSELVES : (route?.interface.own.link ?? NOWHERE) };
   }
 
   /** By the interface that is named, or else the first. */

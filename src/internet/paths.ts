@@ -4,6 +4,14 @@ import type { IpAddress } from '../wire/ip-address.ts';
 /** A scan of many addresses must not fill the memory. */
 const MOST = 16_384;
 
+/** What of a link a path keeps at hand (link/types.ts). */
+export interface Offloading {
+  readonly offloads?: boolean;
+}
+
+export const TO_OURSELVES: Offloading = { offloads: true };
+export const NOWHERE: Offloading = { offloads: false };
+
 /** `P` is what a layer wants to know of a path. */
 export class Paths<A extends IpAddress, P> {
   private readonly routes: { readonly version: number };
