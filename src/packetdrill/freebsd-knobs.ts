@@ -113,7 +113,7 @@ const AS_IT_IS: Readonly<Record<string, number>> = {
   'tcp.udp_tunneling_port': 0,
 };
 
-/** Logging, memory, caches, stacks that are chosen by name, and what a line describes either way. */
+/** Logging, memory, caches, and what a line describes either way. */
 const WITHOUT_EFFECT =
   /^tcp\.(bb\.|cc\.available|do_tcpdrain|fastopen\.(autokey|ccache|max|keylen|numkeys|numpsks|path_disable)|functions_inherit|hostcache\.|hpts|log_|maxtcptw|map_limit|nolocaltimewait|per_cpu_timers|reass\.|recvbuf_inc|require_unique_port|sack\.(globalmaxholes|maxholes|tso)|sendbuf_(auto_lowat|inc)|soreceive_stream|split_limit|syncache\.|ts_offset_per_conn|tso|isn_reseed_interval|msl_local|v6pmtud_blackhole_mss|udp_tunneling_overhead)/;
 

@@ -30,7 +30,6 @@ export class BsdSender {
   una = 1;
   nxt = 1;
   max = 1;
-  private wnd: number;
   private written = 1;
   private dupacks = 0;
   private recover = 0;
@@ -45,7 +44,6 @@ export class BsdSender {
   private timedAt = 0;
   private srtt = 0;
   private ackNow = false;
-  private forced = false;
   private readonly board: BsdHoles;
   private delivered = 0;
   private prrDelivered = 0;
@@ -69,7 +67,6 @@ export class BsdSender {
   constructor(options: BsdOptions) {
     this.o = options;
     this.board = new BsdHoles(options.mss);
-    this.wnd = options.window;
     this.cwnd = Math.min(10 * options.mss, Math.max(2 * options.mss, 14600));
   }
 
@@ -92,7 +89,7 @@ export class BsdSender {
     this.cong = false;
     const { mss } = this.o;
     if (this.o.control === 'newreno') {
-      this.ssthresh = Math.max(Math.floor(Math.min(this.wnd, this.cwnd) / 2 / mss), 2) * mss;
+      this.ssthresh = Math.max(Math.floor(Math.min(this.o.window, this.cwnd) / 2 / mss), 2) * mss;
     } else {
       this.ssthresh = Math.max(Math.floor((this.cwnd * CUBIC_BETA) / 256), 2 * mss);
       this.reducedBefore = true;
@@ -102,7 +99,7 @@ export class BsdSender {
     this.output();
   }
 
-  acknowledge(ack: number, sack: readonly Block[], echo = false, window = this.o.window): void {
+  acknowledge(ack: number, sack: readonly Block[], echo = false): void {
     const { mss } = this.o;
     if (ack > this.max || ack < this.una) return;
     let change: SackChange = 'none';
@@ -114,9 +111,7 @@ export class BsdSender {
     }
     if (echo) this.takeEcho(ack);
     if (ack === this.una) {
-      if (window !== this.wnd && !this.o.sack) {
-        this.dupacks = 0;
-      } else if (this.isSackRecovery(sack) && change === 'none') {
+      if (this.isSackRecovery(sack) && change === 'none') {
         // Nothing new.
       } else if (this.max === this.una) {
         this.dupacks = 0;
@@ -129,7 +124,6 @@ export class BsdSender {
         this.limitedTransmit();
         return;
       }
-      this.wnd = window;
       if (this.ackNow) this.output();
       return;
     }
@@ -157,7 +151,6 @@ export class BsdSender {
       this.srtt = this.srtt === 0 ? rtt : this.srtt * 0.875 + rtt * 0.125;
     }
     this.advance(ack);
-    this.wnd = window;
     this.output();
   }
 
@@ -332,7 +325,7 @@ export class BsdSender {
   private advance(ack: number): void {
     const { mss } = this.o;
     const acked = ack - this.una;
-    const limited = this.cwnd <= this.wnd;
+    const limited = this.cwnd <= this.o.window;
     let whole = false;
     if (this.cwnd > this.ssthresh) {
       this.bytesAcked += acked;
@@ -410,7 +403,7 @@ export class BsdSender {
     for (;;) {
       const idle = this.max === this.una;
       if (this.o.sack && this.nxt < this.max) this.nxt = this.board.skipSacked(this.nxt);
-      const sendwin = Math.min(this.wnd, this.cwnd);
+      const sendwin = Math.min(this.o.window, this.cwnd);
       const hole = this.o.sack && this.fast ? this.board.next() : undefined;
       let len = 0;
       let again = false;
@@ -452,7 +445,7 @@ export class BsdSender {
     const off = this.nxt - this.una;
     const available = this.written - this.una;
     if (this.board.resentBytes === 0 || this.nxt < this.max || !this.fast) return Math.min(available, sendwin) - off;
-    const len = Math.min(available - off, this.wnd - off);
+    const len = Math.min(available - off, this.o.window - off);
     return Math.min(len, Math.max(0, this.cwnd - Math.max(0, this.nxt - this.recover) - this.board.resentBytes));
   }
 
@@ -461,6 +454,6 @@ export class BsdSender {
     if (len === 0) return false;
     if (len >= this.o.mss) return true;
     if (idle && start + len >= this.written) return true;
-    return this.forced || len >= this.o.window / 2 || start < this.max || resends;
+    return len >= this.o.window / 2 || start < this.max || resends;
   }
 }

@@ -86,7 +86,7 @@ class DeviceLink implements TapLink {
     this.largest = offload ? MOST : this.mtu + 18;
     this.behindHeader = new Uint8Array(offload ? MOST : 0);
     this.outgoing = offload ? undefined : new Outgoing(device, this.largest);
-    process.on('exit', this.atExit);
+    if (this.outgoing !== undefined) process.on('exit', this.atExit);
     const wake =
       readiness === 'worker thread'
         ? undefined

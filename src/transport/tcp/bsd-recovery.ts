@@ -50,10 +50,6 @@ export class BsdRecovery extends Recovery {
   /** Back-offs before this acknowledgement was measured. */
   private priorBackoffs = 0;
 
-  override isConcerned(): boolean {
-    return true;
-  }
-
   override get afterTimeout(): boolean {
     return this.wasBehind;
   }
@@ -417,7 +413,7 @@ export class BsdRecovery extends Recovery {
     this.resumeAt = seqLt(seq, this.tcb.sndNxt) ? seq : undefined;
   }
 
-  override sentInReduction(now: Instant, segments: number): void {
+  override noteSent(now: Instant, segments: number): void {
     this.timed.sent(now, this.tcb.sndUna, this.tcb.sndNxt);
     if (this.inReduction) this.prr.sent(segments * this.tcb.mss);
   }

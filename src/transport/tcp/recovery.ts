@@ -128,7 +128,7 @@ export class Recovery {
 
   /** Does it need to be judged? */
   isConcerned(news: AckNews): boolean {
-    return !news.notDuplicate || news.alert || this.state !== 'open';
+    return this.judgesAll || !news.notDuplicate || news.alert || this.state !== 'open';
   }
 
   /** The acknowledgement is doubtful: no progress, an alert, or trouble already. `priorUna` is SND.UNA before it. */
@@ -405,7 +405,7 @@ export class Recovery {
   }
 
   /** New segments went out, or in recovery old ones again. */
-  sentInReduction(_now: Instant, segments: number): void {
+  noteSent(_now: Instant, segments: number): void {
     if (this.inReduction) this.reduction?.sent(segments);
   }
 

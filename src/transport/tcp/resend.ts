@@ -13,7 +13,7 @@ export function resendLost(s: Sender, now: Instant): void {
     const record = queue.records[at];
     if (!record.lost || record.sacked || record.resent) continue;
     if (!transmitter.resend(now, record, room)) break;
-    recovery.sentInReduction(now, record.segments);
+    recovery.noteSent(now, record.segments);
     if (record === queue.first && !s.host.deadlines.isSet(DUE.reordering)) rearm = true;
   }
   if (rearm) s.host.deadlines.setTransmit(DUE.retransmit, now + s.rtt.rto);

@@ -173,7 +173,7 @@ export class Transmitter {
     const cwndLimited = wasCwndLimited || pipe >= cwnd;
     if (sent > 0 || cwndLimited) this.validateWindow(now, cwndLimited);
     if (pipe < cwnd && queue.head === undefined) recovery.rate.applicationLimited(pipe);
-    if (sent > 0) recovery.sentInReduction(now, sent);
+    if (sent > 0) recovery.noteSent(now, sent);
   }
 
   /** Nothing waits to be sent. */
