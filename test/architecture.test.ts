@@ -100,6 +100,19 @@ test('no state at module level', () => {
   for (const source of sources) assert.doesNotMatch(source.text, /^(?:export )?let /m, `src/${source.path}`);
 });
 
+/** Fields are set by constructors (tsconfig's useDefineForClassFields): one that is set later gives its object a new shape. */
+test('a field that may be undefined at first says so', () => {
+  for (const { path, text } of sources) {
+    for (const [body, name] of text.matchAll(/^(?:export )?(?:abstract )?class (\w+)[\s\S]*?^}/gm)) {
+      const made = /^ {2}(?:(?:private|protected) )?constructor\([\s\S]*?^ {2}}/m.exec(body)?.[0] ?? '';
+      for (const [line, field] of body.matchAll(/^ {2}(?:(?:private|protected|readonly|override) )*(\w+): .*;$/gm)) {
+        if (line.includes(' = ') || made.includes(`    this.${field} = `)) continue;
+        assert.fail(`src/${path}: ${name}.${field} has no value to begin with`);
+      }
+    }
+  }
+});
+
 test('no circles between files', () => {
   const graph = new Map(
     sources.map(s => [

@@ -11,7 +11,7 @@ class Due implements Timer {
   readonly when: Instant;
   /** Undefined: it has run, or was cancelled. */
   run: Run | undefined;
-  next: Due | undefined;
+  next: Due | undefined = undefined;
   private readonly list: DueNow;
 
   constructor(list: DueNow, when: Instant, run: Run) {
@@ -30,8 +30,8 @@ class Due implements Timer {
 export class DueNow {
   /** Timers that wait: those that were cancelled do not count. */
   size = 0;
-  private first: Due | undefined;
-  private last: Due | undefined;
+  private first: Due | undefined = undefined;
+  private last: Due | undefined = undefined;
 
   add(when: Instant, run: Run): Timer {
     const added = new Due(this, when, run);

@@ -1,7 +1,7 @@
 /** A queue that mostly holds nothing or one: it needs no array before there are two, and none again once it is empty. */
 export class Fifo<T> {
-  private first: T | undefined;
-  private rest: T[] | undefined;
+  private first: T | undefined = undefined;
+  private rest: T[] | undefined = undefined;
 
   get isEmpty(): boolean {
     return this.first === undefined;

@@ -9,7 +9,7 @@ export class LazyTimer {
   private readonly scheduler: Scheduler;
   private readonly run: () => void;
   private due: Instant = NEVER;
-  private timer: Timer | undefined;
+  private timer: Timer | undefined = undefined;
 
   constructor(scheduler: Scheduler, run: () => void) {
     this.scheduler = scheduler;

@@ -12,7 +12,7 @@ export interface SipKey {
 export class DrawnKey implements SipKey {
   private readonly random: Random;
   private readonly label: string;
-  private drawn: Uint32Array | undefined;
+  private drawn: Uint32Array | undefined = undefined;
 
   constructor(random: Random, label: string) {
     this.random = random;

@@ -8,20 +8,56 @@ const LARGEST = SLAB / 4;
 /** Pieces begin at multiples of it. */
 const ALIGNMENT = 8;
 
+/** What packets lie in: its bytes, and the same by whole words of the machine, by which they are summed. */
+export class Memory {
+  readonly bytes: Uint8Array;
+  /** Undefined: somebody else's bytes, which may begin anywhere. */
+  readonly words: Int32Array | undefined;
+  /** To make views of it: to ask a view for its buffer is a call of its own (20 ns, Node 20). */
+  readonly buffer: ArrayBuffer | undefined;
+
+  constructor(bytes: Uint8Array, words?: Int32Array, buffer?: ArrayBuffer) {
+    this.bytes = bytes;
+    this.words = words;
+    this.buffer = buffer;
+  }
+
+  /** All of a buffer, whose length is a multiple of four. */
+  static of(buffer: ArrayBuffer): Memory {
+    return new Memory(new Uint8Array(buffer), new Int32Array(buffer), buffer);
+  }
+}
+
 export class SlabAllocator {
-  private slab = new ArrayBuffer(0);
+  private slab: Memory | undefined = undefined;
   private next = SLAB;
 
   /** `length` bytes, all zero. */
   take(length: number): Uint8Array {
     if (length > LARGEST) return new Uint8Array(length);
+    const start = this.place(length);
+    // A third of what `subarray` takes.
+    return new Uint8Array(this.memory.buffer as ArrayBuffer, start, length);
+  }
+
+  /** Is it small enough to be cut from a slab? */
+  holds(length: number): boolean {
+    return length <= LARGEST;
+  }
+
+  /** Where in `memory` there are `length` bytes, all zero; it may be another one than before. */
+  place(length: number): number {
     if (this.next + length > SLAB) {
-      this.slab = new ArrayBuffer(SLAB);
+      this.slab = Memory.of(new ArrayBuffer(SLAB));
       this.next = 0;
     }
     const start = this.next;
     this.next = (start + length + ALIGNMENT - 1) & -ALIGNMENT;
-    // A third of what `subarray` takes; to ask a view for its buffer is a call of its own (20 ns, Node 20).
-    return new Uint8Array(this.slab, start, length);
+    return start;
+  }
+
+  /** In which `place` has found room last. */
+  get memory(): Memory {
+    return this.slab as Memory;
   }
 }

@@ -24,7 +24,7 @@ export class Wheel {
   count = 0;
   private readonly chunks: TimerChunks;
   /** The first chunk of each slot, and how many timers are in it: the others are full. Made for the first timer. */
-  private heads: Int32Array | undefined;
+  private heads: Int32Array | undefined = undefined;
   private readonly fills = new Uint8Array(SLOTS);
   private readonly map = new Int32Array(SLOTS / WORD);
 

@@ -6,7 +6,7 @@ export class AddressSet {
   /** The last bytes that members have: what has another is none, without a look into the set. */
   private readonly endings = new Uint8Array(256);
   /** The member that was found last. */
-  private found: Ipv4Address | undefined;
+  private found: Ipv4Address | undefined = undefined;
 
   constructor(...members: readonly Ipv4Address[]) {
     for (const member of members) this.add(member);

@@ -1,5 +1,5 @@
 /** A network interface: a link's end with a MAC address, IP addresses, its ARP table and its multicast groups. */
-import type { Frame, Link, Unit } from '../link/types.ts';
+import type { Link } from '../link/types.ts';
 import type { Context } from '../trace/events.ts';
 import {
   broadcastOf,
@@ -25,15 +25,8 @@ const ALL_HOSTS: Ipv4Address = 0xe000_0001;
 
 /** What the internet layer does with what an interface receives. */
 export interface InterfaceOwner {
-  /** The datagram behind `start`. */
-  ipv4Arrives(
-    from: NetworkInterface,
-    frame: Frame,
-    start: number,
-    linkToMany: boolean,
-    unit: Unit,
-    given: boolean,
-  ): void;
+  /** `packet` starts with its IP header, or should. */
+  ipv4Arrives(from: NetworkInterface, packet: Packet, linkToMany: boolean): void;
   batch(begins: boolean): void;
   unresolved(from: NetworkInterface, packet: Packet, target: Ipv4Address): void;
 }
@@ -46,9 +39,9 @@ export class NetworkInterface implements ArpPort, RarpPort {
   private readonly broadcasts = new AddressSet(IPV4_BROADCAST);
   readonly arp: ArpTable;
   up = true;
-  onRarp: ((message: ArpMessage) => void) | undefined;
-  /** The IPv6 layer's, where there is one: the datagram behind `start`. */
-  onIpv6: ((frame: Frame, start: number, unit: Unit, given: boolean) => void) | undefined;
+  onRarp: ((message: ArpMessage) => void) | undefined = undefined;
+  /** The IPv6 layer's, where there is one: the packet starts with its IP header, or should. */
+  onIpv6: ((packet: Packet) => void) | undefined = undefined;
   private readonly context: Context;
   private readonly owner: InterfaceOwner;
   private readonly groups = new Set<Ipv4Address>([ALL_HOSTS]);
@@ -68,7 +61,8 @@ export class NetworkInterface implements ArpPort, RarpPort {
     this.link = link;
     this.arp = new ArpTable(context, this, arp);
     link.batch = begins => owner.batch(begins);
-    link.receive = (frame, unit, given) => this.frameArrives(frame, unit ?? 0, given ?? false);
+    link.receive = (frame, unit, given) => this.arrives(Packet.over(frame, unit, !given));
+    link.receivePacket = packet => this.arrives(packet);
   }
 
   get mtu(): number {
@@ -129,7 +123,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
   hand(packet: Packet): void {
     const { link } = this;
     if (link.sendPacket !== undefined) link.sendPacket(packet);
-    else link.send(packet.view(), packet.unit, true);
+    else link.send(packet.view(), packet.unit, !packet.shared);
   }
 
   sendArp(message: ArpMessage, to: MacAddress): void {
@@ -148,33 +142,31 @@ export class NetworkInterface implements ArpPort, RarpPort {
     if (!this.up) return;
     const packet = Packet.of(encodeArp(message), HEADROOM);
     prependEthernet(packet, to, this.mac, type);
-    this.link.send(packet.view());
+    this.hand(packet);
   }
 
-  private frameArrives(frame: Frame, unit: Unit, given: boolean): void {
+  private arrives(packet: Packet): void {
     if (!this.up) return;
+    const { bytes, start } = packet;
     if (this.link.medium === 'ip') {
-      if (frame[0] >> 4 === 6 && this.onIpv6 !== undefined) return this.onIpv6(frame, 0, unit, given);
-      return this.owner.ipv4Arrives(this, frame, 0, false, unit, given);
+      if (bytes[start] >> 4 === 6 && this.onIpv6 !== undefined) this.onIpv6(packet);
+      else this.owner.ipv4Arrives(this, packet, false);
+      return;
     }
-    if (frame.length < ethernet.size) return this.context.drop('link', 'frame-truncated');
-    const destination = ethernet.f.destination.get(frame, 0);
+    if (packet.length < ethernet.size) return this.context.drop('link', 'frame-truncated');
+    const destination = ethernet.f.destination.get(bytes, start);
     // A switch that floods shows us frames for others; no interface of ours is promiscuous.
     if (destination !== this.mac && Math.floor(destination / 2 ** 40) % 2 === 0) return;
-    const type = ethernet.f.type.get(frame, 0);
-    if (type === ETHERTYPE.ipv4) {
-      this.owner.ipv4Arrives(this, frame, ethernet.size, destination !== this.mac, unit, given);
-    } else if (type === ETHERTYPE.ipv6 && this.onIpv6 !== undefined) {
-      this.onIpv6(frame, ethernet.size, unit, given);
-    } else if (type === ETHERTYPE.arp || type === ETHERTYPE.rarp) {
-      this.arpArrives(frame, type);
-    } else {
-      this.context.drop('link', 'unknown-ethertype');
-    }
+    const type = ethernet.f.type.get(bytes, start);
+    packet.start = start + ethernet.size;
+    if (type === ETHERTYPE.ipv4) this.owner.ipv4Arrives(this, packet, destination !== this.mac);
+    else if (type === ETHERTYPE.ipv6 && this.onIpv6 !== undefined) this.onIpv6(packet);
+    else if (type === ETHERTYPE.arp || type === ETHERTYPE.rarp) this.arpArrives(packet, type);
+    else this.context.drop('link', 'unknown-ethertype');
   }
 
-  private arpArrives(frame: Frame, type: number): void {
-    const message = decodeArp(frame, ethernet.size);
+  private arpArrives(packet: Packet, type: number): void {
+    const message = decodeArp(packet.bytes, packet.start, packet.end);
     if (message instanceof Malformed) return this.context.drop('arp', 'arp-malformed');
     if (type === ETHERTYPE.rarp) this.onRarp?.(message);
     else this.arp.arrives(message);

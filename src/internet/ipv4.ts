@@ -3,7 +3,7 @@
  * size and given to an interface (RFC 791, RFC 1122 §3, RFC 1812 §5).
  */
 
-import type { Frame, Link, Unit } from '../link/types.ts';
+import type { Link } from '../link/types.ts';
 import type { Context } from '../trace/events.ts';
 import {
   broadcastOf,
@@ -68,7 +68,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   readonly reassembler: Reassembler;
   /** A router forwards what is not for it (RFC 1122 §3.3.1: a host does not). */
   forwarding = false;
-  nat: Nat | undefined;
+  nat: Nat | undefined = undefined;
   private readonly context: Context;
   private readonly handlers = new Map<number, ProtocolHandler<Ipv4Address>>();
   /** Those who want to know of batches: asked twice for every frame. */
@@ -77,9 +77,9 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   private readonly own = new AddressSet();
   private readonly broadcasts = new AddressSet(IPV4_BROADCAST);
   /** Of the datagram that came last, if it was for us alone: nearly always the next has the same, and passes as it did. */
-  private lastSource: Ipv4Address | undefined;
-  private lastDestination: Ipv4Address | undefined;
-  private lastFrom: NetworkInterface | undefined;
+  private lastSource: Ipv4Address | undefined = undefined;
+  private lastDestination: Ipv4Address | undefined = undefined;
+  private lastFrom: NetworkInterface | undefined = undefined;
   private readonly redirects = new Set<Ipv4Address>();
   private nextIdentification: number;
   /** Of the datagram being sent: the same object each time. */
@@ -257,7 +257,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   /** Local datagrams take a turn of the scheduler, so that a sender never finds itself inside its own receiver. */
   private loopBack(packet: Packet): void {
     const { scheduler } = this.context;
-    scheduler.at(scheduler.now(), () => this.deliver(packet.bytes, packet.start, packet.end, 'lo', false, packet.unit));
+    scheduler.at(scheduler.now(), () => this.deliver(packet, 'lo', false));
   }
 
   private routeTo(destination: Ipv4Address, interfaceName?: string): Ipv4Route | undefined {
@@ -294,22 +294,16 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
 
   // --- up
 
-  ipv4Arrives(
-    from: NetworkInterface,
-    bytes: Frame,
-    start: number,
-    linkToMany: boolean,
-    unit: Unit,
-    given: boolean,
-  ): void {
-    const fault = checkIpv4(bytes, start, bytes.length);
+  ipv4Arrives(from: NetworkInterface, packet: Packet, linkToMany: boolean): void {
+    const { bytes, start } = packet;
+    const fault = checkIpv4(bytes, start, packet.end);
     if (fault !== undefined) return this.context.drop('ipv4', fault);
-    const end = start + ipv4.f.totalLength.get(bytes, start); // what follows is the padding of a short frame
+    packet.end = start + ipv4.f.totalLength.get(bytes, start); // what follows is the padding of a short frame
     const source = ipv4.f.source.get(bytes, start);
     const destination = ipv4.f.destination.get(bytes, start);
     const isAlike = source === this.lastSource && destination === this.lastDestination && from === this.lastFrom;
     if (isAlike && !linkToMany && ipv4HeaderLength(bytes, start) === ipv4.size) {
-      return this.deliver(bytes, start, end, from.name, false, unit);
+      return this.deliver(packet, from.name, false);
     }
     if (this.isMartian(source)) return this.context.drop('ipv4', 'martian-source');
     if (isLoopback(destination)) return this.context.drop('ipv4', 'martian-destination');
@@ -322,7 +316,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
       if (verdict.drop !== undefined) {
         this.context.drop('ipv4', verdict.drop);
         if (verdict.pointer !== undefined) {
-          this.icmp.sendError(ICMP.parameterProblem, 0, verdict.pointer << 24, bytes, start, end, toMany);
+          this.icmp.sendError(ICMP.parameterProblem, 0, verdict.pointer << 24, bytes, start, packet.end, toMany);
         }
         return;
       }
@@ -331,8 +325,8 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
       this.lastSource = source;
       this.lastDestination = destination;
       this.lastFrom = toMany ? undefined : from;
-      this.deliver(bytes, start, end, from.name, toMany, unit);
-    } else if (this.forwarding) this.forward(from, this.forwardable(bytes, start, end, unit, given), true);
+      this.deliver(packet, from.name, toMany);
+    } else if (this.forwarding) this.forward(from, packet.toChange(EXACT_HEADROOM.ethernet, this.context.slab), true);
     else this.context.drop('ipv4', 'not-for-us');
   }
 
@@ -345,25 +339,15 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     return isMulticast(source) || isLoopback(source) || this.isBroadcast(source);
   }
 
-  private deliver(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    interfaceName: string,
-    toMany: boolean,
-    unit: Unit,
-  ): void {
+  /** `packet` starts with its IP header. */
+  private deliver(packet: Packet, interfaceName: string, toMany: boolean): void {
+    const { bytes, start, end } = packet;
     if (isFragment(bytes, start)) {
       const whole = reassemble(this.reassembler, bytes, start, end);
-      if (whole !== undefined) this.deliver(whole.bytes, whole.start, whole.end, interfaceName, toMany, 0);
+      if (whole !== undefined) this.deliver(whole, interfaceName, toMany);
       return;
     }
-    if (
-      this.nat !== undefined &&
-      !toMany &&
-      this.fromOutside(this.forwardable(bytes, start, end, unit, false), interfaceName)
-    )
-      return;
+    if (this.nat !== undefined && !toMany && this.fromOutside(packet, interfaceName)) return;
     const protocol = ipv4.f.protocol.get(bytes, start);
     const handler = this.handlers.get(protocol);
     if (handler === undefined) {
@@ -377,38 +361,23 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
       protocol,
       ttl: ipv4.f.ttl.get(bytes, start),
       trafficClass: bytes[start + 1],
+      packet,
       bytes,
       headerStart: start,
       start: start + ipv4HeaderLength(bytes, start),
       end,
       toMany,
       interfaceName,
-      unit,
     });
   }
 
   /** To our own address, but meant for somebody behind us: translated and sent on. */
-  private fromOutside(copy: Packet, interfaceName: string): boolean {
+  private fromOutside(packet: Packet, interfaceName: string): boolean {
+    const copy = packet.copy(EXACT_HEADROOM.ethernet, this.context.slab);
     if (!this.nat?.inbound(copy, interfaceName)) return false;
     const from = this.named(interfaceName)[0];
     this.forward(from, copy, false);
     return true;
-  }
-
-  /** What is sent on, with room for the next header: the frame itself where it is `given`, else a copy. */
-  private forwardable(bytes: Uint8Array, start: number, end: number, unit: Unit, given: boolean): Packet {
-    const { ethernet } = EXACT_HEADROOM;
-    const { slab } = this.context;
-    let packet: Packet;
-    if (start === ethernet && end === bytes.length) {
-      // From one Ethernet to another: the frame as it is, whose first header will be written over.
-      packet = given ? new Packet(bytes) : Packet.of(bytes, 0, slab);
-      packet.start = ethernet;
-    } else {
-      packet = Packet.of(bytes.subarray(start, end), ethernet, slab);
-    }
-    packet.unit = unit;
-    return packet;
   }
 
   /** RFC 1812 §5.2-5.3. `packet` may be changed. */

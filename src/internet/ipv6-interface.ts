@@ -43,7 +43,7 @@ export class Ipv6Interface implements NdpPort {
   readonly addresses: OwnAddress[] = [];
   readonly neighbours: Neighbours;
   readonly autoconfiguration: Autoconfiguration;
-  linkLocal: Ipv6Address | undefined;
+  linkLocal: Ipv6Address | undefined = undefined;
   private readonly context: Context;
   private readonly owner: Ipv6Owner;
   private readonly groups: MulticastListener;

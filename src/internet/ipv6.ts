@@ -4,7 +4,6 @@
  * never asks for it: the path's MTU is learned (RFC 8201).
  */
 import type { Random } from '../base/random.ts';
-import type { Frame, Unit } from '../link/types.ts';
 import type { Context } from '../trace/events.ts';
 import { type Ipv6Prefix, networkOf6 } from '../wire/address6.ts';
 import { ICMPV6 } from '../wire/icmpv6.ts';
@@ -49,7 +48,7 @@ const HOP_LIMIT = 7;
 /** RFC 7739 §5.3: identifications that nobody else can guess; drawn when the first datagram has to be cut. */
 class FragmentIds {
   private readonly random: Random;
-  private last: number | undefined;
+  private last: number | undefined = undefined;
 
   constructor(random: Random) {
     this.random = random;
@@ -96,7 +95,7 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
     if (known === undefined) {
       const added = new Ipv6Interface(this.context, this, own);
       this.interfaces.push(added);
-      own.onIpv6 = (frame, start, unit, given) => this.arrives(added, frame, start, unit, given);
+      own.onIpv6 = packet => this.arrives(added, packet);
       added.start();
       known = added;
     }
@@ -267,28 +266,25 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
 
   // --- up
 
-  private arrives(from: Ipv6Interface, bytes: Frame, start: number, unit: Unit, given: boolean): void {
-    const fault = checkIpv6(bytes, start, bytes.length);
+  private arrives(from: Ipv6Interface, packet: Packet): void {
+    const { bytes, start } = packet;
+    const fault = checkIpv6(bytes, start, packet.end);
     if (fault !== undefined) return this.context.drop('ipv6', fault);
+    packet.end = ipv6End(bytes, start);
     const source = this.book.at(bytes, start + 8);
     const destination = this.book.at(bytes, start + 24);
     // RFC 4291 §2.7, §2.5.3: no group sends, and the loopback address is on no wire.
     if (source.isMulticast || source.text === IPV6_LOOPBACK) return this.context.drop('ipv6', 'martian-source');
     if (destination.text === IPV6_LOOPBACK) return this.context.drop('ipv6', 'martian-destination');
     const isOurs = destination.isMulticast ? from.isMember(destination.text) : this.own.has(destination.text);
-    if (isOurs) this.deliver(bytes, start, source, destination, from.name, unit);
-    else if (this.forwarding && !destination.isMulticast) this.forward(from, bytes, start, unit, given);
+    if (isOurs) this.deliver(packet, source, destination, from.name);
+    else if (this.forwarding && !destination.isMulticast) this.forward(from, packet);
     else this.context.drop('ipv6', 'not-for-us');
   }
 
-  private deliver(
-    bytes: Uint8Array,
-    headerStart: number,
-    source: KnownAddress,
-    destination: KnownAddress,
-    interfaceName: string,
-    unit: Unit,
-  ): void {
+  /** `packet` starts with its IPv6 header. */
+  private deliver(packet: Packet, source: KnownAddress, destination: KnownAddress, interfaceName: string): void {
+    const { bytes, start: headerStart } = packet;
     const protocol = bytes[headerStart + NEXT];
     const datagram: IncomingDatagram<Ipv6Address> = {
       source: source.text,
@@ -296,13 +292,13 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
       protocol,
       ttl: bytes[headerStart + HOP_LIMIT],
       trafficClass: trafficClassAt(bytes, headerStart),
+      packet,
       bytes,
       headerStart,
       start: headerStart + ipv6.size,
       end: ipv6End(bytes, headerStart),
       toMany: destination.isMulticast,
       interfaceName,
-      unit,
     };
     // Nearly always there is nothing between the header and the transport's.
     const handler = this.handlers.get(protocol);
@@ -311,8 +307,9 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
   }
 
   /** A packet that was put together here. */
-  private deliverOwn({ bytes, start, unit }: Packet, interfaceName: string): void {
-    this.deliver(bytes, start, this.book.at(bytes, start + 8), this.book.at(bytes, start + 24), interfaceName, unit);
+  private deliverOwn(packet: Packet, interfaceName: string): void {
+    const { bytes, start } = packet;
+    this.deliver(packet, this.book.at(bytes, start + 8), this.book.at(bytes, start + 24), interfaceName);
   }
 
   /** The same where there is, or where nobody knows what there is. */
@@ -352,11 +349,12 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
 
   /** RFC 8200 §4.5: time exceeded (1), only when the first fragment is there to be quoted. */
   private reassemblyExpired(first: Uint8Array | undefined): void {
-    if (first !== undefined) this.icmp.timeExceeded(this.quotable(first, 0, 'lo'), 1);
+    if (first !== undefined) this.icmp.timeExceeded(this.quotable(Packet.over(first), 'lo'), 1);
   }
 
   /** For errors about it. */
-  private quotable(bytes: Uint8Array, headerStart: number, interfaceName: string): IncomingDatagram<Ipv6Address> {
+  private quotable(packet: Packet, interfaceName: string): IncomingDatagram<Ipv6Address> {
+    const { bytes, start: headerStart } = packet;
     const end = ipv6End(bytes, headerStart);
     const { protocol, start } = walkHeaders(bytes, headerStart, end, 'transport');
     return {
@@ -365,44 +363,43 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
       protocol,
       ttl: bytes[headerStart + HOP_LIMIT],
       trafficClass: trafficClassAt(bytes, headerStart),
+      packet,
       bytes,
       headerStart,
       start,
       end,
       toMany: false,
       interfaceName,
-      unit: 0,
     };
   }
 
   /** A router's part (RFC 8200 §3, §5; RFC 4291 §2.5.6: what is of a link stays on it). */
-  private forward(from: Ipv6Interface, bytes: Frame, start: number, unit: Unit, given: boolean): void {
-    const end = ipv6End(bytes, start);
+  private forward(from: Ipv6Interface, packet: Packet): void {
+    const { bytes, start, end } = packet;
     if (bytes[start + NEXT] === NEXT_HEADER.hopByHop) {
       const walked = walkHeaders(bytes, start, end, 'hops');
-      if (walked.drop !== undefined) return this.refuse(this.quotable(bytes, start, from.name), walked);
+      if (walked.drop !== undefined) return this.refuse(this.quotable(packet, from.name), walked);
     }
     if (bytes[start + HOP_LIMIT] <= 1) {
       this.context.drop('ipv6', 'ttl-exceeded');
-      return this.icmp.timeExceeded(this.quotable(bytes, start, from.name), 0);
+      return this.icmp.timeExceeded(this.quotable(packet, from.name), 0);
     }
     const source = this.book.at(bytes, start + 8);
     const { destination, route } = this.paths.to(this.book.at(bytes, start + 24).text);
     if (route === undefined || source.isLinkLocal || destination.isLinkLocal || source.text === '::') {
       this.context.drop('ipv6', 'no-route');
-      return this.icmp.unreachable(this.quotable(bytes, start, from.name), route === undefined ? 0 : 2);
+      return this.icmp.unreachable(this.quotable(packet, from.name), route === undefined ? 0 : 2);
     }
     const { mtu } = route.interface;
-    if (unit === 0 && end - start > mtu) {
+    if (packet.unit === 0 && end - start > mtu) {
       this.context.drop('ipv6', 'fragmentation-needed');
-      return this.icmp.packetTooBig(this.quotable(bytes, start, from.name), mtu);
+      return this.icmp.packetTooBig(this.quotable(packet, from.name), mtu);
     }
     const nextHop = route.via ?? destination.text;
-    if (from === route.interface) this.sendRedirect(from, bytes.subarray(start, end), destination.text, nextHop);
-    const packet = this.forwardable(bytes, start, end, given);
-    packet.unit = unit;
-    packet.bytes[packet.start + HOP_LIMIT]--;
-    this.transmit(route.interface, packet, nextHop);
+    if (from === route.interface) this.sendRedirect(from, packet.view(), destination.text, nextHop);
+    const onward = packet.toChange(EXACT_HEADROOM.ethernet, this.context.slab);
+    onward.bytes[onward.start + HOP_LIMIT]--;
+    this.transmit(route.interface, onward, nextHop);
   }
 
   /** RFC 4861 §8.2: the sender is a neighbour, and the better hop is known by its link-local address, or the end. */
@@ -422,17 +419,10 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
     from.redirect({ type: ICMPV6.redirect, code: 0, rest: 0, body }, sender);
   }
 
-  /** What is sent on, with room for the next header: the frame itself where it is `given`, else a copy. */
-  private forwardable(bytes: Frame, start: number, end: number, given: boolean): Packet {
-    const { ethernet } = EXACT_HEADROOM;
-    if (!given || start !== ethernet) return Packet.of(bytes.subarray(start, end), ethernet, this.context.slab);
-    return new Packet(bytes, start, end);
-  }
-
   /** Neighbour discovery found nobody (RFC 4861 §7.2.2): "address unreachable" to who had sent it. */
   unresolved(packet: Packet): void {
     this.context.drop('ipv6', 'host-unreachable');
-    this.icmp.unreachable(this.quotable(packet.bytes, packet.start, 'lo'), 3);
+    this.icmp.unreachable(this.quotable(packet, 'lo'), 3);
   }
 
   private interfaceOf(own: NetworkInterface): Ipv6Interface | undefined {

@@ -45,7 +45,7 @@ export class Neighbours {
   private readonly scheduler: Scheduler;
   private readonly port: NdpPort;
   private readonly makeRandom: () => Random;
-  private random: Random | undefined;
+  private random: Random | undefined = undefined;
   private readonly known = new Map<Ipv6Address, Neighbour>();
 
   constructor(scheduler: Scheduler, port: NdpPort, makeRandom: () => Random) {

@@ -19,8 +19,8 @@ export class Paths<A extends IpAddress, P> {
   private readonly known = new Map<A, P>();
   private version = -1;
   /** The one that was asked for last, as most are asked for several times in a row. */
-  private last: P | undefined;
-  private lastDestination: A | undefined;
+  private last: P | undefined = undefined;
+  private lastDestination: A | undefined = undefined;
 
   constructor(routes: { readonly version: number }, find: (destination: A) => P) {
     this.routes = routes;

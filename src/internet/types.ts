@@ -2,7 +2,6 @@
  * What transports see of the internet layer. `A` is the kind of address: a layer of one version speaks its own, the two
  * together (dual-stack.ts) either.
  */
-import type { Unit } from '../link/types.ts';
 import type { IpAddress } from '../wire/ip-address.ts';
 import type { Packet } from '../wire/packet.ts';
 
@@ -29,13 +28,15 @@ export type SendFailure =
   | { reason: 'too-big'; mtu: number }
   | { reason: 'broadcast-not-allowed' };
 
-/** A datagram for this host, whole (reassembled). The transport's part is bytes[start, end). */
+/** A datagram for this host, whole (reassembled). The transport's part is [start, end) of the packet's memory. */
 export interface IncomingDatagram<A = IpAddress> {
   source: A;
   destination: A;
   protocol: number;
   ttl: number;
   trafficClass: number;
+  packet: Packet;
+  /** The packet's memory. */
   bytes: Uint8Array;
   /** Where the IP header starts: an ICMP error quotes from here. */
   headerStart: number;
@@ -44,8 +45,6 @@ export interface IncomingDatagram<A = IpAddress> {
   /** It came to a broadcast or multicast address, of IP or of the link. */
   toMany: boolean;
   interfaceName: string;
-  /** Not 0: a TCP segment of perhaps several, whose checksum is not there to be verified (see link/types.ts). */
-  unit: Unit;
 }
 
 /** What an error says, whichever version's numbers it came with. */

@@ -1,33 +1,20 @@
 /**
- * Frames that are on their way and will arrive in the order in which they were sent, which nearly all do: a queue and
- * one timer for all of them, where a timer for each would cost more than the rest of a cable.
+ * Packets that are on their way and will arrive in the order in which they were sent, which nearly all do: a queue,
+ * chained through the packets themselves, and one timer for all of them, where a timer for each would cost more than the
+ * rest of a cable.
  */
 import type { Instant } from '../base/instant.ts';
 import type { Scheduler } from '../base/scheduler.ts';
-import type { Frame, FrameSink, Unit } from './types.ts';
+import type { Packet } from '../wire/packet.ts';
+import type { PacketSink } from './types.ts';
 
-class Arrival {
-  readonly frame: Frame;
-  readonly when: Instant;
-  readonly unit: Unit;
-  readonly given: boolean;
-  next: Arrival | undefined;
-
-  constructor(frame: Frame, when: Instant, unit: Unit, given: boolean) {
-    this.frame = frame;
-    this.when = when;
-    this.unit = unit;
-    this.given = given;
-  }
-}
-
-const NOWHERE: FrameSink = { receive() {} };
+const NOWHERE: PacketSink = { deliver() {} };
 
 export class Arrivals {
   private readonly scheduler: Scheduler;
-  sink: FrameSink = NOWHERE;
-  private first: Arrival | undefined;
-  private last: Arrival | undefined;
+  sink: PacketSink = NOWHERE;
+  private first: Packet | undefined = undefined;
+  private last: Packet | undefined = undefined;
   private armed = false;
   private readonly fire = (): void => this.deliver();
 
@@ -35,24 +22,24 @@ export class Arrivals {
     this.scheduler = scheduler;
   }
 
-  add(frame: Frame, when: Instant, unit: Unit, given: boolean): void {
+  add(packet: Packet, when: Instant): void {
     const { last } = this;
     if (last !== undefined && when < last.when) {
       // It overtakes: the cable was changed to a faster one, or what is before it was held back.
-      return this.addByItself(frame, when, unit, given);
+      return this.addByItself(packet, when);
     }
-    const added = new Arrival(frame, when, unit, given);
-    if (last === undefined) this.first = added;
-    else last.next = added;
-    this.last = added;
-    if (!this.armed) this.arm(added);
+    packet.when = when;
+    if (last === undefined) this.first = packet;
+    else last.next = packet;
+    this.last = packet;
+    if (!this.armed) this.arm(packet);
   }
 
-  private addByItself(frame: Frame, when: Instant, unit: Unit, given: boolean): void {
-    this.scheduler.at(when, () => this.sink.receive(frame, unit, given));
+  private addByItself(packet: Packet, when: Instant): void {
+    this.scheduler.at(when, () => this.sink.deliver(packet));
   }
 
-  private arm(first: Arrival): void {
+  private arm(first: Packet): void {
     this.armed = true;
     this.scheduler.at(first.when, this.fire);
   }
@@ -65,12 +52,12 @@ export class Arrivals {
     for (let at = this.first; at !== undefined && at.when <= now; at = at.next) count++;
     if (count > 1) sink.batch?.(true);
     for (let left = count; left > 0; left--) {
-      const arrived = this.first as Arrival;
+      const arrived = this.first as Packet;
       this.first = arrived.next;
       if (this.first === undefined) this.last = undefined;
-      // One that has grown old in a long queue would keep all behind it alive, until the collector looks at the old.
+      // It may go on a cable again; and one that has grown old in a long queue would keep all behind it alive.
       else arrived.next = undefined;
-      sink.receive(arrived.frame, arrived.unit, arrived.given);
+      sink.deliver(arrived);
     }
     if (count > 1) sink.batch?.(false);
     this.armed = false;

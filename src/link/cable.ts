@@ -9,9 +9,10 @@ import type { Random } from '../base/random.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { FrameFate, Trace } from '../trace/events.ts';
 import { ethernet } from '../wire/ethernet.ts';
+import { Packet } from '../wire/packet.ts';
 import { cutFrame } from '../wire/tcp-segmentation.ts';
 import { Arrivals } from './arrivals.ts';
-import type { Frame, FrameSink, Link, Unit } from './types.ts';
+import type { Frame, Link, PacketSink, Unit } from './types.ts';
 
 export interface CableOptions {
   /** One way. */
@@ -52,8 +53,8 @@ const MINIMUM_FRAME = 60;
 
 export class Cable {
   readonly name: string;
-  readonly a: Link;
-  readonly b: Link;
+  readonly a: DirectionEnd;
+  readonly b: DirectionEnd;
   readonly forward: Direction;
   readonly backward: Direction;
 
@@ -67,8 +68,8 @@ export class Cable {
     const full = { ...PERFECT, ...options };
     this.forward = new Direction(name, ends[0], ends[1], full, world);
     this.backward = new Direction(name, ends[1], ends[0], full, world);
-    this.a = new CableEnd(name, full.mtu, this.forward);
-    this.b = new CableEnd(name, full.mtu, this.backward);
+    this.a = new DirectionEnd(name, 'ethernet', full.mtu, this.forward);
+    this.b = new DirectionEnd(name, 'ethernet', full.mtu, this.backward);
     this.forward.to(this.b);
     this.backward.to(this.a);
   }
@@ -85,14 +86,19 @@ export class Cable {
   }
 }
 
-class CableEnd implements Link {
-  readonly medium = 'ethernet';
+/** A link whose frames go one direction, and which is given those of another. */
+export class DirectionEnd implements Link, PacketSink {
   readonly name: string;
+  readonly medium: Link['medium'];
   readonly mtu: number;
+  receivePacket: ((packet: Packet) => void) | undefined = undefined;
+  batch: ((begins: boolean) => void) | undefined = undefined;
   private readonly outgoing: Direction;
+  private receiveFrame: Link['receive'] = () => {};
 
-  constructor(name: string, mtu: number, outgoing: Direction) {
+  constructor(name: string, medium: Link['medium'], mtu: number, outgoing: Direction) {
     this.name = name;
+    this.medium = medium;
     this.mtu = mtu;
     this.outgoing = outgoing;
   }
@@ -105,8 +111,23 @@ class CableEnd implements Link {
     this.outgoing.send(frame, unit, given);
   }
 
-  receive: (frame: Frame, unit?: Unit, given?: boolean) => void = () => {};
-  batch: ((begins: boolean) => void) | undefined;
+  sendPacket(packet: Packet): void {
+    this.outgoing.sendPacket(packet);
+  }
+
+  get receive(): Link['receive'] {
+    return this.receiveFrame;
+  }
+
+  set receive(receive: Link['receive']) {
+    this.receiveFrame = receive;
+    this.receivePacket = undefined;
+  }
+
+  deliver(packet: Packet): void {
+    if (this.receivePacket !== undefined) this.receivePacket(packet);
+    else this.receiveFrame(packet.view(), packet.unit, !packet.shared);
+  }
 }
 
 /** One way through a cable. */
@@ -150,7 +171,7 @@ export class Direction {
   }
 
   /** What arrives is given to `sink`. */
-  to(sink: FrameSink): void {
+  to(sink: PacketSink): void {
     this.arrivals.sink = sink;
   }
 
@@ -173,67 +194,82 @@ export class Direction {
   }
 
   send(frame: Frame, unit: Unit = 0, given = false): void {
-    if (unit === 0 || this.carriesWhole) this.sendOne(frame, unit, given);
-    else for (const piece of cutFrame(frame, this.header, unit)) this.sendOne(piece, 0, true);
+    this.sendPacket(Packet.over(frame, unit, !given));
   }
 
-  private sendOne(frame: Frame, unit: Unit, given: boolean): void {
-    // The trace keeps every frame as it was.
-    const fate = this.pass(frame, unit, given && this.trace === undefined);
+  sendPacket(packet: Packet): void {
+    if (packet.unit === 0 || this.carriesWhole) this.sendOne(packet);
+    else for (const piece of cutFrame(packet.view(), this.header, packet.unit)) this.sendOne(Packet.over(piece));
+  }
+
+  private sendOne(packet: Packet): void {
+    if (this.trace !== undefined) return this.sendTraced(packet, this.trace);
+    const fate = this.pass(packet);
     if (fate === 'delivered') this.delivered++;
-    else this.others.set(fate, (this.others.get(fate) ?? 0) + 1);
-    if (this.trace !== undefined) {
-      const { link } = this;
-      const [from, to] = this.ends;
-      this.trace({ kind: 'frame', time: this.scheduler.now(), link, host: from, to, bytes: frame, fate });
-    }
+    else this.count(fate);
   }
 
-  private pass(frame: Frame, unit: Unit, given: boolean): FrameFate {
+  /** The trace keeps every frame as it was. */
+  private sendTraced(packet: Packet, trace: Trace): void {
+    packet.shared = true;
+    const bytes = packet.view();
+    const fate = this.pass(packet);
+    if (fate === 'delivered') this.delivered++;
+    else this.count(fate);
+    const [from, to] = this.ends;
+    trace({ kind: 'frame', time: this.scheduler.now(), link: this.link, host: from, to, bytes, fate });
+  }
+
+  private count(fate: FrameFate): void {
+    this.others.set(fate, (this.others.get(fate) ?? 0) + 1);
+  }
+
+  private pass(packet: Packet): FrameFate {
     const { delay, mtu } = this.current;
     if (!this.plugged) return 'unplugged';
-    if (unit === 0 && frame.length > mtu + this.header) return 'too-long';
+    if (packet.unit === 0 && packet.length > mtu + this.header) return 'too-long';
     const now = this.scheduler.now();
-    if (!this.isPlain || this.idleAt > now) return this.queue(now, frame, unit, given);
-    this.arrivals.add(frame, now + delay, unit, given);
+    if (!this.isPlain || this.idleAt > now) return this.queue(now, packet);
+    this.arrivals.add(packet, now + delay);
     return 'delivered';
   }
 
-  private queue(now: Instant, frame: Frame, unit: Unit, given: boolean): FrameFate {
+  private queue(now: Instant, packet: Packet): FrameFate {
     const { options, random } = this;
     const waiting = Math.max(0, this.idleAt - now);
     if ((waiting * options.bandwidth) / 8e9 > options.queue) return 'queue-full';
-    const bits = (Math.max(frame.length, MINIMUM_FRAME) + FRAMING) * 8;
+    const bits = (Math.max(packet.length, MINIMUM_FRAME) + FRAMING) * 8;
     const left = now + waiting + Math.round((bits * 1e9) / options.bandwidth);
     this.idleAt = left;
     if (random.chance(options.loss)) return 'lost';
     const arrival = left + options.delay;
     if (random.chance(options.corrupt)) {
-      this.arrivals.add(flipBit(frame, random), arrival, unit, given);
+      this.arrivals.add(flipBit(packet, random), arrival);
       return 'corrupted';
     }
     if (random.chance(options.reorder)) {
-      this.holdBack(frame, arrival + options.reorderDelay, unit, given);
+      this.holdBack(packet, arrival + options.reorderDelay);
       return 'reordered';
     }
     if (!random.chance(options.duplicate)) {
-      this.arrivals.add(frame, arrival, unit, given);
+      this.arrivals.add(packet, arrival);
       return 'delivered';
     }
-    this.arrivals.add(frame, arrival, unit, false);
-    this.arrivals.add(frame, arrival, unit, false);
+    const second = packet.again();
+    this.arrivals.add(packet, arrival);
+    this.arrivals.add(second, arrival);
     return 'duplicated';
   }
 
   /** By itself: a closure in `queue` would have a context made for every frame. */
-  private holdBack(frame: Frame, until: Instant, unit: Unit, given: boolean): void {
-    this.scheduler.at(until, () => this.arrivals.sink.receive(frame, unit, given));
+  private holdBack(packet: Packet, until: Instant): void {
+    this.scheduler.at(until, () => this.arrivals.sink.deliver(packet));
   }
 }
 
-function flipBit(frame: Frame, random: Random): Frame {
-  const copy = frame.slice();
-  const bit = random.below(copy.length * 8);
-  copy[bit >> 3] ^= 1 << (bit & 7);
-  return copy;
+function flipBit(packet: Packet, random: Random): Packet {
+  const bytes = packet.view().slice();
+  const bit = random.below(bytes.length * 8);
+  bytes[bit >> 3] ^= 1 << (bit & 7);
+  return Packet.over(bytes, packet.unit, packet.shared);
 }

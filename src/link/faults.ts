@@ -1,8 +1,8 @@
 /** Makes any link a bad one: what a cable does to frames, done to those of a link that exists already, a TAP's for one. */
 import type { Random } from '../base/random.ts';
 import type { Scheduler } from '../base/scheduler.ts';
-import { type CableOptions, Direction, PERFECT } from './cable.ts';
-import type { Link, Wrap } from './types.ts';
+import { type CableOptions, Direction, DirectionEnd, PERFECT } from './cable.ts';
+import type { Wrap } from './types.ts';
 
 /** Both ways get the same faults, each by its own dice. */
 export function withFaults(options: Partial<CableOptions>, world: { scheduler: Scheduler; random: Random }): Wrap {
@@ -10,14 +10,8 @@ export function withFaults(options: Partial<CableOptions>, world: { scheduler: S
     const full: CableOptions = { ...PERFECT, mtu: inner.mtu, ...options };
     const out = new Direction(inner.name, 'us', 'them', full, world, inner.medium);
     const back = new Direction(inner.name, 'them', 'us', full, world, inner.medium);
-    const wrapped: Link = {
-      name: inner.name,
-      medium: inner.medium,
-      mtu: inner.mtu,
-      send: (frame, unit, given) => out.send(frame, unit, given),
-      receive: () => {},
-    };
-    out.to({ receive: (frame, unit, given) => inner.send(frame, unit, given) });
+    const wrapped = new DirectionEnd(inner.name, inner.medium, inner.mtu, out);
+    out.to({ deliver: packet => inner.send(packet.view(), packet.unit, !packet.shared) });
     back.to(wrapped);
     inner.receive = (frame, unit, given) => back.send(frame, unit, given);
     return wrapped;

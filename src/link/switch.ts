@@ -3,7 +3,8 @@ import { type Duration, type Instant, seconds } from '../base/instant.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { isGroupMac, type MacAddress } from '../wire/address.ts';
 import { ethernet } from '../wire/ethernet.ts';
-import type { Frame, Link, Unit } from './types.ts';
+import { Packet } from '../wire/packet.ts';
+import type { Link } from './types.ts';
 
 interface Learned {
   port: Link;
@@ -27,7 +28,8 @@ export class Switch {
 
   attach(port: Link): void {
     this.ports.push(port);
-    port.receive = (frame, unit, given) => this.frameArrives(port, frame, unit, given);
+    port.receive = (frame, unit, given) => this.arrives(port, Packet.over(frame, unit, !given));
+    port.receivePacket = packet => this.arrives(port, packet);
   }
 
   /** Which port a station was last seen behind. */
@@ -36,17 +38,19 @@ export class Switch {
     return learned !== undefined && learned.expires > this.scheduler.now() ? learned.port : undefined;
   }
 
-  private frameArrives(port: Link, frame: Frame, unit?: Unit, given?: boolean): void {
-    if (frame.length < ethernet.size) return;
-    this.learn(ethernet.f.source.get(frame, 0), port);
-    const destination = ethernet.f.destination.get(frame, 0);
+  private arrives(port: Link, packet: Packet): void {
+    const { bytes, start } = packet;
+    if (packet.length < ethernet.size) return;
+    this.learn(ethernet.f.source.get(bytes, start), port);
+    const destination = ethernet.f.destination.get(bytes, start);
     const known = isGroupMac(destination) ? undefined : this.lookup(destination);
-    if (known !== undefined) {
-      // A station on the port that the frame came from has it already.
-      if (known !== port) known.send(frame, unit, given);
-      return;
-    }
-    for (const other of this.ports) if (other !== port) other.send(frame, unit);
+    if (known === undefined) this.flood(port, packet);
+    // A station on the port that the frame came from has it already.
+    else if (known !== port) send(known, packet);
+  }
+
+  private flood(from: Link, packet: Packet): void {
+    for (const other of this.ports) if (other !== from) send(other, packet.again());
   }
 
   private learn(mac: MacAddress, port: Link): void {
@@ -56,4 +60,9 @@ export class Switch {
     if (this.table.size >= this.maxEntries) this.table.delete(this.table.keys().next().value as MacAddress);
     this.table.set(mac, { port, expires: this.scheduler.now() + this.ageing });
   }
+}
+
+function send(port: Link, packet: Packet): void {
+  if (port.sendPacket !== undefined) port.sendPacket(packet);
+  else port.send(packet.view(), packet.unit, !packet.shared);
 }

@@ -14,14 +14,18 @@ export type Frame = Uint8Array;
  */
 export type Unit = number;
 
-/** Where frames that arrive go. */
-export interface FrameSink {
-  receive(frame: Frame, unit: Unit, given: boolean): void;
-  /** Told, where there are several frames at once, before the first (true) and behind the last (false). */
+/** Where packets that arrive go; whoever gets one that is not shared has it alone. */
+export interface PacketSink {
+  deliver(packet: Packet): void;
+  /** Told, where there are several at once, before the first (true) and behind the last (false). */
   batch?(begins: boolean): void;
 }
 
-/** One end of something that carries frames: a cable's end, a TAP device, a wrapper around one of them. */
+/**
+ * One end of something that carries frames: a cable's end, a TAP device, a wrapper around one of them. Whoever has a
+ * link gives it frames and is given some. Between links of ours and layers of ours the same goes by packets: nothing is
+ * made for a frame on its way but what its sender made.
+ */
 export interface Link {
   readonly name: string;
   /** 'ethernet' frames begin with a MAC header, 'ip' ones (TUN) with the IP header. */
@@ -34,10 +38,12 @@ export interface Link {
   readonly refuses?: boolean;
   /** `given`: nobody here keeps it. */
   send(frame: Frame, unit?: Unit, given?: boolean): void;
-  /** The same for a frame that is given, with the room in front of it: a header of the link's own goes there. */
+  /** The same for a packet, which is given away. */
   sendPacket?(packet: Packet): void;
   /** Set by whoever sits at this end. */
   receive: (frame: Frame, unit?: Unit, given?: boolean) => void;
+  /** The same for a packet, set behind `receive` where there is this field; who sets `receive` again takes it out. */
+  receivePacket?: ((packet: Packet) => void) | undefined;
   /** Told, by a link that has several frames at once, before the first (true) and behind the last (false). */
   batch?: (begins: boolean) => void;
 }

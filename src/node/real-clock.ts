@@ -7,8 +7,8 @@ export class RealClock implements Scheduler {
   private readonly began = performance.now();
   private readonly timers = new TimerQueue();
   private armedFor: Instant = NEVER;
-  private timeout: NodeJS.Timeout | undefined;
-  private immediate: NodeJS.Immediate | undefined;
+  private timeout: NodeJS.Timeout | undefined = undefined;
+  private immediate: NodeJS.Immediate | undefined = undefined;
 
   now(): Instant {
     return Math.round((performance.now() - this.began) * 1e6);

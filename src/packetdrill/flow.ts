@@ -12,13 +12,13 @@ export class Flow {
   readonly remotePort: number;
   /** Opened by the host under test. */
   readonly active: boolean;
-  endpoint: TcpEndpoint | undefined;
+  endpoint: TcpEndpoint | undefined = undefined;
   /** The host's initial sequence number, and what the script calls it; undefined until its SYN was seen. */
-  private localIsn: number | undefined;
+  private localIsn: number | undefined = undefined;
   private scriptIsn = 0;
   /** Script's timestamp values to live ones. */
   private readonly stamps = new Map<number, number>();
-  private lastStamp: { script: number; live: number } | undefined;
+  private lastStamp: { script: number; live: number } | undefined = undefined;
   heardSyn = false;
   /** The initial sequence number of the script's side. */
   private remoteIsn = 0;

@@ -131,11 +131,11 @@ class Run {
   private readonly shell: Shell;
   private readonly values = new Values();
   private readonly start: Instant;
-  private flow: Flow | undefined;
+  private flow: Flow | undefined = undefined;
   private listened = false;
   private nextRemotePort = FIRST_REMOTE_PORT;
   private lastTime: Duration = 0;
-  private blocked: Blocked | undefined;
+  private blocked: Blocked | undefined = undefined;
   private udpPorts = { local: 8080, remote: 8080 };
 
   constructor(options: RunOptions, files: ShellFiles) {

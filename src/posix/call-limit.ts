@@ -6,7 +6,7 @@ export class CallLimit {
   private readonly scheduler: Scheduler;
   private readonly wake: () => void;
   private readonly timeout: Duration | undefined;
-  private until: Instant | undefined;
+  private until: Instant | undefined = undefined;
 
   /** `timeout` undefined: it waits as long as it takes. `wake` has the call looked at again. */
   constructor(scheduler: Scheduler, timeout: Duration | undefined, wake: () => void) {

@@ -9,10 +9,10 @@ export class DatagramFile implements Waitable {
   readonly watchers = new Set<(mask: number) => void>();
   nonBlocking = false;
   private readonly host: Host;
-  private socket: UdpSocket | undefined;
-  private peer: { address: IpAddress; port: number } | undefined;
+  private socket: UdpSocket | undefined = undefined;
+  private peer: { address: IpAddress; port: number } | undefined = undefined;
   private readonly queue: Uint8Array[] = [];
-  private error: string | undefined;
+  private error: string | undefined = undefined;
 
   constructor(host: Host) {
     this.host = host;

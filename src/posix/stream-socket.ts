@@ -39,31 +39,31 @@ export class StreamSocket implements Waitable, EndpointUser {
   nonBlocking = false;
   /** Settings that differ from the host's, for the connection to come. */
   readonly settings: Partial<TcpSettings> = {};
-  bound: { address: IpAddress | undefined; port: number } | undefined;
-  endpoint: TcpEndpoint | undefined;
-  listener: TcpListener | undefined;
+  bound: { address: IpAddress | undefined; port: number } | undefined = undefined;
+  endpoint: TcpEndpoint | undefined = undefined;
+  listener: TcpListener | undefined = undefined;
   readonly errors = new ErrorQueue(() => this.wake(POLL.err));
   zeroCopy = false;
   /** SO_TIMESTAMPING: what of each write is told of, and the byte that is number zero; undefined: bytes have no numbers. */
   stamps: ReadonlySet<StampedPoint> = NO_STAMPS;
-  stampBase: Seq | undefined;
+  stampBase: Seq | undefined = undefined;
   receiveLowWater = 1;
   /** Undefined: calls wait as long as it takes. */
-  receiveTimeout: Duration | undefined;
-  sendTimeout: Duration | undefined;
+  receiveTimeout: Duration | undefined = undefined;
+  sendTimeout: Duration | undefined = undefined;
   readonly mark = new UrgentMark();
   reportsInq = false;
   /** TCP_FASTOPEN_KEY as it was given, and the cookies that it makes; undefined: the host's. */
   fastOpenKey = '';
-  fastOpenCookies: FastOpenCookies | undefined;
+  fastOpenCookies: FastOpenCookies | undefined = undefined;
   /** Set, but not acted on: SO_REUSEADDR and the like, for getsockopt. */
   readonly flags = new Map<string, number>();
   /** The like with several fields. */
   readonly remembered = new Map<string, { [field: string]: OptionField }>();
   /** Undefined: off. Seconds. */
-  lingerSeconds: number | undefined;
+  lingerSeconds: number | undefined = undefined;
   private readonly stack: StreamStack;
-  private error: Errno | undefined;
+  private error: Errno | undefined = undefined;
   private connecting = false;
   private connected = false;
   private connectTold = false;
@@ -71,7 +71,7 @@ export class StreamSocket implements Waitable, EndpointUser {
   private writeShut = false;
   private closed = false;
   /** Fast Open without MSG_FASTOPEN: the connect waits for the first write (TCP_FASTOPEN_CONNECT). */
-  deferred: { address: IpAddress; port: number } | undefined;
+  deferred: { address: IpAddress; port: number } | undefined = undefined;
   private ended = false;
 
   constructor(stack: StreamStack) {

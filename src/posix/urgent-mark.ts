@@ -10,7 +10,7 @@ export class UrgentMark {
   /** SO_OOBINLINE. */
   inline = false;
   /** Where the urgent byte stands in the stream; undefined: there is none, or it was passed. */
-  private at: Seq | undefined;
+  private at: Seq | undefined = undefined;
   private taken = false;
 
   /** `up` is RCV.UP, behind the byte. */

@@ -137,8 +137,8 @@ class StackSocket implements ByteSocket, EndpointUser {
   private paused = false;
   private destroyed = false;
   private wasConnected = false;
-  private localText: SocketAddress | undefined;
-  private remoteText: SocketAddress | undefined;
+  private localText: SocketAddress | undefined = undefined;
+  private remoteText: SocketAddress | undefined = undefined;
 
   constructor(endpoint: TcpEndpoint, scheduler: Scheduler, handler: SocketHandler) {
     this.endpoint = endpoint;

@@ -37,7 +37,7 @@ export class Reader {
   readonly base: number;
   at: number;
   end: number;
-  failure: Malformed | undefined;
+  failure: Malformed | undefined = undefined;
 
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.bytes = bytes;

@@ -89,15 +89,15 @@ export class Segment {
   tsEcr = 0;
   sack: readonly SeqRange[] = NO_SACK;
   /** RFC 7413: a cookie, or no bytes to ask for one. `experimental`: under the number of RFC 6994. */
-  fastOpen: Uint8Array | undefined;
+  fastOpen: Uint8Array | undefined = undefined;
   fastOpenExperimental = false;
   /** RFC 9768 §3.2.3: counts of bytes, in the order in which they stand; an option may have none. */
-  accEcn: readonly AccEcnField[] | undefined;
+  accEcn: readonly AccEcnField[] | undefined = undefined;
   unknownOptions: readonly UnknownOption[] = NO_UNKNOWN;
   order: OptionOrder = 'aligned';
   /** The ECN field of the IP header (RFC 3168 §5), not on TCP's part of the wire. */
   ecn = 0;
-  payload: Uint8Array | undefined;
+  payload: Uint8Array | undefined = undefined;
   /** Bytes of data. */
   length = 0;
   /**
@@ -152,10 +152,12 @@ export class Segment {
 /** Decodes [start, end); the checksum is the caller's to verify, since it needs the addresses. */
 export function decodeTcp(bytes: Uint8Array, start = 0, end = bytes.length): Segment | Malformed {
   const segment = new Segment();
-  return readTcp(segment, bytes, start, end) ?? segment;
+  const fault = readTcp(segment, bytes, start, end);
+  if (segment.length > 0) segment.payload = viewOf(bytes, end - segment.length, end);
+  return fault ?? segment;
 }
 
-/** The same into a segment that there is; what is wrong with it, or undefined. */
+/** The same, but for the payload, into a segment that there is; what is wrong with it, or undefined. */
 export function readTcp(segment: Segment, bytes: Uint8Array, start: number, end: number): Malformed | undefined {
   if (end - start < tcp.size) return new Malformed('tcp-truncated', start);
   const headerLength = (bytes[start + 12] >> 4) * 4;
@@ -169,7 +171,7 @@ export function readTcp(segment: Segment, bytes: Uint8Array, start: number, end:
   segment.window = f.window.get(bytes, start);
   segment.urgentPointer = f.urgentPointer.get(bytes, start);
   segment.length = end - start - headerLength;
-  segment.payload = segment.length > 0 ? viewOf(bytes, start + headerLength, end) : EMPTY;
+  segment.payload = EMPTY;
   if (headerLength > tcp.size && !readBare(segment, bytes, start + tcp.size, start + headerLength)) {
     const reader = new Reader(bytes, start + tcp.size, start + headerLength);
     parseTcpOptions(reader, segment);

@@ -11,6 +11,13 @@ import { encodeIpv4Options, ipv4 } from '../../src/wire/ipv4.ts';
 import { HEADROOM, Packet } from '../../src/wire/packet.ts';
 import { TestWorld } from '../lib/world.ts';
 
+/** A frame whose first header has been dealt with; the test keeps it. */
+function behindEthernet(frame: Uint8Array): Packet {
+  const packet = Packet.over(frame, 0, true);
+  packet.start += ethernet.size;
+  return packet;
+}
+
 const run = (world: TestWorld, duration: number): void => world.clock.runSync(world.clock.now() + duration);
 
 test('RFC 826: who has it answers, both ends learn, and packets wait meanwhile', async () => {
@@ -183,7 +190,7 @@ test('fragments in any order and twice; overlapping ones are thrown away', () =>
   a.udp.open()?.send(new Uint8Array(4000), ip('10.0.0.2'), 9);
   run(world, ms(1));
   assert.equal(captured.length, 3);
-  const arrive = (f: Uint8Array): void => b.ip.ipv4Arrives(deliver, f, 14, false, 0, false);
+  const arrive = (f: Uint8Array): void => b.ip.ipv4Arrives(deliver, behindEthernet(f), false);
   for (const f of [captured[2], captured[0], captured[0], captured[2], captured[1]]) arrive(f);
   assert.deepEqual(got, [4000]);
   // The same again, with a fragment that lies about its place.
@@ -214,7 +221,7 @@ test('a datagram like the last one passes as that did, and not where something e
   for (let n = 0; n < 2; n++) sender?.send(Uint8Array.of(n), ip('10.0.0.2'), 9);
   run(world, ms(1));
   const [first, second] = captured;
-  const arrive = (f: Uint8Array, toMany = false): void => b.ip.ipv4Arrives(port, f, 14, toMany, 0, false);
+  const arrive = (f: Uint8Array, toMany = false): void => b.ip.ipv4Arrives(port, behindEthernet(f), toMany);
   arrive(first);
   arrive(second);
   assert.deepEqual(got, [0, 1]);
@@ -384,7 +391,7 @@ test('RFC 1122 §3.2.1.3: martians, foreign datagrams and bad headers are counte
     let sum = 0;
     for (let at = 0; at < 20; at += 2) sum += bytes[at] * 256 + bytes[at + 1];
     ipv4.f.headerChecksum.set(bytes, 0, ~((sum & 0xffff) + (sum >>> 16)) & 0xffff);
-    b.ip.ipv4Arrives(own, bytes, 0, false, 0, false);
+    b.ip.ipv4Arrives(own, Packet.over(bytes, 0, true), false);
   };
   send(bytes => ipv4.f.source.set(bytes, 0, ip('127.0.0.1')));
   send(bytes => ipv4.f.source.set(bytes, 0, ip('224.0.0.1')));

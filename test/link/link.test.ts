@@ -195,6 +195,21 @@ test('a frame stays given only where nobody else has it: not with a trace, not t
   );
 });
 
+test('packets cross a cable as they are; who sets `receive` again gets frames', () => {
+  const clock = new VirtualClock();
+  const cable = new Cable('c', {}, { scheduler: clock, random: seededRandom('c') });
+  const heard: unknown[] = [];
+  cable.b.receive = bytes => void heard.push(bytes[0]);
+  cable.b.receivePacket = packet => void heard.push(packet);
+  const packet = Packet.of(frame(1, 2), 0);
+  cable.a.sendPacket(packet);
+  clock.runSync(ms(1));
+  cable.b.receive = bytes => void heard.push(bytes.length);
+  cable.a.sendPacket(packet);
+  clock.runSync(ms(2));
+  assert.deepEqual(heard, [packet, packet.length]);
+});
+
 test('a router sends a frame on in place, and with a trace a copy: the receiver cannot tell', () => {
   const arrives = (traced: boolean): string => {
     const heard: Uint8Array[] = [];

@@ -59,11 +59,11 @@ export interface BodyFlow {
 export class IncomingBody {
   /** Bytes that have arrived. */
   received = 0;
-  private reader: BodyReader | undefined;
+  private reader: BodyReader | undefined = undefined;
   private waiting: Uint8Array[] = [];
   private waitingBytes = 0;
-  private ended: Headers | undefined;
-  private failure: Error | undefined;
+  private ended: Headers | undefined = undefined;
+  private failure: Error | undefined = undefined;
   private readonly flow: BodyFlow;
 
   constructor(flow: BodyFlow) {

@@ -46,13 +46,13 @@ export class ClientConnection implements SocketHandler {
   served = 0;
   socket!: ByteSocket;
   private readonly output: Output;
-  private current: { request: RawRequest; handler: ExchangeHandler } | undefined;
+  private current: { request: RawRequest; handler: ExchangeHandler } | undefined = undefined;
   private pending: Uint8Array = EMPTY;
-  private response: RawResponse | undefined;
-  private decoder: BodyDecoder | undefined;
+  private response: RawResponse | undefined = undefined;
+  private decoder: BodyDecoder | undefined = undefined;
   private keepAlive = true;
   /** Ends the body of a response that is whole. */
-  private completed: (() => void) | undefined;
+  private completed: (() => void) | undefined = undefined;
   private bodySent = false;
   private interim = 0;
   private dead = false;

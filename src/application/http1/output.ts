@@ -14,7 +14,7 @@ export class Output {
   private readonly socket: () => ByteSocket;
   private readonly slab: SlabAllocator;
   private readonly queue: Uint8Array[] = [];
-  private whenRoom: (() => void) | undefined;
+  private whenRoom: (() => void) | undefined = undefined;
   /** What goes out with the next piece. */
   private held: Uint8Array = EMPTY;
 

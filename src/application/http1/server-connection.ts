@@ -48,7 +48,7 @@ export class ServerConnection implements SocketHandler {
   private readonly output: Output;
   private readonly exchanges: Exchange[] = [];
   private pending: Uint8Array = EMPTY;
-  private decoder: BodyDecoder | undefined;
+  private decoder: BodyDecoder | undefined = undefined;
   /** No more requests are read. */
   private finished = false;
   private inputEnded = false;

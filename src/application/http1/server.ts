@@ -67,7 +67,7 @@ export class HttpServer {
   private readonly handler: RequestHandler;
   private readonly shared: Shared;
   private readonly connections = new Set<ServerConnection>();
-  private listener: Listener | undefined;
+  private listener: Listener | undefined = undefined;
 
   constructor(handler: RequestHandler, options: Partial<ServerOptions> & Pick<ServerOptions, 'scheduler' | 'date'>) {
     this.handler = handler;

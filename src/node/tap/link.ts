@@ -5,9 +5,10 @@
  */
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
+import { Memory } from '../../base/slab.ts';
 import type { Frame, Link, Unit } from '../../link/types.ts';
 import { ethernet } from '../../wire/ethernet.ts';
-import type { Packet } from '../../wire/packet.ts';
+import { Packet } from '../../wire/packet.ts';
 import { cutFrame } from '../../wire/tcp-segmentation.ts';
 import { TapDevice } from './device.ts';
 import { type FrameRing, roomFor } from './frame-ring.ts';
@@ -53,14 +54,17 @@ class DeviceLink implements TapLink {
   readonly mtu: number;
   readonly offloads: boolean;
   readonly readiness: 'event loop' | 'worker thread';
-  receive: (frame: Frame, unit?: Unit) => void = () => {};
-  batch: ((begins: boolean) => void) | undefined;
+  receivePacket: ((packet: Packet) => void) | undefined = undefined;
+  batch: ((begins: boolean) => void) | undefined = undefined;
+  private receiveFrame: Link['receive'] = () => {};
   private readonly device: TapDevice;
   private readonly stop: () => void;
   /** Bytes in front of each frame, and of a frame with them at most. */
   private readonly prefix: number;
   private readonly largest: number;
   private readonly ipAt: number;
+  /** Where in a slab the first frame is put, so that IP's headers begin with a word of the machine. */
+  private readonly toAlign: number;
   /** Where a frame is put behind its header. */
   private readonly behindHeader: Uint8Array;
   /** Undefined with offloads: such frames are large enough to be written by themselves. */
@@ -68,7 +72,7 @@ class DeviceLink implements TapLink {
   /** As many frames as came at once lately. */
   private expected = RING.least;
   /** What frames are read into, where it lies, and how much of it is used. */
-  private slab = new Uint8Array(0);
+  private memory = Memory.of(new ArrayBuffer(0));
   private address = 0;
   private used = 0;
   private closed = false;
@@ -83,6 +87,7 @@ class DeviceLink implements TapLink {
     this.offloads = offload;
     this.prefix = offload ? VNET_HEADER : 0;
     this.ipAt = layer === 2 ? ethernet.size : 0;
+    this.toAlign = -(this.prefix + this.ipAt) & 3;
     this.largest = offload ? MOST : this.mtu + 18;
     this.behindHeader = new Uint8Array(offload ? MOST : 0);
     this.outgoing = offload ? undefined : new Outgoing(device, this.largest);
@@ -95,6 +100,15 @@ class DeviceLink implements TapLink {
     this.stop = wake ?? watchWithWorker(device, () => this.drain(undefined, 0));
   }
 
+  get receive(): Link['receive'] {
+    return this.receiveFrame;
+  }
+
+  set receive(receive: Link['receive']) {
+    this.receiveFrame = receive;
+    this.receivePacket = undefined;
+  }
+
   send(frame: Frame, unit: Unit = 0): void {
     if (this.closed) return;
     const { outgoing } = this;
@@ -105,7 +119,8 @@ class DeviceLink implements TapLink {
 
   /** A datagram for a TUN has room in front that an Ethernet header would need; virtio-net's fits there. */
   sendPacket(packet: Packet): void {
-    if (!this.offloads || this.closed || packet.start < VNET_HEADER) return this.send(packet.view(), packet.unit);
+    const fits = packet.room >= VNET_HEADER && !packet.shared;
+    if (!this.offloads || this.closed || !fits) return this.send(packet.view(), packet.unit);
     const ipAt = this.ipAt + VNET_HEADER;
     packet.prepend(VNET_HEADER);
     const bytes = packet.view();
@@ -136,7 +151,7 @@ class DeviceLink implements TapLink {
     this.batch?.(true);
     if (first !== undefined && length > 0) {
       this.makeRoom();
-      this.slab.set(first.subarray(0, length), this.used);
+      this.memory.bytes.set(first.subarray(0, length), this.used);
       this.take(length);
     }
     const { ring } = this.device;
@@ -166,7 +181,7 @@ class DeviceLink implements TapLink {
     while (left > 0 && !this.closed) {
       this.makeRoom();
       const from = this.used;
-      const room = Math.floor((this.slab.length - from) / stride);
+      const room = Math.floor((this.memory.bytes.length - from) / stride);
       const count = Math.min(left, this.expected, room);
       const done = ring.read(this.address + from, stride, this.largest, count);
       let frames = 0;
@@ -188,20 +203,22 @@ class DeviceLink implements TapLink {
     }
   }
 
-  /** Frames are views of the slab: what is used of it stays theirs. */
+  /** What is used of the slab stays its frames'. */
   private makeRoom(): void {
-    if (this.used + roomFor(this.largest) <= this.slab.length) return;
-    this.slab = new Uint8Array(this.offloads ? SLAB.offloaded : SLAB.frames);
-    this.address = this.device.addressOf(this.slab);
-    this.used = 0;
+    if (this.used + roomFor(this.largest) <= this.memory.bytes.length) return;
+    this.memory = Memory.of(new ArrayBuffer(this.offloads ? SLAB.offloaded : SLAB.frames));
+    this.address = this.device.addressOf(this.memory.bytes);
+    this.used = this.toAlign;
   }
 
   /** What was read behind `used`. */
   private take(length: number): void {
-    const { slab, used, prefix } = this;
+    const { memory, used, prefix } = this;
     this.used += roomFor(length);
-    const frame = new Uint8Array(slab.buffer, used + prefix, length - prefix);
-    this.receive(frame, this.offloads ? readVnet(slab, used, frame) : 0);
+    const packet = new Packet(memory, used + prefix, used + length);
+    if (this.offloads) packet.unit = readVnet(memory.bytes, used, packet.view());
+    if (this.receivePacket !== undefined) this.receivePacket(packet);
+    else this.receiveFrame(packet.view(), packet.unit, true);
   }
 }
 

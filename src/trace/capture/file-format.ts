@@ -37,7 +37,7 @@ interface Interface {
 
 export class CaptureParser {
   packets = 0;
-  format: 'pcap' | 'pcapng' | undefined;
+  format: 'pcap' | 'pcapng' | undefined = undefined;
   private readonly sink: PacketSink;
   private little = true;
   private pcap: Interface = { linkType: 1, snapLength: 65535, unit: 1000 };

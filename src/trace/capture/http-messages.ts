@@ -32,7 +32,7 @@ export class HttpMessages implements StreamSink {
   private readonly isRequest: boolean;
   private readonly sink: MessageSink;
   /** Of a head or a chunk's line: what has come of it. */
-  private kept: Uint8Array | undefined;
+  private kept: Uint8Array | undefined = undefined;
   private left = 0;
   private body = 0;
 

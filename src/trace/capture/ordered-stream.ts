@@ -20,7 +20,7 @@ interface Piece {
 
 export class OrderedStream {
   private readonly sink: StreamSink;
-  private next: Seq | undefined;
+  private next: Seq | undefined = undefined;
   private waiting: Piece[] = [];
   private held = 0;
 

@@ -6,7 +6,7 @@ import { locateTcp, TcpPlace } from './locate.ts';
 
 export class CaptureReader {
   readonly conversations = new ConversationTable();
-  readonly http: HttpExchanges | undefined;
+  readonly http: HttpExchanges | undefined = undefined;
   /** Packets with a TCP segment, or the first fragment of one. */
   segments = 0;
   firstTime = Number.POSITIVE_INFINITY;

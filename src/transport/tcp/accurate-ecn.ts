@@ -29,10 +29,10 @@ export class AccurateEcn {
   optionIsLost = false;
   private readonly settings: TcpSettings;
   private synCodepoint: number;
-  private handshakeAce: number | undefined;
+  private handshakeAce: number | undefined = undefined;
   private synAcks = 0;
   /** Where the D-SACK begins that went with the option last: what comes again from there says that it was lost. */
-  private reported: Seq | undefined;
+  private reported: Seq | undefined = undefined;
 
   /**
    * `synCodepoint`: with which the other end's SYN or SYN+ACK came. `feedback`, of a client: the ACE field of the SYN+ACK,

@@ -7,7 +7,7 @@ const NEVER_HELD_BACK = 3;
 export class AckCompression {
   private sentAlone = 0;
   /** RCV.NXT that they are duplicates of. */
-  private at: Seq | undefined;
+  private at: Seq | undefined = undefined;
   private heldBack = 0;
 
   /** Is this one held back? At most `most` are until one goes out. */

@@ -30,8 +30,8 @@ export class AckNews {
   /** A retransmission was found lost. */
   resentLost = false;
   /** Transmission times of what was newly SACKed and sent once: the first and the last of them. */
-  firstSacked: Instant | undefined;
-  lastSacked: Instant | undefined;
+  firstSacked: Instant | undefined = undefined;
+  lastSacked: Instant | undefined = undefined;
   /** The lowest that was newly SACKed, once sent, below the highest SACKed: reordering. */
   reordered: Seq = 0;
   /** Segments delivered out of order. */

@@ -14,7 +14,7 @@ export class AdaptiveDelay implements AckPolicy {
   private quick = 0;
   private answers = 0;
   private lastAt: Instant = Number.NEGATIVE_INFINITY;
-  private srtt: Duration | undefined;
+  private srtt: Duration | undefined = undefined;
   private pushed = 0;
   private lastOdd = 0;
   /** What we let the other end send in one segment. */

@@ -37,12 +37,12 @@ export class BsdRecovery extends Recovery {
   /** New segments that duplicate ACKs have let out. */
   private limited = 0;
   /** The window for as long as limited transmit lasts, bytes. */
-  private passingWindow: number | undefined;
+  private passingWindow: number | undefined = undefined;
   /** Where it sends from, gone back to behind a timeout; undefined: from SND.NXT. */
-  private resumeAt: Seq | undefined;
+  private resumeAt: Seq | undefined = undefined;
   private firstIsDue = false;
   private ackIsDue = false;
-  private before: Before | undefined;
+  private before: Before | undefined = undefined;
   private readonly prr = new BsdReduction();
   private readonly board = new BsdScoreboard(this.queue, this.tcb);
   private readonly timed = new TimedSegment();

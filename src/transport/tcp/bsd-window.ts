@@ -9,7 +9,7 @@ export const wholeSegments = (bytes: number, mss: number): number =>
 
 export class BsdWindow extends SpaceWindow {
   /** When an acknowledgement with a timestamp began the round, and the bytes received in it. */
-  private since: Instant | undefined;
+  private since: Instant | undefined = undefined;
   private count = 0;
 
   override established(mss: number): void {

@@ -44,13 +44,13 @@ export class TcpConnection implements SenderHost {
   readonly receiver: Receiver;
   readonly sender: Sender;
   /** Undefined: not agreed on. */
-  ecn: Ecn | undefined;
+  ecn: Ecn | undefined = undefined;
   /** Parts that most connections never use are made for the first use; so are those below. */
-  fastOpen: FastOpenSide | undefined;
-  pathProbe: PathProbe | undefined;
-  blackHole: BlackHole | undefined;
-  urgent: Urgent | undefined;
-  challengeLimit: ChallengeLimit | undefined;
+  fastOpen: FastOpenSide | undefined = undefined;
+  pathProbe: PathProbe | undefined = undefined;
+  blackHole: BlackHole | undefined = undefined;
+  urgent: Urgent | undefined = undefined;
+  challengeLimit: ChallengeLimit | undefined = undefined;
   observer: TcpObserver | undefined;
   readonly localMss: number;
   readonly largeSegments: boolean;
@@ -69,9 +69,9 @@ export class TcpConnection implements SenderHost {
   /** A user who keeps errors by himself, as a POSIX socket does, and reads what came before them all the same. */
   tellsErrorsAtOnce = false;
   /** Why it ended, where it did not end well. */
-  failure: TcpErrorCode | undefined;
+  failure: TcpErrorCode | undefined = undefined;
   /** An ICMP error that does not end the connection, but says why it may time out (RFC 9293 §3.9.2.2). */
-  softError: { code: TcpErrorCode; why: string } | undefined;
+  softError: { code: TcpErrorCode; why: string } | undefined = undefined;
   keepAlivesUnanswered = 0;
   /** When the other end was heard last. */
   lastHeardAt: Instant = 0;
@@ -79,7 +79,7 @@ export class TcpConnection implements SenderHost {
   segmentsReceived = 0;
   private readonly iss: Seq;
   /** Segments that go before all others: resets and challenges. */
-  private pending: Fifo<Segment> | undefined;
+  private pending: Fifo<Segment> | undefined = undefined;
   private readonly events = new Fifo<TcpEvent>();
   private endTold = false;
   private closeDue = false;

@@ -20,7 +20,7 @@ export class EcnFeedback {
   option: 'not seen' | 'empty' | 'seen' | 'zeroed' = 'not seen';
   private readonly isLinux: boolean;
   /** Linux: the codepoint of which bytes were told last, where it was one alone; only then are bytes believed. */
-  private estimate: Counter | undefined;
+  private estimate: Counter | undefined = undefined;
   private average = 0;
 
   constructor(isLinux: boolean) {

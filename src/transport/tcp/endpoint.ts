@@ -3,7 +3,7 @@
  * drains segments, then events, and re-arms the timer; this is the only place where a connection touches either.
  */
 
-import { finishChecksum, sumWords } from '../../base/checksum.ts';
+import { finishChecksum } from '../../base/checksum.ts';
 import { type Instant, NEVER } from '../../base/instant.ts';
 import type { Timer } from '../../base/scheduler.ts';
 import { seqAdd } from '../../base/seq32.ts';
@@ -30,7 +30,7 @@ export const headersTo = (address: IpAddress): number => (isIpv6(address) ? 60 :
 export const defaultMssFor = ({ defaultMss }: TcpSettings, address: IpAddress): number =>
   isIpv6(address) ? defaultMss.ipv6 : defaultMss.ipv4;
 
-const NO_PACKET = new Packet(new Uint8Array(0));
+const NO_PACKET = Packet.over(new Uint8Array(0));
 
 /** Who has a connection: told of everything that concerns him. */
 export interface EndpointUser {
@@ -73,20 +73,20 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
   readonly remoteAddress: IpAddress;
   readonly remotePort: number;
   readonly connection: TcpConnection;
-  alike: TcpEndpoint | undefined;
+  alike: TcpEndpoint | undefined = undefined;
   /** Set it before the next turn. */
   user = NOBODY_YET;
   /** SND.UNA has moved to here. */
-  onAcknowledged: ((una: number) => void) | undefined;
+  onAcknowledged: ((una: number) => void) | undefined = undefined;
   /** SND.NXT is here now, after something was sent. */
-  onSent: ((nxt: number) => void) | undefined;
+  onSent: ((nxt: number) => void) | undefined = undefined;
   private readonly owner: EndpointOwner;
   private readonly addressesSum: number;
   private readonly headroom: number;
   private readonly datagram: OutgoingDatagram;
   private readonly context: Context;
   private readonly ip: InternetLayer;
-  private timer: Timer | undefined;
+  private timer: Timer | undefined = undefined;
   private running = false;
   private gone = false;
   private waits = false;
@@ -396,10 +396,11 @@ export function sendSegment(
   datagram: OutgoingDatagram,
   addressesSum: number,
 ): SendFailure | undefined {
-  const { bytes, start, end, unit } = datagram.packet;
+  const { packet } = datagram;
+  const { bytes, start, end, unit } = packet;
   const sum = addressesSum + PROTOCOL.tcp + (end - start);
   // A link that makes the checksum finds the pseudo-header's share in its place.
-  const checksum = unit > 0 ? finishChecksum(sum) ^ 0xffff : finishChecksum(sumWords(bytes, start, end, sum));
+  const checksum = unit > 0 ? finishChecksum(sum) ^ 0xffff : finishChecksum(packet.sum(start, end, sum));
   tcp.f.checksum.set(bytes, start, checksum);
   return ip.send(datagram);
 }

@@ -32,12 +32,12 @@ export interface FastOpenOutcome {
 
 export class FastOpenSide {
   /** Set before `open`: the user writes before he is connected. */
-  client: ClientFastOpen | undefined;
+  client: ClientFastOpen | undefined = undefined;
   /** Set by the listener before `accept`: the SYN's cookie is good; and the cookie to give out, if any. */
   accepted = false;
-  grant: { cookie: Uint8Array; experimental: boolean } | undefined;
+  grant: { cookie: Uint8Array; experimental: boolean } | undefined = undefined;
   /** Told once the SYN+ACK has come. */
-  onOutcome: ((outcome: FastOpenOutcome) => void) | undefined;
+  onOutcome: ((outcome: FastOpenOutcome) => void) | undefined = undefined;
   /** The data of a SYN was acknowledged with it: ours, or the other end's. */
   dataAcknowledged = false;
   /** Why data did not go with the SYN, or was not taken (tcp(7), tcpi_fastopen_client_fail). */

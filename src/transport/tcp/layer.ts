@@ -1,6 +1,6 @@
 /** TCP of one host: which segment belongs to whom, opening and listening, and the answer to segments that are nobody's. */
 
-import { finishChecksum, sumWords } from '../../base/checksum.ts';
+import { finishChecksum } from '../../base/checksum.ts';
 import { type Instant, seconds } from '../../base/instant.ts';
 import { DYNAMIC_PORTS, pickPort } from '../../base/ports.ts';
 import { seqAdd, seqGe, seqGt, seqLt } from '../../base/seq32.ts';
@@ -77,10 +77,10 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   private readonly endpoints = new ConnectionTable<TcpEndpoint>();
   private readonly resting: RestingPlace;
   private readonly listeners = new Map<number, TcpListener[]>();
-  private spare: Segment | undefined;
+  private spare: Segment | undefined = undefined;
   private readonly datagram = newDatagram();
   /** When the batch that is arriving began: a real clock costs something to read. */
-  private batchedAt: Instant | undefined;
+  private batchedAt: Instant | undefined = undefined;
   /** Connections that have taken segments of the batch and will go on behind it. */
   private readonly waiting: TcpEndpoint[] = [];
   /** That of the segment no connection was there for. */
@@ -147,12 +147,12 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   // --- the network
 
   receive(datagram: IncomingDatagram): void {
-    const { bytes, start, end } = datagram;
+    const { packet, bytes, start, end } = datagram;
     // RFC 9293 §3.9.2.3 (MUST-57): a SYN to a broadcast or multicast address is silently discarded.
     if (datagram.toMany) return this.context.drop('tcp', 'tcp-to-many');
-    if (datagram.unit === 0) {
+    if (packet.unit === 0) {
       const sum = addressesSumAt(bytes, datagram.headerStart) + PROTOCOL.tcp + (end - start);
-      if (finishChecksum(sumWords(bytes, start, end, sum)) !== 0) return this.context.drop('tcp', 'tcp-checksum');
+      if (finishChecksum(packet.sum(start, end, sum)) !== 0) return this.context.drop('tcp', 'tcp-checksum');
     }
     // The same object each time, unless one segment leads to the next before it is dealt with.
     const segment = this.spare ?? new Segment();
@@ -160,14 +160,17 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     segment.reset();
     const fault = readTcp(segment, bytes, start, end);
     if (fault !== undefined) this.context.drop('tcp', fault.reason);
-    else this.segmentArrives(datagram, segment);
+    else {
+      if (segment.length > 0) segment.payload = packet.part(end - segment.length, end);
+      this.segmentArrives(datagram, segment);
+    }
     segment.payload = undefined;
     this.spare = segment;
   }
 
-  private segmentArrives({ source, destination, trafficClass, unit }: IncomingDatagram, segment: Segment): void {
+  private segmentArrives({ source, destination, trafficClass, packet }: IncomingDatagram, segment: Segment): void {
     segment.ecn = trafficClass & 3;
-    if (segment.length > unit) segment.unit = unit;
+    if (segment.length > packet.unit) segment.unit = packet.unit;
     const { destinationPort: localPort, sourcePort: remotePort } = segment;
     if (this.settings.dropsSynFin === 'always' && (segment.flags & (SYN | FIN)) === (SYN | FIN)) {
       return this.context.drop('tcp', 'syn-fin');

@@ -55,7 +55,7 @@ export class TcpListener {
   /** Connections that Fast Open has opened and no ACK has confirmed: at most this many (RFC 7413 §5.1). */
   fastOpenBacklog: number;
   /** Keys of its own (TCP_FASTOPEN_KEY); undefined: the host's. */
-  fastOpenCookies: FastOpenCookies | undefined;
+  fastOpenCookies: FastOpenCookies | undefined = undefined;
   /** Cookies sent and not yet too old: only then is a stray ACK looked at twice. */
   cookiesSent = 0;
   private readonly host: ListenerHost;
@@ -64,7 +64,7 @@ export class TcpListener {
   private readonly queue: TcpEndpoint[] = [];
   /** Something waits for `accept`. */
   onQueued: () => void = () => {};
-  private handler: ((endpoint: TcpEndpoint) => void) | undefined;
+  private handler: ((endpoint: TcpEndpoint) => void) | undefined = undefined;
 
   constructor(host: ListenerHost, options: ListenOptions) {
     this.host = host;

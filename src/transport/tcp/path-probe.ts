@@ -21,7 +21,7 @@ export class PathProbe {
   /** Both in bytes of data without timestamps: known to work, and known or thought not to. */
   private low: number;
   private high: number;
-  private probe: { size: number; start: Seq; end: Seq } | undefined;
+  private probe: { size: number; start: Seq; end: Seq } | undefined = undefined;
   private reprobeAt: Instant;
 
   /** Begins at once where the settings say so, else when a black hole is suspected. */

@@ -45,13 +45,13 @@ export class Receiver implements BufferState {
   /** Likewise one for all that have never received anything. */
   private ready = NOTHING_READY;
   /** Where a FIN that came early stands. */
-  private finAt: Seq | undefined;
+  private finAt: Seq | undefined = undefined;
   /** RCV.NXT when an acknowledgement went out last. */
   private acknowledgedTo: Seq = 0;
   ackWanted = false;
   /** RFC 2018 with RFC 2883 §4: a duplicate is reported in the first block. */
-  private duplicate: SeqRange | undefined;
-  private compression: AckCompression | undefined;
+  private duplicate: SeqRange | undefined = undefined;
+  private compression: AckCompression | undefined = undefined;
   private discards = false;
 
   constructor(tcb: Tcb, settings: TcpSettings, deadlines: Deadlines, localMss: number, rtt: RttEstimator) {

@@ -45,17 +45,17 @@ export class Recovery {
   /** SND.NXT when the present state began: RFC 6582's "recover". */
   highSeq: Seq = 0;
   /** SND.UNA when a reduction began that may still be undone, and retransmissions since that no D-SACK has told of. */
-  undoMarker: Seq | undefined;
+  undoMarker: Seq | undefined = undefined;
   undoRetransmissions = 0;
   /** The timestamp of the first retransmission of this episode (RFC 3522). */
-  retransmitStamp: number | undefined;
+  retransmitStamp: number | undefined = undefined;
   /** RFC 4737's degree of reordering, in segments: DupThresh, as far as it has adapted. */
   reordering: number;
   /** Timeouts in a row without progress. */
   timeouts = 0;
   /** A congestion window reduced is to be told to the other end (RFC 3168 §6.1.2). */
   cwrDue = false;
-  tlpHighSeq: Seq | undefined;
+  tlpHighSeq: Seq | undefined = undefined;
   tlpRetransmitted = false;
   reorderings = 0;
   duplicates = 0;
@@ -73,7 +73,7 @@ export class Recovery {
   holdsBack = false;
   /** It has ended a recovery, or is part of one, and does not let the window grow (BSD). */
   justRecovered = false;
-  private reduction: ProportionalReduction | undefined;
+  private reduction: ProportionalReduction | undefined = undefined;
 
   constructor(host: RecoveryHost, queue: SendQueue, rtt: RttEstimator) {
     this.host = host;

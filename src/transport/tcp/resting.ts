@@ -22,7 +22,7 @@ export class Resting implements Tabled<Resting> {
   readonly tcb: Tcb;
   /** When the 2 MSL are over. */
   readonly until: Instant;
-  alike: Resting | undefined;
+  alike: Resting | undefined = undefined;
   /** It was woken, or its time is over. */
   isGone = false;
 

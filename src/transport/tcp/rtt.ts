@@ -24,10 +24,10 @@ export interface RttSettings {
 
 export class RttEstimator {
   /** Smoothed RTT; undefined before the first measurement. */
-  srtt: Duration | undefined;
+  srtt: Duration | undefined = undefined;
   rttvar: Duration = 0;
   /** The last sample that the congestion control was shown. */
-  latest: Duration | undefined;
+  latest: Duration | undefined = undefined;
   /** The timeout now, backed off. */
   rto: Duration;
   /** How many times in a row it was backed off. */

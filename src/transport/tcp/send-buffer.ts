@@ -9,7 +9,7 @@ const NOTHING = new Uint8Array(0);
 
 export class SendBuffer {
   /** The one chunk that there is, of which nothing is acknowledged: of those who talk in turns always so. */
-  private only: Uint8Array | undefined;
+  private only: Uint8Array | undefined = undefined;
   /** All of them otherwise. */
   private chunks = NO_CHUNKS;
   /** Chunks before it are acknowledged; they are cut off in batches. */

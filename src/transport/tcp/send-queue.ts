@@ -25,8 +25,8 @@ export class SendQueue {
   private countedAgain = 0;
   /** All that were ever marked lost. */
   everLost = 0;
-  private oldest: SendRecord | undefined;
-  private newest: SendRecord | undefined;
+  private oldest: SendRecord | undefined = undefined;
+  private newest: SendRecord | undefined = undefined;
 
   /** RFC 6675 §4 SetPipe, in segments: what is thought to be in the network. */
   get pipe(): number {

@@ -29,8 +29,8 @@ export class SendRecord {
   firstSentAt: Instant = 0;
   appLimited = false;
   /** Neighbours in the order of transmission; undefined at the ends and outside of that list. */
-  earlier: SendRecord | undefined;
-  later: SendRecord | undefined;
+  earlier: SendRecord | undefined = undefined;
+  later: SendRecord | undefined = undefined;
   /** In the list of what may still be found lost by the time of its transmission. */
   timed = false;
 

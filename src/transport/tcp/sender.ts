@@ -71,7 +71,7 @@ export class Sender {
   readonly transmitter: Transmitter;
   readonly limits = new LimitClock();
   /** Made when the other end first offers no window. */
-  prober: WindowProber | undefined;
+  prober: WindowProber | undefined = undefined;
   /** Segments to be handed down, in order. */
   readonly outbox = new Fifo<Segment>();
   finRequested = false;

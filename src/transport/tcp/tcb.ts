@@ -33,7 +33,7 @@ export class Tcb {
   rcvNxt: Seq = 0;
   /** The right edge that we promise: it does not move back (RFC 9293 §3.8.6, "shrinking the window"), or is kept here. */
   rcvAdv: Seq = 0;
-  private takenBack: Seq | undefined;
+  private takenBack: Seq | undefined = undefined;
   rcvScale = 0;
 
   /** MSS option of the other end, or what the user allows (TCP_MAXSEG). */
@@ -55,7 +55,7 @@ export class Tcb {
   /** The segment being dealt with brought a newer one. */
   tsAdvanced = false;
   /** TSecr of the segment being dealt with, in our own clock. */
-  lastEcho: number | undefined;
+  lastEcho: number | undefined = undefined;
   /** Last.ACK.sent */
   lastAckSent: Seq = 0;
 

@@ -3,7 +3,7 @@ import type { Duration, Instant } from '../../base/instant.ts';
 import { type Seq, seqGt, seqLt, seqMax } from '../../base/seq32.ts';
 
 export class TimedSegment {
-  private seq: Seq | undefined;
+  private seq: Seq | undefined = undefined;
   private at: Instant = 0;
   private sentUpTo: Seq = 0;
 

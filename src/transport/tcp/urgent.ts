@@ -10,8 +10,8 @@ const FARTHEST = 0xffff;
 
 export class Urgent {
   /** SND.UP and RCV.UP: the octet behind the urgent data. */
-  sndUp: Seq | undefined;
-  rcvUp: Seq | undefined;
+  sndUp: Seq | undefined = undefined;
+  rcvUp: Seq | undefined = undefined;
 
   /** There is urgent data of ours that is not acknowledged. */
   isPending({ sndUna }: Tcb): boolean {

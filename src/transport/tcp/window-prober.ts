@@ -14,7 +14,7 @@ export class WindowProber {
   /** Probes since the other end was last heard of. */
   unanswered = 0;
   /** When the first of them went out. */
-  since: Instant | undefined;
+  since: Instant | undefined = undefined;
   private readonly s: Sender;
 
   constructor(sender: Sender) {

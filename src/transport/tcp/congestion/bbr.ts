@@ -48,7 +48,7 @@ export class Bbr implements CongestionControl {
   private isFull = false;
   private phase = 0;
   private phaseAt: Instant = 0;
-  private probeRttDone: Instant | undefined;
+  private probeRttDone: Instant | undefined = undefined;
   private probeRttRound = false;
   private idleRestart = false;
   /** The window before loss or PROBE_RTT took from it. */

@@ -25,7 +25,7 @@ export class Cubic implements CongestionControl {
   /** W_max of §4.1.2: the window when it was last reduced. */
   private wMax = 0;
   /** When the present growth began; undefined: at the next acknowledgement. */
-  private epoch: Instant | undefined;
+  private epoch: Instant | undefined = undefined;
   private k = 0;
   private origin = 0;
   /** W_est of §4.3, and segments acknowledged that have not yet raised it. */

@@ -27,10 +27,10 @@ const threshold = (rtt: Duration): Duration =>
 
 /** RFC 9406 §4.2: a rise of the round-trip time leads to Conservative Slow Start, which may find that it was nothing. */
 class HyStartPlusPlus implements HyStart {
-  private windowEnd: Seq | undefined;
+  private windowEnd: Seq | undefined = undefined;
   // The least round-trip times of the last round and the present one, and the one that the doubt began with.
-  private lastRoundMin: Duration | undefined;
-  private currentRoundMin: Duration | undefined;
+  private lastRoundMin: Duration | undefined = undefined;
+  private currentRoundMin: Duration | undefined = undefined;
   private cssBaseline: Duration = 0;
   private samples = 0;
   private cssRounds = 0;
@@ -89,7 +89,7 @@ const TRAIN_SLACK: Duration = ms(1);
 
 class AckTrain implements HyStart {
   private found = false;
-  private roundEnd: Seq | undefined;
+  private roundEnd: Seq | undefined = undefined;
   private roundStart: Instant = 0;
   private lastAck: Instant = 0;
   private least = Number.POSITIVE_INFINITY;
