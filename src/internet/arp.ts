@@ -38,7 +38,8 @@ export const ARP_DEFAULTS: ArpSettings = {
   maxEntries: 1024,
 };
 
-interface Entry {
+/** An entry of the table. */
+export interface Station {
   mac: MacAddress | undefined;
   expires: Instant;
   waiting: Packet[];
@@ -64,7 +65,7 @@ export class ArpTable {
   readonly settings: ArpSettings;
   private readonly context: Context;
   private readonly port: ArpPort;
-  private readonly entries = new Map<Ipv4Address, Entry>();
+  private readonly entries = new Map<Ipv4Address, Station>();
   private lastDefence: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(context: Context, port: ArpPort, settings: Partial<ArpSettings> = {}) {
@@ -81,14 +82,24 @@ export class ArpTable {
       .map(([address, entry]) => ({ address, mac: entry.mac as MacAddress }));
   }
 
-  /** Sends the packet to the station that has `target`, now or when it is known. */
-  send(packet: Packet, target: Ipv4Address): void {
+  /**
+   * Sends the packet to the station that has `target`, now or when it is known; answers it if it is. `last`: what was
+   * answered the last time, so that it need not be looked up.
+   */
+  send(packet: Packet, target: Ipv4Address, last?: Station): Station | undefined {
     const now = this.context.scheduler.now();
-    const entry = this.entries.get(target);
-    if (entry?.mac !== undefined && now < entry.expires) {
-      if (entry.expires - now < this.settings.timeout / 4) this.refresh(entry, target);
-      this.port.transmit(packet, entry.mac);
-    } else if (entry !== undefined && entry.mac === undefined) {
+    const entry = last !== undefined && now < last.expires ? last : this.entries.get(target);
+    if (entry?.mac === undefined || now >= entry.expires) {
+      this.sendToUnknown(packet, target, entry);
+      return undefined;
+    }
+    if (entry.expires - now < this.settings.timeout / 4) this.refresh(entry, target);
+    this.port.transmit(packet, entry.mac);
+    return entry;
+  }
+
+  private sendToUnknown(packet: Packet, target: Ipv4Address, entry: Station | undefined): void {
+    if (entry !== undefined && entry.mac === undefined) {
       this.wait(entry, packet);
     } else {
       const fresh = this.create(target);
@@ -142,7 +153,7 @@ export class ArpTable {
     );
   }
 
-  private wait(entry: Entry, packet: Packet): void {
+  private wait(entry: Station, packet: Packet): void {
     if (entry.waiting.length >= this.settings.queue) {
       entry.waiting.shift();
       this.context.drop('arp', 'arp-queue-full');
@@ -150,7 +161,7 @@ export class ArpTable {
     entry.waiting.push(packet);
   }
 
-  private create(target: Ipv4Address): Entry {
+  private create(target: Ipv4Address): Station {
     this.entries.get(target)?.timer?.cancel();
     this.entries.delete(target);
     if (this.entries.size >= this.settings.maxEntries) this.giveUpOldest();
@@ -160,13 +171,14 @@ export class ArpTable {
   }
 
   private giveUpOldest(): void {
-    const [address, entry] = this.entries.entries().next().value as [Ipv4Address, Entry];
+    const [address, entry] = this.entries.entries().next().value as [Ipv4Address, Station];
     entry.timer?.cancel();
+    entry.expires = 0; // others may have kept it
     this.entries.delete(address);
     for (const _ of entry.waiting) this.context.drop('arp', 'arp-table-full');
   }
 
-  private ask(entry: Entry, target: Ipv4Address): void {
+  private ask(entry: Station, target: Ipv4Address): void {
     entry.tries++;
     this.note('who-has', target);
     this.request(target, MAC_BROADCAST);
@@ -175,7 +187,7 @@ export class ArpTable {
     );
   }
 
-  private retry(entry: Entry, target: Ipv4Address): void {
+  private retry(entry: Station, target: Ipv4Address): void {
     if (entry.tries < this.settings.tries) return this.ask(entry, target);
     this.entries.delete(target);
     this.note('failed', target);
@@ -183,7 +195,7 @@ export class ArpTable {
   }
 
   /** By unicast, once a second at the most, for as long as nobody has answered. */
-  private refresh(entry: Entry, target: Ipv4Address): void {
+  private refresh(entry: Station, target: Ipv4Address): void {
     const now = this.context.scheduler.now();
     if (now - entry.refreshedAt < this.settings.retryInterval) return;
     entry.refreshedAt = now;
@@ -199,7 +211,7 @@ export class ArpTable {
     );
   }
 
-  private complete(entry: Entry, address: Ipv4Address, mac: MacAddress): void {
+  private complete(entry: Station, address: Ipv4Address, mac: MacAddress): void {
     if (entry.mac !== mac) this.note('learned', address, mac);
     entry.timer?.cancel();
     entry.mac = mac;

@@ -2,7 +2,7 @@
 import { type IpAddress, isIpv6 } from '../wire/ip-address.ts';
 import type { Ipv4Layer } from './ipv4.ts';
 import type { Ipv6Layer } from './ipv6.ts';
-import type { IncomingDatagram, InternetLayer, OutgoingDatagram, ProtocolHandler, SendFailure } from './types.ts';
+import type { Flow, IncomingDatagram, InternetLayer, OutgoingDatagram, ProtocolHandler, SendFailure } from './types.ts';
 
 export class DualStack implements InternetLayer {
   private readonly v4: InternetLayer;
@@ -11,6 +11,10 @@ export class DualStack implements InternetLayer {
   constructor(v4: Ipv4Layer, v6: Ipv6Layer) {
     this.v4 = v4 as unknown as InternetLayer;
     this.v6 = v6 as unknown as InternetLayer;
+  }
+
+  flow(source: IpAddress, destination: IpAddress, protocol: number): Flow {
+    return this.layerOf(destination).flow(source, destination, protocol);
   }
 
   send(datagram: OutgoingDatagram): SendFailure | undefined {
@@ -41,14 +45,6 @@ export class DualStack implements InternetLayer {
     return this.layerOf(destination).linkMtuFor(destination);
   }
 
-  offloads(destination: IpAddress): boolean {
-    return this.layerOf(destination).offloads(destination);
-  }
-
-  refuses(destination: IpAddress): boolean {
-    return this.layerOf(destination).refuses(destination);
-  }
-
   register(protocol: number, handler: ProtocolHandler): void {
     this.v4.register(protocol, handler);
     this.v6.register(protocol, handler);
@@ -66,7 +62,7 @@ export class DualStack implements InternetLayer {
     this.layerOf(group).leave(group, interfaceName);
   }
 
-  layerOf(address: IpAddress): InternetLayer {
+  private layerOf(address: IpAddress): InternetLayer {
     return isIpv6(address) ? this.v6 : this.v4;
   }
 }

@@ -17,7 +17,7 @@ import { ETHERTYPE, ethernet, prependEthernet } from '../wire/ethernet.ts';
 import { HEADROOM, Packet } from '../wire/packet.ts';
 import { Malformed } from '../wire/reader.ts';
 import { AddressSet } from './address-set.ts';
-import { type ArpPort, type ArpSettings, ArpTable } from './arp.ts';
+import { type ArpPort, type ArpSettings, ArpTable, type Station } from './arp.ts';
 import type { RarpPort } from './rarp.ts';
 
 /** RFC 1112 §6.1: every host is in the all-hosts group. */
@@ -112,6 +112,13 @@ export class NetworkInterface implements ArpPort, RarpPort {
     else if (this.isBroadcast(nextHop)) this.transmit(packet, MAC_BROADCAST);
     else if (isMulticast(nextHop)) this.transmit(packet, multicastMac(nextHop));
     else this.arp.send(packet, nextHop);
+  }
+
+  /** The same to one station; answers who it was, for the next time (`last`). */
+  sendTo(packet: Packet, nextHop: Ipv4Address, last: Station | undefined): Station | undefined {
+    if (this.up && this.link.medium === 'ethernet') return this.arp.send(packet, nextHop, last);
+    this.sendIpv4(packet, nextHop, true);
+    return undefined;
   }
 
   transmit(packet: Packet, to: MacAddress, type: number = ETHERTYPE.ipv4): void {

@@ -31,15 +31,17 @@ import {
 import { EXACT_HEADROOM, Packet } from '../wire/packet.ts';
 import { AddressSet } from './address-set.ts';
 import type { ArpSettings } from './arp.ts';
+import { Flows } from './flows.ts';
 import { fragment, MOST_DATA, reassemble } from './fragments.ts';
 import { type IcmpHost, IcmpLayer } from './icmp.ts';
 import { type InterfaceOwner, NetworkInterface } from './interface.ts';
 import { dealWithOptions } from './ip-options.ts';
+import { Ipv4Flow, type Ipv4FlowOwner, type Ipv4Path, type Ipv4Route } from './ipv4-flow.ts';
 import type { Nat } from './nat.ts';
 import { PathMtu } from './path-mtu.ts';
-import { NOWHERE, type Offloading, Paths, TO_OURSELVES } from './paths.ts';
+import { NOWHERE, Paths, TO_OURSELVES } from './paths.ts';
 import { Reassembler } from './reassembly.ts';
-import { type Route, RoutingTable } from './routes.ts';
+import { RoutingTable } from './routes.ts';
 import type { IncomingDatagram, OutgoingDatagram, ProtocolHandler, SendFailure } from './types.ts';
 
 const NO_OPTIONS = new Uint8Array(0);
@@ -47,22 +49,13 @@ const DEFAULT_TTL = 64;
 /** Host routes learned from redirects; the oldest goes first. */
 const MAX_REDIRECTS = 256;
 
-type Ipv4Route = Route<Ipv4Address, NetworkInterface>;
-
-interface Path {
-  /** To ourselves. */
-  isLocal: boolean;
-  route: Ipv4Route | undefined;
-  /** The link on the way, by what it takes over; to ourselves it is all of it. */
-  link: Offloading;
-  /** To one station: neither a group's address nor that of all stations of a network. */
-  isUnicast: boolean;
-}
-
-export class Ipv4Layer implements IcmpHost, InterfaceOwner {
+export class Ipv4Layer implements IcmpHost, InterfaceOwner, Ipv4FlowOwner {
   readonly interfaces: NetworkInterface[] = [];
   readonly routes = new RoutingTable<Ipv4Address, NetworkInterface>(networkOf);
-  private readonly paths = new Paths<Ipv4Address, Path>(this.routes, destination => this.findPath(destination));
+  private readonly paths = new Paths<Ipv4Address, Ipv4Path>(this.routes, destination => this.findPath(destination));
+  private readonly flows = new Flows<Ipv4Address, Ipv4Flow>(
+    (from, to, protocol) => new Ipv4Flow(this, from, to, protocol),
+  );
   readonly pathMtu: PathMtu<Ipv4Address>;
   readonly icmp: IcmpLayer;
   readonly reassembler: Reassembler;
@@ -135,8 +128,12 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     return this.handlers.get(protocol);
   }
 
-  layerOf(): this {
-    return this;
+  flow(source: Ipv4Address, destination: Ipv4Address, protocol: number): Ipv4Flow {
+    return this.flows.between(source, destination, protocol);
+  }
+
+  pathTo(destination: Ipv4Address): Ipv4Path {
+    return this.paths.to(destination);
   }
 
   isLocal(address: Ipv4Address): boolean {
@@ -166,14 +163,6 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
   linkMtuFor(destination: Ipv4Address): number {
     const { isLocal, route } = this.paths.to(destination);
     return isLocal ? 65535 : (route?.interface.mtu ?? 1500);
-  }
-
-  offloads(destination: Ipv4Address): boolean {
-    return this.paths.to(destination).link.offloads ?? false;
-  }
-
-  refuses(destination: Ipv4Address): boolean {
-    return this.paths.to(destination).route?.interface.link.refuses ?? false;
   }
 
   join(group: Ipv4Address, interfaceName?: string): void {
@@ -220,11 +209,9 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     header.protocol = datagram.protocol;
     header.ttl = datagram.ttl ?? (isMulticast(destination) ? 1 : DEFAULT_TTL); // RFC 1112 §6.1: multicast defaults to 1
     header.trafficClass = datagram.trafficClass ?? 0;
-    header.identification = this.nextIdentification;
+    header.identification = this.identify(packet);
     header.dontFragment = dontFragment;
     header.options = datagram.options ?? NO_OPTIONS;
-    const pieces = packet.unit === 0 ? 1 : Math.ceil(packet.length / packet.unit);
-    this.nextIdentification = (this.nextIdentification + pieces) & 0xffff;
     const path = this.paths.to(destination);
     if (path.isLocal) {
       prependIpv4(packet, header);
@@ -246,6 +233,13 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     }
     this.sendOn(packet, route, destination, mtu, isUnicast);
     return undefined;
+  }
+
+  identify(packet: Packet): number {
+    const first = this.nextIdentification;
+    const pieces = packet.unit === 0 ? 1 : Math.ceil(packet.length / packet.unit);
+    this.nextIdentification = (first + pieces) & 0xffff;
+    return first;
   }
 
   private sendOn(packet: Packet, route: Ipv4Route, destination: Ipv4Address, mtu: number, isUnicast: boolean): void {
@@ -273,7 +267,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner {
     return this.routes.lookup(destination);
   }
 
-  private findPath(destination: Ipv4Address): Path {
+  private findPath(destination: Ipv4Address): Ipv4Path {
     const route = this.routes.lookup(destination);
     const toMany = (address: Ipv4Address): boolean =>
       isMulticast(address) || address === IPV4_BROADCAST || (route?.interface.isBroadcast(address) ?? false);

@@ -13,7 +13,7 @@ import { Autoconfiguration, always } from './autoconfiguration.ts';
 import type { NetworkInterface } from './interface.ts';
 import { MulticastListener } from './multicast-listener.ts';
 import type { NdpPort, OwnAddress } from './ndp-port.ts';
-import { Neighbours } from './neighbours.ts';
+import { type Neighbour, Neighbours } from './neighbours.ts';
 import { RouterAdvertiser } from './router-advertiser.ts';
 import type { IncomingDatagram } from './types.ts';
 
@@ -203,6 +203,15 @@ export class Ipv6Interface implements NdpPort {
     const header = { nextHeader: NEXT_HEADER.hopByHop, hopLimit: 1, trafficClass: 0, flowLabel: 0 };
     prependIpv6(packet, header, addressBytes(source), addressBytes(MLD_ROUTERS));
     this.neighbours.send(packet, MLD_ROUTERS);
+  }
+
+  /** `packet` starts with its IPv6 header; answers who took it, for the next time (`last`). */
+  sendTo(packet: Packet, nextHop: Ipv6Address, last?: Neighbour): Neighbour | undefined {
+    const { own } = this;
+    if (own.up && this.hasStations) return this.neighbours.send(packet, nextHop, last);
+    if (own.up) own.hand(packet);
+    else this.context.drop('link', 'interface-down');
+    return undefined;
   }
 
   transmit(packet: Packet, to: MacAddress): void {

@@ -13,31 +13,22 @@ import { macOption, NDP_OPTION, redirectBody, redirectedOption } from '../wire/n
 import { EXACT_HEADROOM, Packet } from '../wire/packet.ts';
 import { AddressBook, type KnownAddress } from './address-book.ts';
 import { PROBLEM, type Walked, walkHeaders } from './extension-headers.ts';
+import { Flows } from './flows.ts';
 import { fragment6, fragmentAt, MOST_DATA6, reassemble6 } from './fragments6.ts';
 import { Icmpv6Layer } from './icmpv6.ts';
 import type { NetworkInterface } from './interface.ts';
+import { Ipv6Flow, type Ipv6FlowOwner, type Ipv6Path, type Ipv6Route } from './ipv6-flow.ts';
 import { Ipv6Interface, type Ipv6Owner } from './ipv6-interface.ts';
 import type { OwnAddress } from './ndp-port.ts';
 import { PathMtu } from './path-mtu.ts';
-import { NOWHERE, type Offloading, Paths, TO_OURSELVES } from './paths.ts';
+import { NOWHERE, Paths, TO_OURSELVES } from './paths.ts';
 import { Reassembler } from './reassembly.ts';
-import { type Route, RoutingTable } from './routes.ts';
+import { RoutingTable } from './routes.ts';
 import { bestSource } from './source-address.ts';
 import type { IncomingDatagram, InternetLayer, OutgoingDatagram, ProtocolHandler, SendFailure } from './types.ts';
 
 /** RFC 8200 §5: every link takes this. */
 export const MINIMUM_MTU = 1280;
-
-export type Ipv6Route = Route<Ipv6Address, Ipv6Interface>;
-
-interface Path {
-  destination: KnownAddress;
-  /** To ourselves. */
-  isLocal: boolean;
-  route: Ipv6Route | undefined;
-  /** The link on the way, by what it takes over; to ourselves it is all of it. */
-  link: Offloading;
-}
 
 const LOCAL_HOP_LIMIT = 64;
 /** Places in the header (RFC 8200 §3). */
@@ -60,7 +51,7 @@ class FragmentIds {
   }
 }
 
-export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
+export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner, Ipv6FlowOwner {
   readonly interfaces: Ipv6Interface[] = [];
   readonly routes = new RoutingTable<Ipv6Address, Ipv6Interface>(networkOf6);
   readonly pathMtu: PathMtu<Ipv6Address>;
@@ -70,7 +61,10 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
   /** RFC 4862 §5.4.5: an address that was ours turned out to be somebody else's; "the system administrator" is told. */
   onDuplicate: (address: Ipv6Address) => void = () => {};
   private readonly book = new AddressBook();
-  private readonly paths = new Paths<Ipv6Address, Path>(this.routes, destination => this.findPath(destination));
+  private readonly paths = new Paths<Ipv6Address, Ipv6Path>(this.routes, destination => this.findPath(destination));
+  private readonly flows = new Flows<Ipv6Address, Ipv6Flow>(
+    (from, to, protocol) => new Ipv6Flow(this, this.book.of(from), to, protocol),
+  );
   private readonly reassembler: Reassembler;
   private readonly identifications: FragmentIds;
   private readonly context: Context;
@@ -139,8 +133,12 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
     return this.handlers.get(protocol);
   }
 
-  layerOf(): this {
-    return this;
+  flow(source: Ipv6Address, destination: Ipv6Address, protocol: number): Ipv6Flow {
+    return this.flows.between(source, destination, protocol);
+  }
+
+  pathTo(destination: Ipv6Address): Ipv6Path {
+    return this.paths.to(destination);
   }
 
   isLocal(address: Ipv6Address): boolean {
@@ -170,14 +168,6 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
   linkMtuFor(destination: Ipv6Address): number {
     const { isLocal, route } = this.paths.to(destination);
     return isLocal ? 65535 : (route?.interface.mtu ?? 1500);
-  }
-
-  offloads(destination: Ipv6Address): boolean {
-    return this.paths.to(destination).link.offloads ?? false;
-  }
-
-  refuses(destination: Ipv6Address): boolean {
-    return this.paths.to(destination).route?.interface.own.link.refuses ?? false;
   }
 
   join(group: Ipv6Address, interfaceName?: string): void {
@@ -229,23 +219,15 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
     if (toMany && route.interface.isMember(destination))
       this.loopBack(Packet.of(packet.view(), 0), route.interface.name);
     const nextHop = route.via ?? destination;
-    if (!isLong) this.transmit(route.interface, packet, nextHop);
+    if (!isLong) route.interface.sendTo(packet, nextHop);
     else {
       const identification = this.identifications.next();
-      for (const piece of fragment6(packet, mtu, identification)) this.transmit(route.interface, piece, nextHop);
+      for (const piece of fragment6(packet, mtu, identification)) route.interface.sendTo(piece, nextHop);
     }
     return undefined;
   }
 
-  /** `packet` starts with its IPv6 header. */
-  transmit(out: Ipv6Interface, packet: Packet, nextHop: Ipv6Address): void {
-    const { own } = out;
-    if (!own.up) this.context.drop('link', 'interface-down');
-    else if (own.link.medium === 'ip') own.hand(packet);
-    else out.neighbours.send(packet, nextHop);
-  }
-
-  private findPath(text: Ipv6Address): Path {
+  private findPath(text: Ipv6Address): Ipv6Path {
     const destination = this.book.of(text);
     const route = destination.isMulticast ? this.routeToMany(text) : this.routes.lookup(text);
     const isLocal = this.isLocal(text);
@@ -399,7 +381,7 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner {
     if (from === route.interface) this.sendRedirect(from, packet.view(), destination.text, nextHop);
     const onward = packet.toChange(EXACT_HEADROOM.ethernet, this.context.slab);
     onward.bytes[onward.start + HOP_LIMIT]--;
-    this.transmit(route.interface, onward, nextHop);
+    route.interface.sendTo(onward, nextHop);
   }
 
   /** RFC 4861 §8.2: the sender is a neighbour, and the better hop is known by its link-local address, or the end. */

@@ -26,7 +26,7 @@ const MAX_NEIGHBOURS = 1024;
 
 type Reachability = 'INCOMPLETE' | 'REACHABLE' | 'STALE' | 'DELAY' | 'PROBE';
 
-interface Neighbour {
+export interface Neighbour {
   readonly address: Ipv6Address;
   mac: MacAddress;
   state: Reachability;
@@ -66,14 +66,20 @@ export class Neighbours {
     return neighbour === undefined || neighbour.state === 'INCOMPLETE' ? undefined : neighbour.mac;
   }
 
-  /** `packet` starts with its IPv6 header; `nextHop` is on this link. */
-  send(packet: Packet, nextHop: Ipv6Address): void {
-    const neighbour = this.known.get(nextHop);
-    if (neighbour === undefined || neighbour.state === 'INCOMPLETE')
-      return this.sendToUnknown(packet, nextHop, neighbour);
+  /**
+   * `packet` starts with its IPv6 header; `nextHop` is on this link. Answers who took it, if that is known already.
+   * `last`: what was answered the last time, so that it need not be looked up.
+   */
+  send(packet: Packet, nextHop: Ipv6Address, last?: Neighbour): Neighbour | undefined {
+    const neighbour = last !== undefined && last.state !== 'INCOMPLETE' ? last : this.known.get(nextHop);
+    if (neighbour === undefined || neighbour.state === 'INCOMPLETE') {
+      this.sendToUnknown(packet, nextHop, neighbour);
+      return undefined;
+    }
     this.port.transmit(packet, neighbour.mac);
     if (neighbour.state === 'STALE') this.delay(neighbour);
     else if (neighbour.state === 'REACHABLE' && this.scheduler.now() >= neighbour.until) this.delay(neighbour);
+    return neighbour;
   }
 
   private sendToUnknown(packet: Packet, nextHop: Ipv6Address, known: Neighbour | undefined): void {
@@ -109,6 +115,7 @@ export class Neighbours {
 
   private forget(neighbour: Neighbour): void {
     neighbour.timer?.cancel();
+    neighbour.state = 'INCOMPLETE'; // others may have kept it
     this.known.delete(neighbour.address);
   }
 

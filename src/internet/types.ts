@@ -77,9 +77,25 @@ export interface ProtocolHandler<A = IpAddress> {
   error(error: IncomingError<A>): boolean;
 }
 
+/**
+ * Datagrams of one protocol from one address to another, as a connection sends them: what is the same for all is found
+ * out once, and again when routes or neighbours have changed.
+ */
+export interface Flow {
+  /** Room for all headers in front of the transport's. */
+  readonly headroom: number;
+  /** The sum of the words of both addresses: their share of a pseudo-header's checksum. */
+  readonly addressesSum: number;
+  /** What goes there may be given down with a unit. */
+  readonly offloads: boolean;
+  /** The link there takes nothing now. */
+  readonly refuses: boolean;
+  /** `packet` starts with the transport's header. `ttl` undefined: what is usual. */
+  send(packet: Packet, trafficClass: number, ttl: number | undefined, dontFragment: boolean): SendFailure | undefined;
+}
+
 export interface InternetLayer<A = IpAddress> {
-  /** The layer of that address's version: for who speaks to one destination, without asking again for each datagram. */
-  layerOf(address: A): InternetLayer<A>;
+  flow(source: A, destination: A, protocol: number): Flow;
   send(datagram: OutgoingDatagram<A>): SendFailure | undefined;
   /** The address that a datagram to `destination` would carry as its source; undefined without a route. */
   sourceFor(destination: A): A | undefined;
@@ -87,10 +103,6 @@ export interface InternetLayer<A = IpAddress> {
   addressesSum(source: A, destination: A): number;
   isLocal(address: A): boolean;
   isBroadcast(address: A): boolean;
-  /** What goes there may be given down with a unit. */
-  offloads(destination: A): boolean;
-  /** The link there takes nothing now. */
-  refuses(destination: A): boolean;
   /** Path MTU to a destination, bytes of a whole datagram. */
   mtuFor(destination: A): number;
   /** That of the link on the way there, whatever is known of the path behind it. */

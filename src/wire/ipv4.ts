@@ -47,25 +47,30 @@ export interface Ipv4Header {
 }
 
 export function prependIpv4(packet: Packet, header: Ipv4Header): void {
-  const size = ipv4.size + header.options.length;
+  const { options, trafficClass, identification, ttl, protocol, source, destination } = header;
+  const size = ipv4.size + options.length;
   const at = packet.prepend(size);
   const { bytes } = packet;
   const f = ipv4.f;
-  bytes[at] = 0x40 | (size >> 2);
-  bytes[at + 1] = header.trafficClass;
-  f.totalLength.set(bytes, at, packet.end - at);
-  f.identification.set(bytes, at, header.identification);
-  const flags = (header.dontFragment ? 0x4000 : 0) | (header.moreFragments ? 0x2000 : 0);
-  const word = flags | (header.fragmentOffset >> 3);
-  bytes[at + 6] = word >>> 8;
-  bytes[at + 7] = word;
-  f.ttl.set(bytes, at, header.ttl);
-  f.protocol.set(bytes, at, header.protocol);
-  f.source.set(bytes, at, header.source);
-  f.destination.set(bytes, at, header.destination);
-  f.headerChecksum.set(bytes, at, 0);
-  if (header.options.length > 0) bytes.set(header.options, at + ipv4.size);
-  f.headerChecksum.set(bytes, at, finishChecksum(sumHeader(bytes, at, size)));
+  const start = 0x4000 | (size << 6) | trafficClass;
+  const totalLength = packet.end - at;
+  const flags = (header.dontFragment ? 0x4000 : 0) | (header.moreFragments ? 0x2000 : 0) | (header.fragmentOffset >> 3);
+  bytes[at] = start >>> 8;
+  bytes[at + 1] = start;
+  f.totalLength.set(bytes, at, totalLength);
+  f.identification.set(bytes, at, identification);
+  bytes[at + 6] = flags >>> 8;
+  bytes[at + 7] = flags;
+  f.ttl.set(bytes, at, ttl);
+  f.protocol.set(bytes, at, protocol);
+  f.source.set(bytes, at, source);
+  f.destination.set(bytes, at, destination);
+  if (options.length > 0) bytes.set(options, at + ipv4.size);
+  // The words are at hand: it is not necessary to read them again.
+  const addresses = (source >>> 16) + (source & 0xffff) + (destination >>> 16) + (destination & 0xffff);
+  const sum = start + totalLength + identification + flags + (ttl << 8) + protocol + addresses;
+  const whole = options.length === 0 ? sum : sumWords(bytes, at + ipv4.size, at + size, sum);
+  f.headerChecksum.set(bytes, at, finishChecksum(whole));
 }
 
 /** Its ten words written out, as nearly every header has no more: a loop takes twice as long. */

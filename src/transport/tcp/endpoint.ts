@@ -7,11 +7,11 @@ import { finishChecksum } from '../../base/checksum.ts';
 import { type Instant, NEVER } from '../../base/instant.ts';
 import type { Timer } from '../../base/scheduler.ts';
 import { seqAdd } from '../../base/seq32.ts';
-import type { InternetLayer, OutgoingDatagram, SendFailure } from '../../internet/types.ts';
+import type { Flow, InternetLayer, SendFailure } from '../../internet/types.ts';
 import type { Context } from '../../trace/events.ts';
-import { addressSum, formatEnd, formatIp, type IpAddress, isIpv6 } from '../../wire/ip-address.ts';
+import { formatEnd, formatIp, type IpAddress, isIpv6 } from '../../wire/ip-address.ts';
 import { PROTOCOL } from '../../wire/ipv4.ts';
-import { EXACT_HEADROOM, ONE_SEGMENT, Packet } from '../../wire/packet.ts';
+import { ONE_SEGMENT, Packet } from '../../wire/packet.ts';
 import { CWR, FIN, PSH, RST, type Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
 import { tcpOptionsLength } from '../../wire/tcp-options.ts';
 import { TcpConnection } from './connection.ts';
@@ -30,8 +30,6 @@ export const headersTo = (address: IpAddress): number => (isIpv6(address) ? 60 :
 export const defaultMssFor = ({ defaultMss }: TcpSettings, address: IpAddress): number =>
   isIpv6(address) ? defaultMss.ipv6 : defaultMss.ipv4;
 
-const NO_PACKET = Packet.over(new Uint8Array(0));
-
 /** Who has a connection: told of everything that concerns him. */
 export interface EndpointUser {
   tcpEvent(event: TcpEvent): void;
@@ -49,22 +47,10 @@ export interface EndpointOwner {
   rests(endpoint: TcpEndpoint): void;
 }
 
-/** What segments are sent with: one object serves all connections of a host. */
-export const newDatagram = (): OutgoingDatagram => ({
-  packet: NO_PACKET,
-  source: 0,
-  destination: 0,
-  protocol: PROTOCOL.tcp,
-  dontFragment: true,
-  trafficClass: 0,
-  ttl: 0,
-});
-
 export interface EndpointOptions extends FourTuple {
   settings: TcpSettings;
   iss: number;
   tsOffset: number;
-  datagram: OutgoingDatagram;
 }
 
 export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
@@ -81,11 +67,8 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
   /** SND.NXT is here now, after something was sent. */
   onSent: ((nxt: number) => void) | undefined = undefined;
   private readonly owner: EndpointOwner;
-  private readonly addressesSum: number;
-  private readonly headroom: number;
-  private readonly datagram: OutgoingDatagram;
   private readonly context: Context;
-  private readonly ip: InternetLayer;
+  private readonly flow: Flow;
   private timer: Timer | undefined = undefined;
   private running = false;
   private gone = false;
@@ -93,7 +76,6 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
 
   constructor(context: Context, ip: InternetLayer, owner: EndpointOwner, options: EndpointOptions) {
     this.context = context;
-    this.ip = ip.layerOf(options.remoteAddress);
     this.owner = owner;
     this.localAddress = options.localAddress;
     this.localPort = options.localPort;
@@ -101,9 +83,7 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
     this.remotePort = options.remotePort;
     const headers = headersTo(options.remoteAddress);
     const pathMss = ip.mtuFor(options.remoteAddress) - headers;
-    this.addressesSum = addressSum(options.localAddress) + addressSum(options.remoteAddress);
-    this.headroom = isIpv6(options.remoteAddress) ? EXACT_HEADROOM.ipv6 : EXACT_HEADROOM.ipv4;
-    this.datagram = options.datagram;
+    this.flow = ip.flow(options.localAddress, options.remoteAddress, PROTOCOL.tcp);
     this.connection = new TcpConnection({
       settings: options.settings,
       iss: options.iss,
@@ -273,7 +253,7 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
   private send(segment: Segment): void {
     segment.sourcePort = this.localPort;
     segment.destinationPort = this.remotePort;
-    const offload = this.ip.offloads(this.remoteAddress);
+    const offload = this.flow.offloads;
     if (segment.unit > 0 && !offload) this.sendPieces(segment);
     else this.sendOne(segment, offload);
   }
@@ -298,20 +278,13 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
   private sendOne(segment: Segment, offload: boolean): void {
     if (this.context.trace !== undefined) this.trace('out', segment, this.state);
     const headerLength = tcp.size + tcpOptionsLength(segment);
-    const packet = Packet.withHeadroom(this.headroom + headerLength, segment.length, this.context.slab);
+    const packet = Packet.withHeadroom(this.flow.headroom + headerLength, segment.length, this.context.slab);
     this.connection.copyPayload(segment, packet.bytes, packet.start);
     writeTcpHeader(segment, packet.bytes, packet.prepend(headerLength), headerLength);
     if (offload) packet.unit = segment.unit > 0 ? segment.unit : ONE_SEGMENT;
-    const { datagram } = this;
     const { tos, ttl, discoverMtu } = this.connection.settings;
-    datagram.packet = packet;
-    datagram.source = this.localAddress;
-    datagram.destination = this.remoteAddress;
-    datagram.trafficClass = (tos & ~3) | segment.ecn;
-    datagram.ttl = ttl;
-    datagram.dontFragment = discoverMtu;
-    const failure = sendSegment(this.ip, datagram, this.addressesSum);
-    datagram.packet = NO_PACKET;
+    writeChecksum(packet, this.flow.addressesSum);
+    const failure = this.flow.send(packet, (tos & ~3) | segment.ecn, ttl, discoverMtu);
     if (failure !== undefined) this.notSent(failure, segment);
   }
 
@@ -342,7 +315,7 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
   }
 
   get isRefused(): boolean {
-    return this.ip.refuses(this.remoteAddress);
+    return this.flow.refuses;
   }
 
   dropped(reason: string): void {
@@ -391,18 +364,12 @@ export function traceSegment(
 }
 
 /** The packet starts with a TCP header whose checksum is still zero. `addressesSum`: the addresses' share of it. */
-export function sendSegment(
-  ip: InternetLayer,
-  datagram: OutgoingDatagram,
-  addressesSum: number,
-): SendFailure | undefined {
-  const { packet } = datagram;
+export function writeChecksum(packet: Packet, addressesSum: number): void {
   const { bytes, start, end, unit } = packet;
   const sum = addressesSum + PROTOCOL.tcp + (end - start);
   // A link that makes the checksum finds the pseudo-header's share in its place.
   const checksum = unit > 0 ? finishChecksum(sum) ^ 0xffff : finishChecksum(packet.sum(start, end, sum));
   tcp.f.checksum.set(bytes, start, checksum);
-  return ip.send(datagram);
 }
 
 /** In packetdrill's notation. */

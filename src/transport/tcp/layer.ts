@@ -14,20 +14,12 @@ import type {
 import type { Context } from '../../trace/events.ts';
 import { addressesSumAt, formatEnd, formatIp, type IpAddress } from '../../wire/ip-address.ts';
 import { PROTOCOL } from '../../wire/ipv4.ts';
-import { HEADROOM, Packet } from '../../wire/packet.ts';
+import { Packet } from '../../wire/packet.ts';
 import { ACK, FIN, RST, readTcp, Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
 import { tcpOptionsLength } from '../../wire/tcp-options.ts';
 import { BsdSynCookies } from './bsd-syn-cookies.ts';
 import { ConnectionTable } from './connection-table.ts';
-import {
-  defaultMssFor,
-  type EndpointOwner,
-  headersTo,
-  newDatagram,
-  sendSegment,
-  TcpEndpoint,
-  traceSegment,
-} from './endpoint.ts';
+import { defaultMssFor, type EndpointOwner, headersTo, TcpEndpoint, traceSegment, writeChecksum } from './endpoint.ts';
 import { FastOpenCache, FastOpenCookies } from './fast-open.ts';
 import { type FourTuple, SequenceNumbers } from './isn.ts';
 import { type ListenerHost, type ListenOptions, type SynCookieMode, TcpListener } from './listener.ts';
@@ -78,7 +70,6 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   private readonly resting: RestingPlace;
   private readonly listeners = new Map<number, TcpListener[]>();
   private spare: Segment | undefined = undefined;
-  private readonly datagram = newDatagram();
   /** When the batch that is arriving began: a real clock costs something to read. */
   private batchedAt: Instant | undefined = undefined;
   /** Connections that have taken segments of the batch and will go on behind it. */
@@ -256,11 +247,11 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     segment.sourcePort = ends.localPort;
     segment.destinationPort = ends.remotePort;
     const length = tcp.size + tcpOptionsLength(segment);
-    const packet = Packet.withHeadroom(HEADROOM + length, 0, this.context.slab);
+    const flow = this.ip.flow(ends.localAddress, ends.remoteAddress, PROTOCOL.tcp);
+    const packet = Packet.withHeadroom(flow.headroom + length, 0, this.context.slab);
     writeTcpHeader(segment, packet.bytes, packet.prepend(length), length);
-    const { localAddress: source, remoteAddress: destination } = ends;
-    const datagram = { packet, source, destination, protocol: PROTOCOL.tcp, dontFragment: true };
-    sendSegment(this.ip, datagram, this.ip.addressesSum(source, destination));
+    writeChecksum(packet, flow.addressesSum);
+    flow.send(packet, 0, undefined, true);
   }
 
   /** ICMP errors (RFC 9293 §3.9.2.2, RFC 5927): believed only with a sequence number that is in flight. */
@@ -406,7 +397,6 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
       settings,
       iss: iss ?? this.numbers.initial(this.now, secret),
       tsOffset: this.numbers.timestampOffset(secret),
-      datagram: this.datagram,
     });
     this.endpoints.add(endpoint);
     return endpoint;
