@@ -9,7 +9,7 @@ import { ip } from '../src/wire/address.ts';
 import { addressSum } from '../src/wire/ip-address.ts';
 import { PROTOCOL } from '../src/wire/ipv4.ts';
 import { HEADROOM, Packet } from '../src/wire/packet.ts';
-import { Segment, SYN, tcp, writeTcpHeader } from '../src/wire/tcp.ts';
+import { prependTcp, Segment, SYN, tcp } from '../src/wire/tcp.ts';
 import { tcpOptionsLength } from '../src/wire/tcp-options.ts';
 import { Stage } from './stage.ts';
 
@@ -39,7 +39,7 @@ function forgedSyn(n: number): void {
   const source = ip('10.0.0.100') + (n % 100);
   const length = tcp.size + tcpOptionsLength(segment);
   const packet = Packet.withHeadroom(HEADROOM + length, 0);
-  writeTcpHeader(segment, packet.bytes, packet.prepend(length), length);
+  prependTcp(packet, segment, length);
   const sum = addressSum(source) + addressSum(ip('10.0.0.2')) + PROTOCOL.tcp + length;
   tcp.f.checksum.set(packet.bytes, packet.start, finishChecksum(sumWords(packet.bytes, packet.start, packet.end, sum)));
   stage.client.ip.send({ packet, source, destination: ip('10.0.0.2'), protocol: PROTOCOL.tcp });

@@ -6,7 +6,7 @@ import { seededRandom } from '../../src/base/random.ts';
 import { ETHERTYPE, prependEthernet } from '../../src/wire/ethernet.ts';
 import { PROTOCOL, prependIpv4 } from '../../src/wire/ipv4.ts';
 import { EXACT_HEADROOM, Packet } from '../../src/wire/packet.ts';
-import { ACK, FIN, PSH, Segment, SYN, tcp, writeTcpHeader } from '../../src/wire/tcp.ts';
+import { ACK, FIN, PSH, prependTcp, Segment, SYN, tcp } from '../../src/wire/tcp.ts';
 
 const BODY_SEGMENTS = 12;
 const MSS = 400;
@@ -104,8 +104,8 @@ function segment(from: End, to: End, flags: number, data: Uint8Array): Uint8Arra
   header.ack = to.seq;
   header.flags = flags;
   header.window = 65535;
-  const at = packet.prepend(tcp.size);
-  writeTcpHeader(header, packet.bytes, at, tcp.size);
+  prependTcp(packet, header, tcp.size);
+  const at = packet.start;
   const addresses = [from, to].reduce((sum, { address }) => sum + (address >>> 16) + (address & 0xffff), 0);
   const sum = sumWords(packet.bytes, at, packet.end, addresses + PROTOCOL.tcp + packet.length);
   tcp.f.checksum.set(packet.bytes, at, finishChecksum(sum));

@@ -66,6 +66,9 @@ function sumPlainly(bytes: Uint8Array, start: number, end: number, sum: number):
   return total + a + b;
 }
 
+/** The sum of both words of 32 bits. */
+export const halves = (bits: number): number => (bits >>> 16) + (bits & 0xffff);
+
 /** To 16 bits, with end-around carry; only a sum of nothing but zeros becomes zero. */
 const fold = (sum: number): number => (sum <= 0x7fff_ffff ? foldInteger(sum) : foldLarge(sum));
 

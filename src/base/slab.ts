@@ -8,9 +8,13 @@ const LARGEST = SLAB / 4;
 /** Pieces begin at multiples of it. */
 const ALIGNMENT = 8;
 
-/** What packets lie in: its bytes, and the same by whole words of the machine, by which they are summed. */
+/**
+ * What packets lie in: its bytes, the same in network order by rows of 32 bits, as the diagrams of headers have them,
+ * and by whole words of the machine, by which they are summed.
+ */
 export class Memory {
   readonly bytes: Uint8Array;
+  private rowsView: DataView | undefined = undefined;
   /** Undefined: somebody else's bytes, which may begin anywhere. */
   readonly words: Int32Array | undefined;
   /** To make views of it: to ask a view for its buffer is a call of its own (20 ns, Node 20). */
@@ -20,6 +24,16 @@ export class Memory {
     this.bytes = bytes;
     this.words = words;
     this.buffer = buffer;
+  }
+
+  get rows(): DataView {
+    return this.rowsView ?? this.viewRows();
+  }
+
+  private viewRows(): DataView {
+    const { buffer, byteOffset, length } = this.bytes;
+    this.rowsView = new DataView(buffer, byteOffset, length);
+    return this.rowsView;
   }
 
   /** All of a buffer, whose length is a multiple of four. */

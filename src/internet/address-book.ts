@@ -1,28 +1,45 @@
-/** IPv6 addresses from their bytes to their text and back, each worked out once and not for every packet. */
-import { formatIpv6 } from '../wire/address.ts';
-import { addressBytes, addressSum, type Ipv6Address, isLinkLocal, isMulticast6 } from '../wire/ip-address.ts';
+/** IPv6 addresses from their words to their text and back, each worked out once and not for every packet. */
+import type { Memory } from '../base/slab.ts';
+import {
+  addressBytes,
+  addressSum,
+  addressWords,
+  type Ipv6Address,
+  ipv6At,
+  isLinkLocal,
+  isMulticast6,
+} from '../wire/ip-address.ts';
 
 export class KnownAddress {
   readonly text: Ipv6Address;
-  readonly bytes: Uint8Array;
+  /** Of 32 bits, as signed integers. */
+  readonly words: readonly number[];
   /** Its share of a pseudo-header's checksum. */
   readonly sum: number;
   readonly isMulticast: boolean;
   readonly isLinkLocal: boolean;
 
-  constructor(text: Ipv6Address, bytes: Uint8Array) {
+  constructor(text: Ipv6Address) {
     this.text = text;
-    this.bytes = bytes;
+    this.words = addressWords(text).map(word => word | 0);
     this.sum = addressSum(text);
     this.isMulticast = isMulticast6(text);
     this.isLinkLocal = isLinkLocal(text);
   }
 
-  isAt(bytes: Uint8Array, at: number): boolean {
-    const own = this.bytes;
-    // The last bytes first: they tell most addresses apart.
-    for (let i = 15; i >= 0; i--) if (bytes[at + i] !== own[i]) return false;
-    return true;
+  get bytes(): Uint8Array {
+    return addressBytes(this.text);
+  }
+
+  isAt(rows: DataView, at: number): boolean {
+    const { words } = this;
+    // The last word first: it tells most addresses apart.
+    return (
+      rows.getInt32(at + 12) === words[3] &&
+      rows.getInt32(at + 8) === words[2] &&
+      rows.getInt32(at + 4) === words[1] &&
+      rows.getInt32(at) === words[0]
+    );
   }
 }
 
@@ -35,36 +52,32 @@ export class AddressBook {
   private readonly byHash = new Map<number, KnownAddress>();
 
   of(text: Ipv6Address): KnownAddress {
-    return this.byText.get(text) ?? this.add(text, addressBytes(text));
+    return this.byText.get(text) ?? this.add(text);
   }
 
   /** The address that stands at `at`. */
-  at(bytes: Uint8Array, at: number): KnownAddress {
-    const hash = hashAt(bytes, at);
+  at({ rows, bytes }: Memory, at: number): KnownAddress {
+    const hash = hashAt(rows, at);
     const known = this.byHash.get(hash);
-    if (known?.isAt(bytes, at)) return known;
-    const own = bytes.slice(at, at + 16);
-    const found = this.add(formatIpv6(own), own);
+    if (known?.isAt(rows, at)) return known;
+    const found = this.of(ipv6At(bytes, at));
     this.byHash.set(hash, found);
     return found;
   }
 
-  private add(text: Ipv6Address, bytes: Uint8Array): KnownAddress {
+  private add(text: Ipv6Address): KnownAddress {
     if (this.byText.size >= MOST) {
       this.byText.clear();
       this.byHash.clear();
     }
-    const known = this.byText.get(text) ?? new KnownAddress(text, bytes);
+    const known = new KnownAddress(text);
     this.byText.set(text, known);
     return known;
   }
 }
 
 /** Within 31 bits: a map is quickest with such keys. */
-function hashAt(b: Uint8Array, at: number): number {
-  const low = (b[at + 12] << 24) | (b[at + 13] << 16) | (b[at + 14] << 8) | b[at + 15];
-  const middle = (b[at + 8] << 24) | (b[at + 9] << 16) | (b[at + 10] << 8) | b[at + 11];
-  const high = (b[at + 4] << 24) | (b[at + 5] << 16) | (b[at + 6] << 8) | b[at + 7];
-  const top = (b[at] << 24) | (b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3];
-  return (low ^ Math.imul(middle, 0x9e3779b1) ^ Math.imul(high, 0x85ebca6b) ^ Math.imul(top, 0xc2b2ae35)) >>> 1;
+function hashAt(rows: DataView, at: number): number {
+  const low = rows.getInt32(at + 12) ^ Math.imul(rows.getInt32(at + 8), 0x9e3779b1);
+  return (low ^ Math.imul(rows.getInt32(at + 4), 0x85ebca6b) ^ Math.imul(rows.getInt32(at), 0xc2b2ae35)) >>> 1;
 }

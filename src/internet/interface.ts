@@ -13,7 +13,7 @@ import {
   type Prefix,
 } from '../wire/address.ts';
 import { type ArpMessage, decodeArp, encodeArp } from '../wire/arp.ts';
-import { ETHERTYPE, ethernet, prependEthernet } from '../wire/ethernet.ts';
+import { destinationOf, ETHERTYPE, ethernet, prependEthernet } from '../wire/ethernet.ts';
 import { HEADROOM, Packet } from '../wire/packet.ts';
 import { Malformed } from '../wire/reader.ts';
 import { AddressSet } from './address-set.ts';
@@ -161,7 +161,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
       return;
     }
     if (packet.length < ethernet.size) return this.context.drop('link', 'frame-truncated');
-    const destination = ethernet.f.destination.get(bytes, start);
+    const destination = destinationOf(packet);
     // A switch that floods shows us frames for others; no interface of ours is promiscuous.
     if (destination !== this.mac && Math.floor(destination / 2 ** 40) % 2 === 0) return;
     const type = ethernet.f.type.get(bytes, start);

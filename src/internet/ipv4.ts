@@ -20,8 +20,8 @@ import {
 import { ICMP, TIME_EXCEEDED, UNREACHABLE } from '../wire/icmp.ts';
 import { addressSum } from '../wire/ip-address.ts';
 import {
-  checkIpv4,
   decrementTtl,
+  faultOfIpv4,
   type Ipv4Header,
   ipv4,
   ipv4HeaderLength,
@@ -290,7 +290,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner, Ipv4FlowOwner {
 
   ipv4Arrives(from: NetworkInterface, packet: Packet, linkToMany: boolean): void {
     const { bytes, start } = packet;
-    const fault = checkIpv4(bytes, start, packet.end);
+    const fault = faultOfIpv4(packet.memory, start, packet.end);
     if (fault !== undefined) return this.context.drop('ipv4', fault);
     packet.end = start + ipv4.f.totalLength.get(bytes, start); // what follows is the padding of a short frame
     const source = ipv4.f.source.get(bytes, start);

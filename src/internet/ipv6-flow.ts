@@ -80,7 +80,7 @@ export class Ipv6Flow implements Flow {
     const out = route.interface;
     header.trafficClass = trafficClass;
     header.hopLimit = ttl ?? out.hopLimit;
-    prependIpv6(packet, header, this.from.bytes, destination.bytes);
+    prependIpv6(packet, header, this.from.words, destination.words);
     this.neighbour = out.sendTo(packet, route.via ?? destination.text, this.neighbour);
     return undefined;
   }

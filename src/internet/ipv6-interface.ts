@@ -5,7 +5,7 @@ import { formatMac, type MacAddress } from '../wire/address.ts';
 import { ALL_ROUTERS, type Ipv6Prefix } from '../wire/address6.ts';
 import { ETHERTYPE } from '../wire/ethernet.ts';
 import { encodeIcmpv6, ICMPV6, type Icmpv6Message } from '../wire/icmpv6.ts';
-import { addressBytes, type Ipv6Address, ipv6At, isLinkLocal } from '../wire/ip-address.ts';
+import { addressWords, type Ipv6Address, ipv6At, isLinkLocal } from '../wire/ip-address.ts';
 import { NEXT_HEADER, prependIpv6 } from '../wire/ipv6.ts';
 import { macIn, NDP_OPTION, ndpOptions } from '../wire/ndp.ts';
 import type { Packet } from '../wire/packet.ts';
@@ -190,7 +190,7 @@ export class Ipv6Interface implements NdpPort {
   message(message: Icmpv6Message, destination: Ipv6Address, source = this.linkLocal ?? '::', to?: MacAddress): void {
     const packet = encodeIcmpv6(message, source, destination);
     const header = { nextHeader: NEXT_HEADER.icmpv6, hopLimit: FROM_THIS_LINK, trafficClass: 0, flowLabel: 0 };
-    prependIpv6(packet, header, addressBytes(source), addressBytes(destination));
+    prependIpv6(packet, header, addressWords(source), addressWords(destination));
     if (to === undefined) this.neighbours.send(packet, destination);
     else this.transmit(packet, to);
   }
@@ -201,7 +201,7 @@ export class Ipv6Interface implements NdpPort {
     const packet = encodeIcmpv6(message, source, MLD_ROUTERS);
     packet.bytes.set(ROUTER_ALERT, packet.prepend(ROUTER_ALERT.length));
     const header = { nextHeader: NEXT_HEADER.hopByHop, hopLimit: 1, trafficClass: 0, flowLabel: 0 };
-    prependIpv6(packet, header, addressBytes(source), addressBytes(MLD_ROUTERS));
+    prependIpv6(packet, header, addressWords(source), addressWords(MLD_ROUTERS));
     this.neighbours.send(packet, MLD_ROUTERS);
   }
 

@@ -200,12 +200,12 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner, Ipv6Flo
     const { header } = this;
     header.nextHeader = datagram.protocol;
     header.trafficClass = datagram.trafficClass ?? 0;
-    const source = this.book.of(datagram.source).bytes;
+    const source = this.book.of(datagram.source).words;
     if (packet.length > MOST_DATA6) return { reason: 'too-big', mtu: MOST_DATA6 };
     // RFC 3493 §5.2: multicast goes no further than the link, unless it is told to.
     header.hopLimit = datagram.ttl ?? (toMany ? 1 : (path.route?.interface.hopLimit ?? LOCAL_HOP_LIMIT));
     if (path.isLocal) {
-      prependIpv6(packet, header, source, path.destination.bytes);
+      prependIpv6(packet, header, source, path.destination.words);
       this.loopBack(packet);
       return undefined;
     }
@@ -214,7 +214,7 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner, Ipv6Flo
     const mtu = this.pathMtu.get(destination, route.interface.mtu);
     const isLong = packet.unit === 0 && packet.length + ipv6.size > mtu;
     if (isLong && datagram.dontFragment) return { reason: 'too-big', mtu };
-    prependIpv6(packet, header, source, path.destination.bytes);
+    prependIpv6(packet, header, source, path.destination.words);
     // RFC 3493 §5.2 (IPV6_MULTICAST_LOOP): a sender that is a member gets a copy itself.
     if (toMany && route.interface.isMember(destination))
       this.loopBack(Packet.of(packet.view(), 0), route.interface.name);
@@ -253,8 +253,8 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner, Ipv6Flo
     const fault = checkIpv6(bytes, start, packet.end);
     if (fault !== undefined) return this.context.drop('ipv6', fault);
     packet.end = ipv6End(bytes, start);
-    const source = this.book.at(bytes, start + 8);
-    const destination = this.book.at(bytes, start + 24);
+    const source = this.book.at(packet.memory, start + 8);
+    const destination = this.book.at(packet.memory, start + 24);
     // RFC 4291 §2.7, §2.5.3: no group sends, and the loopback address is on no wire.
     if (source.isMulticast || source.text === IPV6_LOOPBACK) return this.context.drop('ipv6', 'martian-source');
     if (destination.text === IPV6_LOOPBACK) return this.context.drop('ipv6', 'martian-destination');
@@ -290,8 +290,9 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner, Ipv6Flo
 
   /** A packet that was put together here. */
   private deliverOwn(packet: Packet, interfaceName: string): void {
-    const { bytes, start } = packet;
-    this.deliver(packet, this.book.at(bytes, start + 8), this.book.at(bytes, start + 24), interfaceName);
+    const { memory, start } = packet;
+    const [source, destination] = [this.book.at(memory, start + 8), this.book.at(memory, start + 24)];
+    this.deliver(packet, source, destination, interfaceName);
   }
 
   /** The same where there is, or where nobody knows what there is. */
@@ -366,8 +367,8 @@ export class Ipv6Layer implements InternetLayer<Ipv6Address>, Ipv6Owner, Ipv6Flo
       this.context.drop('ipv6', 'ttl-exceeded');
       return this.icmp.timeExceeded(this.quotable(packet, from.name), 0);
     }
-    const source = this.book.at(bytes, start + 8);
-    const { destination, route } = this.paths.to(this.book.at(bytes, start + 24).text);
+    const source = this.book.at(packet.memory, start + 8);
+    const { destination, route } = this.paths.to(this.book.at(packet.memory, start + 24).text);
     if (route === undefined || source.isLinkLocal || destination.isLinkLocal || source.text === '::') {
       this.context.drop('ipv6', 'no-route');
       return this.icmp.unreachable(this.quotable(packet, from.name), route === undefined ? 0 : 2);

@@ -2,7 +2,7 @@
 import { type Duration, type Instant, seconds } from '../base/instant.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { isGroupMac, type MacAddress } from '../wire/address.ts';
-import { ethernet } from '../wire/ethernet.ts';
+import { destinationOf, ethernet } from '../wire/ethernet.ts';
 import { Packet } from '../wire/packet.ts';
 import type { Link } from './types.ts';
 
@@ -42,7 +42,7 @@ export class Switch {
     const { bytes, start } = packet;
     if (packet.length < ethernet.size) return;
     this.learn(ethernet.f.source.get(bytes, start), port);
-    const destination = ethernet.f.destination.get(bytes, start);
+    const destination = destinationOf(packet);
     const known = isGroupMac(destination) ? undefined : this.lookup(destination);
     if (known === undefined) this.flood(port, packet);
     // A station on the port that the frame came from has it already.

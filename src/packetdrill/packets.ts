@@ -1,7 +1,7 @@
 /** Script packets to bytes, bytes to what a script says, and what differs between the two. */
 import { finishChecksum, sumWords } from '../base/checksum.ts';
 import { seqAdd, seqDiff } from '../base/seq32.ts';
-import { addressBytes, addressSum, type IpAddress, isIpv6 } from '../wire/ip-address.ts';
+import { addressSum, addressWords, type IpAddress, isIpv6 } from '../wire/ip-address.ts';
 import { checkIpv4, decodeIpv4, ipv4HeaderLength, PROTOCOL, prependIpv4 } from '../wire/ipv4.ts';
 import { checkIpv6, decodeIpv6, ipv6, ipv6End, prependIpv6, upperLayerOf } from '../wire/ipv6.ts';
 import { HEADROOM, Packet } from '../wire/packet.ts';
@@ -48,7 +48,7 @@ export function wrap(
   if (isIpv6(source) && isIpv6(destination)) {
     const flowLabel = ip.flowLabel ?? 0;
     const header = { nextHeader: protocol, hopLimit: ttl, trafficClass, flowLabel };
-    prependIpv6(packet, header, addressBytes(source), addressBytes(destination));
+    prependIpv6(packet, header, addressWords(source), addressWords(destination));
   } else {
     prependIpv4(packet, {
       source: source as number,

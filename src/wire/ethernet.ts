@@ -24,10 +24,17 @@ export interface EthernetHeader {
 
 export function prependEthernet(packet: Packet, destination: MacAddress, source: MacAddress, type: number): void {
   const at = packet.prepend(ethernet.size);
-  ethernet.f.destination.set(packet.bytes, at, destination);
-  ethernet.f.source.set(packet.bytes, at, source);
-  ethernet.f.type.set(packet.bytes, at, type);
+  const { rows } = packet;
+  rows.setUint16(at, destination / 0x1_0000_0000);
+  rows.setUint32(at + 2, destination);
+  rows.setUint16(at + 6, source / 0x1_0000_0000);
+  rows.setUint32(at + 8, source);
+  rows.setUint16(at + 12, type);
 }
+
+/** To whom a frame goes. */
+export const destinationOf = ({ rows, start }: Packet): MacAddress =>
+  rows.getUint16(start) * 0x1_0000_0000 + rows.getUint32(start + 2);
 
 /** Undefined when the frame is too short to have a header. */
 export function decodeEthernet(bytes: Uint8Array, start = 0, end = bytes.length): EthernetHeader | undefined {

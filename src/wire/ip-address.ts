@@ -2,7 +2,8 @@
  * Addresses of either version. An IPv4 address is a number, an IPv6 address its text in RFC 5952's form, of which there
  * is one for each address: both are map keys and compare with ===.
  */
-import { sumWords } from '../base/checksum.ts';
+import { halves, sumWords } from '../base/checksum.ts';
+import { Memory } from '../base/slab.ts';
 import { formatIpv4, formatIpv6, type Ipv4Address, parseIpv4, parseIpv6 } from './address.ts';
 
 export type Ipv6Address = string;
@@ -32,7 +33,7 @@ export function addressBytes(address: IpAddress): Uint8Array {
 /** The IPv6 address that stands at `at`. */
 export const ipv6At = (bytes: Uint8Array, at: number): Ipv6Address => formatIpv6(bytes.subarray(at, at + 16));
 
-/** For keyed hashes: the address as 32-bit words, in network order. */
+/** The address as 32-bit words. */
 export function addressWords(address: IpAddress): number[] {
   if (typeof address === 'number') return [address];
   const bytes = addressBytes(address);
@@ -55,9 +56,12 @@ export function addressSum(address: IpAddress): number {
 }
 
 /** The same of both addresses of the datagram that begins at `at`, of either version. */
-export function addressesSumAt(bytes: Uint8Array, at: number): number {
-  return bytes[at] >> 4 === 6 ? sumWords(bytes, at + 8, at + 40) : sumWords(bytes, at + 12, at + 20);
+export function addressesSumIn({ rows, bytes }: Memory, at: number): number {
+  if (rows.getUint8(at) >> 4 === 6) return sumWords(bytes, at + 8, at + 40);
+  return halves(rows.getInt32(at + 12)) + halves(rows.getInt32(at + 16));
 }
+
+export const addressesSumAt = (bytes: Uint8Array, at: number): number => addressesSumIn(new Memory(bytes), at);
 
 export const IPV6_ANY: Ipv6Address = '::';
 export const IPV6_LOOPBACK: Ipv6Address = '::1';

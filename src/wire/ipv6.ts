@@ -39,26 +39,21 @@ export interface Ipv6Header {
   flowLabel: number;
 }
 
-/** The addresses as bytes. */
+/** Row by row, as in RFC 8200's diagram; the addresses by their words (addressWords). */
 export function prependIpv6(
   packet: Packet,
   header: Omit<Ipv6Header, 'source' | 'destination'>,
-  source: Uint8Array,
-  destination: Uint8Array,
+  source: readonly number[],
+  destination: readonly number[],
 ): void {
-  const length = packet.length;
+  const { length, rows } = packet;
   const at = packet.prepend(ipv6.size);
-  const { bytes } = packet;
-  bytes[at] = 0x60 | (header.trafficClass >> 4);
-  bytes[at + 1] = ((header.trafficClass & 15) << 4) | ((header.flowLabel >>> 16) & 15);
-  bytes[at + 2] = header.flowLabel >>> 8;
-  bytes[at + 3] = header.flowLabel;
-  bytes[at + 4] = length >>> 8;
-  bytes[at + 5] = length;
-  bytes[at + 6] = header.nextHeader;
-  bytes[at + 7] = header.hopLimit;
-  for (let i = 0; i < 16; i++) bytes[at + 8 + i] = source[i];
-  for (let i = 0; i < 16; i++) bytes[at + 24 + i] = destination[i];
+  rows.setInt32(at, 0x60000000 | (header.trafficClass << 20) | (header.flowLabel & 0xfffff));
+  rows.setInt32(at + 4, (length << 16) | (header.nextHeader << 8) | header.hopLimit);
+  for (let n = 0; n < 4; n++) {
+    rows.setInt32(at + 8 + 4 * n, source[n]);
+    rows.setInt32(at + 24 + 4 * n, destination[n]);
+  }
 }
 
 /** What is wrong with a header, or undefined. */

@@ -95,6 +95,11 @@ export class Packet {
     return this.memory.bytes;
   }
 
+  /** The same in network order. */
+  get rows(): DataView {
+    return this.memory.rows;
+  }
+
   get length(): number {
     return this.end - this.start;
   }

@@ -1,7 +1,7 @@
 /** TCP's options (RFC 9293 §3.2; RFC 7323, 2018, 7413, 9768): written in the orders that stacks use, read in any. */
 import { hex } from '../base/bytes.ts';
 import type { SeqRange } from '../base/ranges.ts';
-import { seq32 } from './layout.ts';
+import type { Memory } from '../base/slab.ts';
 import type { Reader } from './reader.ts';
 import type { AccEcnField, Segment } from './tcp.ts';
 
@@ -18,9 +18,6 @@ export const OPTION = {
   accEcn1: 174,
   experiment: 254,
 } as const;
-
-/** Four bytes at any place. */
-const word = seq32();
 
 /** RFC 6994: the experiment's identifier of Fast Open. */
 const FAST_OPEN_ID = 0xf989;
@@ -40,10 +37,10 @@ export const tcpOptionsLength = (segment: Segment): number => {
 };
 
 /** Writes them at `start`. */
-export function writeTcpOptions(segment: Segment, bytes: Uint8Array, start: number): void {
+export function writeTcpOptions(segment: Segment, { bytes, rows }: Memory, start: number): void {
   if (!isBare(segment)) return write(new Writer(bytes, start), segment);
-  const at = segment.hasTimestamps ? writeTimestamps(segment, bytes, start) : start;
-  if (segment.sack.length > 0) writeSack(segment.sack, bytes, at);
+  const at = segment.hasTimestamps ? writeTimestamps(segment, rows, start) : start;
+  if (segment.sack.length > 0) writeSack(segment.sack, rows, at);
 }
 
 /** What stands before them in RFC 7323's recommended layout (appendix A): two no-operations, kind 8, length 10. */
@@ -56,39 +53,39 @@ const MOST_BLOCKS = 4;
 export const sackLength = (blocks: number): number => (blocks === 0 ? 0 : 4 + 8 * blocks);
 
 /** Answers where they end. */
-function writeTimestamps(segment: Segment, bytes: Uint8Array, start: number): number {
-  word.set(bytes, start, TIMESTAMPS_START);
-  word.set(bytes, start + 4, segment.tsVal);
-  word.set(bytes, start + 8, segment.tsEcr);
+function writeTimestamps(segment: Segment, rows: DataView, start: number): number {
+  rows.setInt32(start, TIMESTAMPS_START);
+  rows.setInt32(start + 4, segment.tsVal);
+  rows.setInt32(start + 8, segment.tsEcr);
   return start + 12;
 }
 
-function writeSack(blocks: readonly SeqRange[], bytes: Uint8Array, start: number): void {
-  word.set(bytes, start, SACK_START + 8 * blocks.length);
+function writeSack(blocks: readonly SeqRange[], rows: DataView, start: number): void {
+  rows.setInt32(start, SACK_START + 8 * blocks.length);
   for (let n = 0; n < blocks.length; n++) {
-    word.set(bytes, start + 4 + 8 * n, blocks[n].start);
-    word.set(bytes, start + 8 + 8 * n, blocks[n].end);
+    rows.setInt32(start + 4 + 8 * n, blocks[n].start);
+    rows.setInt32(start + 8 + 8 * n, blocks[n].end);
   }
 }
 
 /** True when the options in [start, end) were timestamps, SACK blocks or both, in that layout and nothing else. */
-export function readBare(segment: Segment, bytes: Uint8Array, start: number, end: number): boolean {
-  const stamped = end - start >= 12 && word.get(bytes, start) === TIMESTAMPS_START;
+export function readBare(segment: Segment, rows: DataView, start: number, end: number): boolean {
+  const stamped = end - start >= 12 && rows.getInt32(start) === TIMESTAMPS_START;
   const sackAt = stamped ? start + 12 : start;
-  if (sackAt !== end && !readSack(segment, bytes, sackAt, end)) return false;
+  if (sackAt !== end && !readSack(segment, rows, sackAt, end)) return false;
   if (!stamped) return true;
   segment.hasTimestamps = true;
-  segment.tsVal = word.get(bytes, start + 4);
-  segment.tsEcr = word.get(bytes, start + 8);
+  segment.tsVal = rows.getInt32(start + 4);
+  segment.tsEcr = rows.getInt32(start + 8);
   return true;
 }
 
-function readSack(segment: Segment, bytes: Uint8Array, start: number, end: number): boolean {
+function readSack(segment: Segment, rows: DataView, start: number, end: number): boolean {
   const count = (end - start - 4) / 8;
   const isSack = count >= 1 && count <= MOST_BLOCKS && Number.isInteger(count);
-  if (!isSack || word.get(bytes, start) !== SACK_START + 8 * count) return false;
+  if (!isSack || rows.getInt32(start) !== SACK_START + 8 * count) return false;
   const blocks: SeqRange[] = [];
-  for (let at = start + 4; at < end; at += 8) blocks.push({ start: word.get(bytes, at), end: word.get(bytes, at + 4) });
+  for (let at = start + 4; at < end; at += 8) blocks.push({ start: rows.getInt32(at), end: rows.getInt32(at + 4) });
   segment.sack = blocks;
   return true;
 }

@@ -3,7 +3,9 @@
 import { EMPTY, viewOf } from '../base/bytes.ts';
 import type { SeqRange } from '../base/ranges.ts';
 import { seqAdd } from '../base/seq32.ts';
+import { Memory } from '../base/slab.ts';
 import { asHex, bits, layout, seq32, u16 } from './layout.ts';
+import type { Packet } from './packet.ts';
 import { Malformed, Reader } from './reader.ts';
 import { type OptionOrder, parseTcpOptions, readBare, writeTcpOptions } from './tcp-options.ts';
 
@@ -152,45 +154,46 @@ export class Segment {
 /** Decodes [start, end); the checksum is the caller's to verify, since it needs the addresses. */
 export function decodeTcp(bytes: Uint8Array, start = 0, end = bytes.length): Segment | Malformed {
   const segment = new Segment();
-  const fault = readTcp(segment, bytes, start, end);
+  const fault = readTcp(segment, new Memory(bytes), start, end);
   if (segment.length > 0) segment.payload = viewOf(bytes, end - segment.length, end);
   return fault ?? segment;
 }
 
 /** The same, but for the payload, into a segment that there is; what is wrong with it, or undefined. */
-export function readTcp(segment: Segment, bytes: Uint8Array, start: number, end: number): Malformed | undefined {
-  if (end - start < tcp.size) return new Malformed('tcp-truncated', start);
-  const headerLength = (bytes[start + 12] >> 4) * 4;
-  if (headerLength < tcp.size || headerLength > end - start) return new Malformed('tcp-data-offset', start + 12);
-  const f = tcp.f;
-  segment.sourcePort = f.sourcePort.get(bytes, start);
-  segment.destinationPort = f.destinationPort.get(bytes, start);
-  segment.seq = f.seq.get(bytes, start);
-  segment.ack = f.ack.get(bytes, start);
-  segment.flags = f.flags.get(bytes, start);
-  segment.window = f.window.get(bytes, start);
-  segment.urgentPointer = f.urgentPointer.get(bytes, start);
-  segment.length = end - start - headerLength;
+export function readTcp(segment: Segment, memory: Memory, start: number, end: number): Malformed | undefined {
+  segment.length = 0;
   segment.payload = EMPTY;
-  if (headerLength > tcp.size && !readBare(segment, bytes, start + tcp.size, start + headerLength)) {
-    const reader = new Reader(bytes, start + tcp.size, start + headerLength);
-    parseTcpOptions(reader, segment);
-    return reader.failure;
-  }
-  return undefined;
+  if (end - start < tcp.size) return new Malformed('tcp-truncated', start);
+  const { rows } = memory;
+  // Row by row, as in RFC 9293's diagram.
+  const ports = rows.getInt32(start);
+  const control = rows.getInt32(start + 12);
+  const headerLength = (control >>> 26) & 0x3c;
+  if (headerLength < tcp.size || headerLength > end - start) return new Malformed('tcp-data-offset', start + 12);
+  segment.sourcePort = ports >>> 16;
+  segment.destinationPort = ports & 0xffff;
+  segment.seq = rows.getInt32(start + 4);
+  segment.ack = rows.getInt32(start + 8);
+  segment.flags = (control >>> 16) & 0x1ff;
+  segment.window = control & 0xffff;
+  segment.urgentPointer = rows.getUint16(start + 18);
+  segment.length = end - start - headerLength;
+  const optionsAt = start + tcp.size;
+  const dataAt = start + headerLength;
+  if (dataAt === optionsAt || readBare(segment, rows, optionsAt, dataAt)) return undefined;
+  const reader = new Reader(memory.bytes, optionsAt, dataAt);
+  parseTcpOptions(reader, segment);
+  return reader.failure;
 }
 
-/** Writes header and options at `at`; the checksum is left zero. The payload already stands behind them. */
-export function writeTcpHeader(segment: Segment, bytes: Uint8Array, at: number, headerLength: number): void {
-  const f = tcp.f;
-  f.sourcePort.set(bytes, at, segment.sourcePort);
-  f.destinationPort.set(bytes, at, segment.destinationPort);
-  f.seq.set(bytes, at, segment.seq);
-  f.ack.set(bytes, at, segment.ack);
-  bytes[at + 12] = ((headerLength >> 2) << 4) | ((segment.flags >> 8) & 1);
-  bytes[at + 13] = segment.flags;
-  f.window.set(bytes, at, segment.window);
-  f.checksum.set(bytes, at, 0);
-  f.urgentPointer.set(bytes, at, segment.urgentPointer);
-  if (headerLength > tcp.size) writeTcpOptions(segment, bytes, at + tcp.size);
+/** In front of the data; the checksum is left zero. `headerLength`: with all options, as they are. */
+export function prependTcp(packet: Packet, segment: Segment, headerLength: number): void {
+  const at = packet.prepend(headerLength);
+  const { rows } = packet;
+  rows.setInt32(at, (segment.sourcePort << 16) | segment.destinationPort);
+  rows.setInt32(at + 4, segment.seq);
+  rows.setInt32(at + 8, segment.ack);
+  rows.setInt32(at + 12, (headerLength << 26) | ((segment.flags & 0x1ff) << 16) | (segment.window & 0xffff));
+  rows.setInt32(at + 16, segment.urgentPointer & 0xffff);
+  if (headerLength > tcp.size) writeTcpOptions(segment, packet.memory, at + tcp.size);
 }

@@ -13,6 +13,7 @@ import { latin1 } from '../../src/base/bytes.ts';
 import { finishChecksum, sumWords } from '../../src/base/checksum.ts';
 import { minutes } from '../../src/base/instant.ts';
 import { seededRandom } from '../../src/base/random.ts';
+import { Memory } from '../../src/base/slab.ts';
 import { Host } from '../../src/host/host.ts';
 import type { Link } from '../../src/link/types.ts';
 import { VirtualClock } from '../../src/sim/clock.ts';
@@ -142,7 +143,11 @@ export function targets(): Target[] {
     { name: 'ARP', weight: 2, run: bytes => void decodeArp(bytes) },
     { name: 'IPv4', weight: 3, run: anyIpv4 },
     { name: 'ICMP', weight: 2, run: bytes => void decodeIcmp(bytes) },
-    { name: 'UDP', weight: 2, run: bytes => void checkUdp(bytes, 0, Math.min(20, bytes.length), bytes.length) },
+    {
+      name: 'UDP',
+      weight: 2,
+      run: bytes => void checkUdp(new Memory(bytes), 0, Math.min(20, bytes.length), bytes.length),
+    },
     { name: 'TCP', weight: 4, run: bytes => void decodeTcp(bytes) },
     { name: 'DNS', weight: 4, run: decodedDns },
     { name: 'HTTP request', weight: 3, run: bytes => void decodeRequestHead(bytes) },

@@ -14,7 +14,7 @@ import { ms, seconds } from '../../src/base/instant.ts';
 import type { Host } from '../../src/host/host.ts';
 import { NetworkError } from '../../src/socket/errors.ts';
 import { ETHERTYPE, prependEthernet } from '../../src/wire/ethernet.ts';
-import { addressBytes } from '../../src/wire/ip-address.ts';
+import { addressWords } from '../../src/wire/ip-address.ts';
 import { PROTOCOL } from '../../src/wire/ipv4.ts';
 import { prependIpv6 } from '../../src/wire/ipv6.ts';
 import { Packet } from '../../src/wire/packet.ts';
@@ -65,7 +65,7 @@ test('RFC 8200 §8.1: a datagram without a checksum is discarded', () => {
   assert.ok(socket && b.udp.open(7));
   const packet = Packet.of(Uint8Array.of(0, 1, 0, 7, 0, 8, 0, 0));
   const header = { nextHeader: PROTOCOL.udp, hopLimit: 64, trafficClass: 0, flowLabel: 0 };
-  prependIpv6(packet, header, addressBytes(CLIENT), addressBytes(SERVER));
+  prependIpv6(packet, header, addressWords(CLIENT), addressWords(SERVER));
   const [{ own }] = b.ip6.interfaces;
   prependEthernet(packet, own.mac, 0x0200_0000_0001, ETHERTYPE.ipv6);
   own.link.receive(packet.view());

@@ -10,7 +10,7 @@ import { Switch } from '../../src/link/switch.ts';
 import { multicastMac6, solicitedNode } from '../../src/wire/address6.ts';
 import { ETHERTYPE, prependEthernet } from '../../src/wire/ethernet.ts';
 import { decodeIcmpv6, encodeIcmpv6, ICMPV6, type Icmpv6Message } from '../../src/wire/icmpv6.ts';
-import { addressBytes, ipv6At } from '../../src/wire/ip-address.ts';
+import { addressBytes, addressWords, ipv6At } from '../../src/wire/ip-address.ts';
 import { ipv6, NEXT_HEADER, prependIpv6, upperLayerOf } from '../../src/wire/ipv6.ts';
 import { joined, macOption, NDP_OPTION, prefixOption } from '../../src/wire/ndp.ts';
 import { HEADROOM, Packet } from '../../src/wire/packet.ts';
@@ -79,7 +79,7 @@ class Lan {
 
   packet(packet: Packet, nextHeader: number, source: string, destination: string, hopLimit: number, to?: number): void {
     const header = { nextHeader, hopLimit, trafficClass: 0, flowLabel: 0 };
-    prependIpv6(packet, header, addressBytes(source), addressBytes(destination));
+    prependIpv6(packet, header, addressWords(source), addressWords(destination));
     prependEthernet(packet, to ?? multicastMac6(destination), this.mac, ETHERTYPE.ipv6);
     this.port.send(packet.view());
   }

@@ -32,7 +32,7 @@ import {
 } from '../../src/wire/ipv4.ts';
 import { HEADROOM, Packet } from '../../src/wire/packet.ts';
 import { Malformed, Reader } from '../../src/wire/reader.ts';
-import { decodeTcp, Segment, tcp, writeTcpHeader } from '../../src/wire/tcp.ts';
+import { decodeTcp, prependTcp, Segment, tcp } from '../../src/wire/tcp.ts';
 import { tcpOptionsLength } from '../../src/wire/tcp-options.ts';
 import { checkUdp, prependUdp, udp } from '../../src/wire/udp.ts';
 import { record } from '../lib/arbitrary.ts';
@@ -213,11 +213,11 @@ test('RFC 768: UDP checksums, made and verified; zero means none', () => {
           options: new Uint8Array(0),
         });
         const header = packet.start;
-        assert.equal(checkUdp(bytes, header, start, end), undefined);
+        assert.equal(checkUdp(packet.memory, header, start, end), undefined);
         bytes[start] ^= 0x10;
-        assert.equal(checkUdp(bytes, header, start, end), 'udp-checksum');
+        assert.equal(checkUdp(packet.memory, header, start, end), 'udp-checksum');
         udp.f.checksum.set(bytes, start, 0);
-        assert.equal(checkUdp(bytes, header, start, end), undefined);
+        assert.equal(checkUdp(packet.memory, header, start, end), undefined);
       },
     ),
   );
@@ -247,10 +247,9 @@ test('RFC 9293 §3.1: segments encode and decode, all options in all combination
       if (timestamps) [segment.tsVal, segment.tsEcr] = timestamps;
       if (tcpOptionsLength(segment) > 40) return;
       const length = tcp.size + tcpOptionsLength(segment);
-      const bytes = new Uint8Array(length + data.length);
-      bytes.set(data, length);
-      writeTcpHeader(segment, bytes, 0, length);
-      const got = decodeTcp(bytes);
+      const packet = Packet.of(data, length);
+      prependTcp(packet, segment, length);
+      const got = decodeTcp(packet.view());
       assert.ok(got instanceof Segment);
       assert.deepEqual(got.payload, data);
       for (const key of [
@@ -276,8 +275,9 @@ test('RFC 9293 §3.1 (MUST-6, MUST-7): unknown options are kept, illegal lengths
   const segment = new Segment();
   segment.unknownOptions = [{ kind: 254, data: Uint8Array.of(1, 2, 3) }];
   const length = tcp.size + tcpOptionsLength(segment);
-  const bytes = new Uint8Array(length);
-  writeTcpHeader(segment, bytes, 0, length);
+  const packet = Packet.withHeadroom(length, 0);
+  prependTcp(packet, segment, length);
+  const bytes = packet.view();
   const got = decodeTcp(bytes);
   assert.ok(
     got instanceof Segment && got.unknownOptions[0].kind === 254 && hex(got.unknownOptions[0].data) === '010203',

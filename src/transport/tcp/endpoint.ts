@@ -12,7 +12,7 @@ import type { Context } from '../../trace/events.ts';
 import { formatEnd, formatIp, type IpAddress, isIpv6 } from '../../wire/ip-address.ts';
 import { PROTOCOL } from '../../wire/ipv4.ts';
 import { ONE_SEGMENT, Packet } from '../../wire/packet.ts';
-import { CWR, FIN, PSH, RST, type Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
+import { CWR, FIN, PSH, prependTcp, RST, type Segment, SYN, tcp } from '../../wire/tcp.ts';
 import { tcpOptionsLength } from '../../wire/tcp-options.ts';
 import { TcpConnection } from './connection.ts';
 import type { Tabled } from './connection-table.ts';
@@ -280,7 +280,7 @@ export class TcpEndpoint implements TcpObserver, Tabled<TcpEndpoint> {
     const headerLength = tcp.size + tcpOptionsLength(segment);
     const packet = Packet.withHeadroom(this.flow.headroom + headerLength, segment.length, this.context.slab);
     this.connection.copyPayload(segment, packet.bytes, packet.start);
-    writeTcpHeader(segment, packet.bytes, packet.prepend(headerLength), headerLength);
+    prependTcp(packet, segment, headerLength);
     if (offload) packet.unit = segment.unit > 0 ? segment.unit : ONE_SEGMENT;
     const { tos, ttl, discoverMtu } = this.connection.settings;
     writeChecksum(packet, this.flow.addressesSum);

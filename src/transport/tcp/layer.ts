@@ -12,10 +12,10 @@ import type {
   ProtocolHandler,
 } from '../../internet/types.ts';
 import type { Context } from '../../trace/events.ts';
-import { addressesSumAt, formatEnd, formatIp, type IpAddress } from '../../wire/ip-address.ts';
+import { addressesSumIn, formatEnd, formatIp, type IpAddress } from '../../wire/ip-address.ts';
 import { PROTOCOL } from '../../wire/ipv4.ts';
 import { Packet } from '../../wire/packet.ts';
-import { ACK, FIN, RST, readTcp, Segment, SYN, tcp, writeTcpHeader } from '../../wire/tcp.ts';
+import { ACK, FIN, prependTcp, RST, readTcp, Segment, SYN, tcp } from '../../wire/tcp.ts';
 import { tcpOptionsLength } from '../../wire/tcp-options.ts';
 import { BsdSynCookies } from './bsd-syn-cookies.ts';
 import { ConnectionTable } from './connection-table.ts';
@@ -138,18 +138,18 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
   // --- the network
 
   receive(datagram: IncomingDatagram): void {
-    const { packet, bytes, start, end } = datagram;
+    const { packet, start, end } = datagram;
     // RFC 9293 §3.9.2.3 (MUST-57): a SYN to a broadcast or multicast address is silently discarded.
     if (datagram.toMany) return this.context.drop('tcp', 'tcp-to-many');
     if (packet.unit === 0) {
-      const sum = addressesSumAt(bytes, datagram.headerStart) + PROTOCOL.tcp + (end - start);
+      const sum = addressesSumIn(packet.memory, datagram.headerStart) + PROTOCOL.tcp + (end - start);
       if (finishChecksum(packet.sum(start, end, sum)) !== 0) return this.context.drop('tcp', 'tcp-checksum');
     }
     // The same object each time, unless one segment leads to the next before it is dealt with.
     const segment = this.spare ?? new Segment();
     this.spare = undefined;
     segment.reset();
-    const fault = readTcp(segment, bytes, start, end);
+    const fault = readTcp(segment, packet.memory, start, end);
     if (fault !== undefined) this.context.drop('tcp', fault.reason);
     else {
       if (segment.length > 0) segment.payload = packet.part(end - segment.length, end);
@@ -249,7 +249,7 @@ export class TcpLayer implements ProtocolHandler, ListenerHost, EndpointOwner {
     const length = tcp.size + tcpOptionsLength(segment);
     const flow = this.ip.flow(ends.localAddress, ends.remoteAddress, PROTOCOL.tcp);
     const packet = Packet.withHeadroom(flow.headroom + length, 0, this.context.slab);
-    writeTcpHeader(segment, packet.bytes, packet.prepend(length), length);
+    prependTcp(packet, segment, length);
     writeChecksum(packet, flow.addressesSum);
     flow.send(packet, 0, undefined, true);
   }

@@ -109,7 +109,7 @@ export class UdpLayer implements ProtocolHandler {
 
   receive(datagram: IncomingDatagram): void {
     const { bytes, headerStart, start, end, source, destination } = datagram;
-    const fault = checkUdp(bytes, headerStart, start, end);
+    const fault = checkUdp(datagram.packet.memory, headerStart, start, end);
     if (fault !== undefined) return this.context.drop('udp', fault);
     const socket = this.find(destination, udp.f.destinationPort.get(bytes, start));
     if (socket === undefined) {
