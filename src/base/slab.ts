@@ -7,6 +7,8 @@ const SLAB = 65536;
 const LARGEST = SLAB / 4;
 /** Pieces begin at multiples of it. */
 const ALIGNMENT = 8;
+/** The largest packet, with all headers: what is nearly as large has as much, so that it can be used again. */
+const WHOLE = 65536 + 256;
 
 /**
  * What packets lie in: its bytes, the same in network order by rows of 32 bits, as the diagrams of headers have them,
@@ -19,6 +21,8 @@ export class Memory {
   readonly words: Int32Array | undefined;
   /** To make views of it: to ask a view for its buffer is a call of its own (20 ns, Node 20). */
   readonly buffer: ArrayBuffer | undefined;
+  /** Who has use for it when nobody looks at it any more. */
+  home: SlabAllocator | undefined = undefined;
 
   constructor(bytes: Uint8Array, words?: Int32Array, buffer?: ArrayBuffer) {
     this.bytes = bytes;
@@ -45,6 +49,7 @@ export class Memory {
 export class SlabAllocator {
   private slab: Memory | undefined = undefined;
   private next = SLAB;
+  private spare: Memory | undefined = undefined;
 
   /** `length` bytes, all zero. */
   take(length: number): Uint8Array {
@@ -68,6 +73,24 @@ export class SlabAllocator {
     const start = this.next;
     this.next = (start + length + ALIGNMENT - 1) & -ALIGNMENT;
     return start;
+  }
+
+  /** At least `length` bytes by themselves, with whatever was in them before. */
+  large(length: number): Memory {
+    const { spare } = this;
+    if (length <= WHOLE / 2 || length > WHOLE) return Memory.of(new ArrayBuffer((length + 3) & ~3));
+    this.spare = undefined;
+    return spare ?? this.newSpare();
+  }
+
+  private newSpare(): Memory {
+    const memory = Memory.of(new ArrayBuffer(WHOLE));
+    memory.home = this;
+    return memory;
+  }
+
+  takeBack(memory: Memory): void {
+    this.spare = memory;
   }
 
   /** In which `place` has found room last. */

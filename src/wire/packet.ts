@@ -50,7 +50,8 @@ export class Packet {
       const at = slab.place(size);
       return new Packet(slab.memory, at + room, at + size, at);
     }
-    return new Packet(Memory.of(new ArrayBuffer((size + 3) & ~3)), room, size, 0);
+    const memory = slab?.large(size) ?? Memory.of(new ArrayBuffer((size + 3) & ~3));
+    return new Packet(memory, room, size, 0);
   }
 
   /** A copy of `payload`. */
@@ -88,6 +89,11 @@ export class Packet {
   /** What may be changed, with room for a header of so many bytes: itself where nobody else has it, else a copy. */
   toChange(headroom: number, slab?: SlabAllocator): Packet {
     return this.shared || this.room < headroom ? this.copy(headroom, slab) : this;
+  }
+
+  /** It has been sent, to where nothing of it is kept: its memory may be used again. */
+  release(): void {
+    if (!this.shared) this.memory.home?.takeBack(this.memory);
   }
 
   /** Of all its memory: what is its own lies in [start, end). */

@@ -66,3 +66,19 @@ test('RFC 1071: summed by words of the machine, by SIMD or by bytes, from wherev
     { numRuns: 500 },
   );
 });
+
+test('memory of a large packet that is released is used again, and not while others have it', () => {
+  const slab = new SlabAllocator();
+  const first = Packet.withHeadroom(54, 60_000, slab);
+  first.release();
+  const second = Packet.withHeadroom(54, 64_000, slab);
+  assert.equal(second.memory, first.memory);
+  const third = Packet.withHeadroom(54, 64_000, slab);
+  assert.notEqual(third.memory, second.memory);
+  third.again();
+  third.release();
+  assert.notEqual(Packet.withHeadroom(54, 60_000, slab).memory, third.memory);
+  const small = Packet.withHeadroom(54, 100, slab);
+  small.release();
+  assert.equal(Packet.withHeadroom(54, 100, slab).memory, small.memory, 'a slab goes on');
+});

@@ -20,7 +20,7 @@ const BATCH = 128;
 /** Frames of one call, where several can be read by one; and how many are read one by one before it is worth while. */
 const RING = { most: 64, least: 4 };
 /** What frames are read into, of which each keeps its part: it should stay in the cache, and hold several of the largest. */
-const SLAB = { frames: 1 << 18, offloaded: 1 << 20 };
+const SLAB = { frames: 1 << 18, offloaded: 1 << 19 };
 /** A frame of 64 KB with all headers. */
 const MOST = VNET_HEADER + 65535 + 18;
 
@@ -126,6 +126,7 @@ class DeviceLink implements TapLink {
     const bytes = packet.view();
     writeVnet(bytes, ipAt, packet.unit);
     this.device.write(bytes);
+    packet.release();
   }
 
   private sendBehindHeader(frame: Frame, unit: Unit): void {
@@ -206,7 +207,9 @@ class DeviceLink implements TapLink {
   /** What is used of the slab stays its frames'. */
   private makeRoom(): void {
     if (this.used + roomFor(this.largest) <= this.memory.bytes.length) return;
-    this.memory = Memory.of(new ArrayBuffer(this.offloads ? SLAB.offloaded : SLAB.frames));
+    // Not zeroed: what is read goes over it.
+    const { buffer } = Buffer.allocUnsafeSlow(this.offloads ? SLAB.offloaded : SLAB.frames);
+    this.memory = Memory.of(buffer as ArrayBuffer);
     this.address = this.device.addressOf(this.memory.bytes);
     this.used = this.toAlign;
   }
