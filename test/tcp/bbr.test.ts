@@ -5,7 +5,7 @@ import { ms, seconds } from '../../src/base/instant.ts';
 import { Internet } from '../../src/sim/internet.ts';
 import { MaxFilter } from '../../src/transport/tcp/congestion/max-filter.ts';
 import type { TcpInfo } from '../../src/transport/tcp/info.ts';
-import { CONGESTION_CONTROLS } from '../../src/transport/tcp/profiles.ts';
+import { CONGESTION_CONTROLS, type ProfileName } from '../../src/transport/tcp/profiles.ts';
 
 interface Bottleneck {
   rtt: number;
@@ -22,10 +22,10 @@ interface Transfer {
 }
 
 /** One sender with always more to send, for so many seconds. */
-function transfer(name: 'bbr' | 'cubic', path: Bottleneck, duration: number): Transfer {
+function transfer(name: 'bbr' | 'cubic', path: Bottleneck, duration: number, profile: ProfileName = 'rfc'): Transfer {
   const net = new Internet({ seed: 3 });
   const tcp = { congestionControl: CONGESTION_CONTROLS.rfc[name], sendBuffer: 1 << 23, receiveBuffer: 1 << 24 };
-  const [a, b] = [net.host('a', { tcp }), net.host('b', { tcp })];
+  const [a, b] = [net.host('a', { tcp, profile }), net.host('b', { tcp })];
   const [near, far] = [net.router('near'), net.router('far')];
   const access = { bandwidth: 1e9, delay: 0, queue: 1 << 24 };
   net.join(a, '10.1.0.2/24', near, '10.1.0.1/24', access);
@@ -64,9 +64,11 @@ test('a deep queue stays nearly empty, and the path full', () => {
 
 test('loss that is no congestion does not slow it down', () => {
   const path = { rtt: 100, megabits: 20, queue: 250_000, loss: 0.01 };
-  const [bbr, cubic] = [transfer('bbr', path, 9), transfer('cubic', path, 9)];
-  assert.ok(bbr.share > 0.75, `${bbr.share} of the bottleneck`);
-  assert.ok(cubic.share < 0.25, `${cubic.share} with CUBIC`);
+  for (const profile of ['rfc', 'linux', 'freebsd'] as const) {
+    const [bbr, cubic] = [transfer('bbr', path, 9, profile), transfer('cubic', path, 9, profile)];
+    assert.ok(bbr.share > 0.75, `${bbr.share} of the bottleneck as ${profile}`);
+    assert.ok(cubic.share < 0.25, `${cubic.share} with CUBIC as ${profile}`);
+  }
 });
 
 test('every ten seconds the queue is let run empty, and the window is as before afterwards', () => {

@@ -75,12 +75,12 @@ export class Recovery {
   justRecovered = false;
   private reduction: ProportionalReduction | undefined = undefined;
 
-  constructor(host: RecoveryHost, queue: SendQueue, rtt: RttEstimator) {
+  constructor(host: RecoveryHost, queue: SendQueue, rtt: RttEstimator, congestion: CongestionControl) {
     this.host = host;
     this.tcb = host.tcb;
     this.queue = queue;
     this.rtt = rtt;
-    this.congestion = host.settings.congestionControl(host.settings);
+    this.congestion = congestion;
     this.reordering = host.settings.reordering;
     this.window = { cwnd: host.settings.initialWindow, ssthresh: NO_SSTHRESH, credit: 0, prior: 0 };
   }

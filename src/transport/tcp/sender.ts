@@ -104,8 +104,10 @@ export class Sender {
     const { settings } = host;
     this.capacity = settings.sendBuffer;
     this.rtt = host.rtt;
-    const Kind = settings.lossRecovery === 'bsd' ? BsdRecovery : Recovery;
-    this.recovery = new Kind(host, this.queue, this.rtt);
+    const congestion = settings.congestionControl(settings);
+    // BSD's recovery moves the window: a control that wants it for itself has one beside it that does not, there as here.
+    const Kind = settings.lossRecovery === 'bsd' && !congestion.ownWindow ? BsdRecovery : Recovery;
+    this.recovery = new Kind(host, this.queue, this.rtt, congestion);
     this.transmitter = new Transmitter(this);
   }
 
