@@ -328,3 +328,10 @@ test('what was sent in the turn in which the program ends is sent all the same',
   run([process.execPath, '--import', 'tsx', 'test/interop/last-frame.ts', TAP]);
   assert.equal(received() - before, 3);
 });
+
+test('many links in one process are no mistake', { skip }, () => {
+  const program = [process.execPath, '--import', 'tsx', 'test/interop/many-links.ts'];
+  const { stdout, stderr } = spawnSync('ip', inside(program), { encoding: 'utf8', timeout: 60_000 });
+  assert.equal(stderr, '');
+  assert.match(stdout, /^0 more/);
+});

@@ -91,7 +91,10 @@ class DeviceLink implements TapLink {
     this.largest = offload ? MOST : this.mtu + 18;
     this.behindHeader = new Uint8Array(offload ? MOST : 0);
     this.outgoing = offload ? undefined : new Outgoing(device, this.largest);
-    if (this.outgoing !== undefined) process.on('exit', this.atExit);
+    if (this.outgoing !== undefined) {
+      allowListeners(1);
+      process.on('exit', this.atExit);
+    }
     const wake =
       readiness === 'worker thread'
         ? undefined
@@ -139,7 +142,10 @@ class DeviceLink implements TapLink {
   close(): void {
     if (this.closed) return;
     this.outgoing?.flush();
-    process.off('exit', this.atExit);
+    if (this.outgoing !== undefined) {
+      process.off('exit', this.atExit);
+      allowListeners(-1);
+    }
     this.closed = true;
     this.device.ring?.close();
     this.stop();
@@ -223,6 +229,12 @@ class DeviceLink implements TapLink {
     if (this.receivePacket !== undefined) this.receivePacket(packet);
     else this.receiveFrame(packet.view(), packet.unit, true);
   }
+}
+
+/** So many more: each link has one, and Node takes many for a mistake. No limit (0) stays none. */
+function allowListeners(more: number): void {
+  const limit = process.getMaxListeners();
+  if (limit > 0) process.setMaxListeners(limit + more);
 }
 
 /** The part of Node's internal pipe handle that we use. */
