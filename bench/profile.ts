@@ -22,7 +22,7 @@ if (name === undefined) {
 bundled(name, path => {
   const folder = mkdtempSync(join(tmpdir(), 'netarium-profile-'));
   const flags = ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval', '200', '--expose-gc'];
-  spawnSync(process.execPath, [...flags, path], { stdio: ['ignore', 'ignore', 'inherit'] });
+  spawnSync(process.execPath, [...flags, path, '--profiled'], { stdio: ['ignore', 'ignore', 'inherit'] });
   const [file] = readdirSync(folder);
   const profile = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Profile;
   print(profile, filesOf(readFileSync(path, 'utf8')));

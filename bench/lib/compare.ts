@@ -52,6 +52,8 @@ export interface Result {
 }
 
 export const isQuick = process.argv.includes('--quick');
+/** Its figures are those of a program that is watched. */
+const isProfiled = process.argv.includes('--profiled');
 /** Pairs that count, behind one that warms up. */
 const PAIRS = isQuick ? 1 : 5;
 
@@ -68,7 +70,7 @@ export async function bench(
     print(result);
   }
   for (const note of notes) process.stdout.write(`  note: ${note}\n`);
-  if (!isQuick) write(name, results, notes);
+  if (!isQuick && !isProfiled) write(name, results, notes);
 }
 
 async function compare(comparison: Comparison): Promise<Result> {
