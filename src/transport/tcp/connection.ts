@@ -18,6 +18,7 @@ import { ChallengeLimit } from './challenge-limit.ts';
 import { Deadlines, DUE } from './deadlines.ts';
 import { asksForClassic, type Ecn, ecnAsked } from './ecn.ts';
 import { FastOpenSide } from './fast-open-side.ts';
+import { isForgotten } from './forgotten.ts';
 import { agree, takeWindowOfSyn } from './handshake.ts';
 import { limitConnecting, refreshKeepAlive } from './keep-alive.ts';
 import { type PathProbe, resendSmaller } from './path-probe.ts';
@@ -257,7 +258,9 @@ export class TcpConnection implements SenderHost {
   /** Nobody waits for the FIN but us, and for a while. */
   private waitForgotten(now: Instant): void {
     this.deadlines.set(DUE.finWait2, now + this.settings.finWait2);
-    if (this.settings.keepsRemains) this.receiver.forgetHeld();
+    if (!this.settings.keepsRemains) return;
+    this.receiver.forgetHeld();
+    this.challengeLimit = undefined; // what is kept counts by itself
   }
 
   /** ABORT: a RST in all states in which the other end knows of us (RFC 9293 §3.10.5). */
@@ -440,6 +443,7 @@ export class TcpConnection implements SenderHost {
 
   /** TIME_WAIT needs the time: RFC 9293 §3.6.1, "MUST linger ... for a time 2xMSL". */
   enterTimeWait(now: Instant, cause: string): void {
+    if (this.settings.keepsRemains && !isForgotten(this)) this.challengeLimit = undefined;
     this.setState('TIME_WAIT', cause);
     this.deadlines.clearAll();
     this.deadlines.set(DUE.timeWait, now + this.timeWait);

@@ -50,7 +50,7 @@ export function established(c: TcpConnection, now: Instant): void {
   sender.established(now, c.passive);
   receiver.lastDataAt = now;
   // What was limited so far were the answers of a request.
-  c.challengeLimit = undefined;
+  if (c.passive) c.challengeLimit = undefined;
   if (settings.mtuProbing.mode === 'on') c.pathProbe = new PathProbe(c, now);
   beginKeepAlive(c, now);
 }

@@ -108,11 +108,12 @@ function resetArrives(c: TcpConnection): void {
   c.fail(c.state === 'CLOSE_WAIT' ? 'EPIPE' : 'ECONNRESET', 'a RST arrived');
 }
 
-/** RFC 5961 §4.2, but for the SYN+ACK of a simultaneous open. */
+/** RFC 5961 §4.2, but for the SYN+ACK of a simultaneous open, with nothing else in it. */
 function checkSyn(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (!segment.has(SYN)) return true;
   const { irs, sndNxt } = c.tcb;
-  const answers = c.state === 'SYN_RCVD' && segment.has(ACK) && segment.seq === irs && segment.ack === sndNxt;
+  const isBare = segment.has(ACK) && segment.sequenceLength === 1;
+  const answers = c.state === 'SYN_RCVD' && isBare && segment.seq === irs && segment.ack === sndNxt;
   if (!answers) c.challengeSyn(now, segment);
   return answers;
 }
@@ -157,6 +158,7 @@ function takeText(c: TcpConnection, now: Instant, segment: Segment): boolean {
   }
   if (segment.has(SYN)) {
     c.receiver.noteDuplicate(segment.seq, seqAdd(segment.seq, 1));
+    c.receiver.policy.beQuick(16);
     c.receiver.ackNow = true;
     return false;
   }
