@@ -241,7 +241,8 @@ export class Sender {
     this.recovery.undoMarker = undefined;
     this.recovery.retransmitStamp = undefined;
     if (this.synAgain > 0) this.rtt.afterLostSyn(AFTER_LOST_SYN);
-    this.rtt.backoffs = 0;
+    // With Linux only a sample of the round trip ends it.
+    if (passive || !repeatedSynIsLoss) this.rtt.backoffs = 0;
     this.recovery.congestion.established?.(now, window, this.tcb.mss, this.rtt.srtt);
     this.transmitter.lastSentAt = now;
     this.transmitter.windowRestarted(now);
