@@ -18,6 +18,7 @@ import {
 import type { TcpConnection } from './connection.ts';
 import { isForgotten, wakes } from './forgotten.ts';
 import { isPredicted } from './header-prediction.ts';
+import { initialWindow } from './initial-window.ts';
 import { mayReceive } from './state.ts';
 import { admits, bareReset, isRequest } from './syn-received.ts';
 import { checkFin, isNews, takeInOrder, takeUrgent } from './text-arrives.ts';
@@ -121,12 +122,17 @@ function checkSyn(c: TcpConnection, now: Instant, segment: Segment): boolean {
 function takeAcknowledgement(c: TcpConnection, now: Instant, segment: Segment): boolean {
   if (c.state === 'SYN_RCVD') {
     if (!completeHandshake(c, now, segment, processLast)) return false;
-    // The SYN of a simultaneous open is counted once more, with its SYN+ACK.
-    if (!c.passive) c.sender.recovery.rate.delivered++;
+    if (!c.passive) openedAtOnce(c);
     return afterAck(c, now);
   }
   beginEarly(c, now);
   return processAck(c, now, segment) && afterAck(c, now);
+}
+
+/** By both: the SYN is counted once more, with its SYN+ACK, and where there is SACK it was late, not lost (tcp_packet_delayed). */
+function openedAtOnce({ sender, settings, tcb }: TcpConnection): void {
+  sender.recovery.rate.delivered++;
+  if (tcb.sackOn) sender.recovery.window.cwnd = initialWindow(settings, tcb);
 }
 
 /** The last segment of the handshake: the window that it tells binds the size of segments. */
