@@ -1,7 +1,7 @@
 /** The one connection that a script is about: its ports, and how the script's numbers relate to those on the wire. */
 import { seqAdd } from '../base/seq32.ts';
 import type { TcpEndpoint } from '../transport/tcp/endpoint.ts';
-import { SYN } from '../wire/tcp.ts';
+import { ACK, SYN } from '../wire/tcp.ts';
 import type { Sighting } from './packets.ts';
 import type { ScriptSegment, ScriptTcpOption } from './script.ts';
 
@@ -73,8 +73,9 @@ export class Flow {
   /** A sequence number of the script's side on the wire. */
   remoteSeq(script: ScriptSegment): number {
     if (!(script.flags & SYN)) return seqAdd(script.seq, this.remoteIsn);
-    // A SYN into a connection that stands is an attack, not a beginning.
-    const opens = this.endpoint === undefined || !this.heardSyn || OVER.has(this.endpoint.state);
+    // A SYN into a connection that stands is an attack, not a beginning; nor does one with an ACK reopen one that is over.
+    const opens =
+      this.endpoint === undefined || !this.heardSyn || (OVER.has(this.endpoint.state) && !(script.flags & ACK));
     if (opens) this.remoteIsn = script.seq;
     return script.seq;
   }

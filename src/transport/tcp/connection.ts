@@ -246,8 +246,9 @@ export class TcpConnection implements SenderHost {
   release(now: Instant): void {
     this.orphaned = true;
     // RFC 9293 §3.6.1 and RFC 2525 §2.17: unread data was not delivered, and the other end must not think it was.
-    if (this.receiver.readable > 0 && this.settings.resetsUnread) return this.abort(now, 'closed with unread data');
-    if (!this.settings.resetsUnread) this.receiver.discard();
+    const resets = this.settings.resetsUnread && this.state !== 'TIME_WAIT'; // where there is nobody any more to be told
+    if (this.receiver.readable > 0 && resets) return this.abort(now, 'closed with unread data');
+    if (!resets) this.receiver.discard();
     const { linger } = this.settings;
     if (linger === 0) return this.abort(now, 'closed with a linger time of zero');
     this.close(now);

@@ -9,6 +9,7 @@ import { type AckPolicy, largestOf } from './ack-policy.ts';
 import { AdaptiveDelay } from './adaptive-delay.ts';
 import { type Deadlines, DUE } from './deadlines.ts';
 import { newAckPolicy } from './delayed-ack.ts';
+import { SMALL_SEGMENT } from './memory-window.ts';
 import { ReadQueue } from './read-queue.ts';
 import { Reassembly } from './reassembly.ts';
 import { isUpdateDue, newWindowPolicy, windowShift } from './receive-window.ts';
@@ -250,6 +251,8 @@ export class Receiver implements BufferState {
   private acceptNext(now: Instant, segment: Segment): Fate {
     const before = this.ready.unread;
     this.segmentsWithData += segment.pieces;
+    // With Linux what is small enough to be predicted leaves alone what was to be told.
+    if (this.settings.reportsLatestDuplicate && segment.length > SMALL_SEGMENT) this.duplicate = undefined;
     this.append(segment.payload as Uint8Array, this.window.cost?.(segment) ?? 0);
     this.dataArrived(now, segment);
     return this.ready.unread > before ? 'readable' : 'taken';
