@@ -244,11 +244,11 @@ export class TcpConnection implements SenderHost {
 
   /** The user wants nothing more, neither to write nor to read. */
   release(now: Instant): void {
-    this.orphaned = true;
     // RFC 9293 §3.6.1 and RFC 2525 §2.17: unread data was not delivered, and the other end must not think it was.
-    const resets = this.settings.resetsUnread && this.state !== 'TIME_WAIT'; // where there is nobody any more to be told
-    if (this.receiver.readable > 0 && resets) return this.abort(now, 'closed with unread data');
-    if (!resets) this.receiver.discard();
+    const isReset = this.settings.resetsUnread && this.receiver.readable > 0 && this.state !== 'TIME_WAIT';
+    if (isReset || !this.settings.resetsUnread) this.receiver.discard();
+    if (isReset) this.abort(now, 'closed with unread data');
+    this.orphaned = true;
     const { linger } = this.settings;
     if (linger === 0) return this.abort(now, 'closed with a linger time of zero');
     this.close(now);

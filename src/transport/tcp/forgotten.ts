@@ -13,35 +13,46 @@ import { hasOldTimestamp } from './timestamps.ts';
 export const isForgotten = (c: TcpConnection): boolean =>
   c.settings.keepsRemains && (c.state === 'TIME_WAIT' || (c.state === 'FIN_WAIT_2' && c.orphaned));
 
-/** True: the segment goes on to the checks of SEGMENT ARRIVES; that is the FIN which is waited for. */
-export function wakes(c: TcpConnection, now: Instant, segment: Segment): boolean {
-  return c.state === 'TIME_WAIT' ? inTimeWait(c, now, segment) : inFinWait2(c, now, segment);
+export function takeForgotten(c: TcpConnection, now: Instant, segment: Segment): void {
+  if (c.state === 'TIME_WAIT') inTimeWait(c, now, segment);
+  else inFinWait2(c, now, segment);
 }
 
-function inFinWait2(c: TcpConnection, now: Instant, segment: Segment): boolean {
+function inFinWait2(c: TcpConnection, now: Instant, segment: Segment): void {
   const { rcvNxt, rcvWnd } = c.tcb;
   if (hasOldTimestamp(c, segment) || !isBetween(segment, rcvNxt, seqAdd(rcvNxt, rcvWnd)))
-    return answered(c, now, segment);
-  if (segment.has(RST)) return ended(c, 'RST arrives');
+    return answer(c, now, segment);
+  if (segment.has(RST)) return c.finish('RST arrives');
   if (segment.has(SYN) && seqGe(segment.seq, rcvNxt)) return reset(c, segment);
-  if (!segment.has(ACK) || !seqGt(segment.end, rcvNxt) || segment.sequenceLength === 0) return false;
+  if (!segment.has(ACK) || !seqGt(segment.end, rcvNxt) || segment.sequenceLength === 0) return;
   // Data, where nobody will read it (RFC 9293 §3.6.1).
-  return segment.has(FIN) && segment.end === seqAdd(rcvNxt, 1) ? true : reset(c, segment);
+  if (segment.has(FIN) && segment.end === seqAdd(rcvNxt, 1)) takeLastFin(c, now, segment);
+  else reset(c, segment);
 }
 
-function inTimeWait(c: TcpConnection, now: Instant, segment: Segment): boolean {
+/** The FIN that was waited for: it is what is kept that acknowledges it. */
+function takeLastFin(c: TcpConnection, now: Instant, segment: Segment): void {
+  const { tcb, receiver } = c;
+  tcb.rcvAdv = seqAdd(tcb.rcvAdv, 1);
+  tcb.rcvNxt = seqAdd(tcb.rcvNxt, 1);
+  receiver.resumeBehindFin();
+  if (segment.hasTimestamps) noteTimestamp(c, now, segment.tsVal);
+  c.enterTimeWait(now, 'FIN arrives');
+  receiver.ackNow = true;
+}
+
+function inTimeWait(c: TcpConnection, now: Instant, segment: Segment): void {
   const { tcb, settings } = c;
   const old = hasOldTimestamp(c, segment);
   if (!old && segment.seq === tcb.rcvNxt && (segment.sequenceLength === 0 || segment.has(RST))) {
     // RFC 1337: a RST must not end TIME_WAIT early.
-    if (segment.has(RST) && !settings.protectsTimeWait) return ended(c, 'RST arrives');
+    if (segment.has(RST) && !settings.protectsTimeWait) return c.finish('RST arrives');
     if (segment.hasTimestamps) noteTimestamp(c, now, segment.tsVal);
-    restart(c, now);
-    return false;
+    return restart(c, now);
   }
-  if (segment.has(RST)) return false;
+  if (segment.has(RST)) return;
   if (old || segment.has(ACK)) restart(c, now);
-  return answered(c, now, segment);
+  answer(c, now, segment);
 }
 
 function noteTimestamp({ tcb }: TcpConnection, now: Instant, value: Seq): void {
@@ -51,18 +62,12 @@ function noteTimestamp({ tcb }: TcpConnection, now: Instant, value: Seq): void {
 
 const restart = (c: TcpConnection, now: Instant): void => c.deadlines.set(DUE.timeWait, now + c.timeWait);
 
-/** Acknowledged; what carries no data, not too often. */
-function answered(c: TcpConnection, now: Instant, segment: Segment): false {
+/** What carries no data not too often. */
+function answer(c: TcpConnection, now: Instant, segment: Segment): void {
   if (mayAnswer(c, now, segment)) c.receiver.ackNow = true;
-  return false;
 }
 
-function ended(c: TcpConnection, why: string): false {
-  c.finish(why);
-  return false;
-}
-
-function reset(c: TcpConnection, segment: Segment): false {
+function reset(c: TcpConnection, segment: Segment): void {
   c.send(resetFor(segment));
-  return ended(c, 'data arrives after the user has closed');
+  c.finish('data arrives after the user has closed');
 }

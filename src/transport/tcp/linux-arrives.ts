@@ -16,7 +16,7 @@ import {
   takeAckInRange,
 } from './ack-arrives.ts';
 import type { TcpConnection } from './connection.ts';
-import { isForgotten, wakes } from './forgotten.ts';
+import { isForgotten, takeForgotten } from './forgotten.ts';
 import { isPredicted } from './header-prediction.ts';
 import { initialWindow } from './initial-window.ts';
 import { mayReceive } from './state.ts';
@@ -27,7 +27,10 @@ import { acknowledgeUnacceptable, dropForTimestamp, makeAllowance, noteOld, take
 
 /** False: it was dropped. */
 export function takeAsLinux(c: TcpConnection, now: Instant, segment: Segment): boolean {
-  if (isForgotten(c) && !wakes(c, now, segment)) return false;
+  if (isForgotten(c)) {
+    takeForgotten(c, now, segment);
+    return false;
+  }
   if (isRequest(c) && !admits(c, now, segment, () => resetArrives(c))) return false;
   if (!segment.has(ACK | RST | SYN)) return false;
   if (!checkSequence(c, now, segment)) return false;
