@@ -73,9 +73,9 @@ export class Flow {
   /** A sequence number of the script's side on the wire. */
   remoteSeq(script: ScriptSegment): number {
     if (!(script.flags & SYN)) return seqAdd(script.seq, this.remoteIsn);
-    // A SYN into a connection that stands is an attack, not a beginning; nor does one with an ACK reopen one that is over.
-    const opens =
-      this.endpoint === undefined || !this.heardSyn || (OVER.has(this.endpoint.state) && !(script.flags & ACK));
+    // A SYN into a connection that stands is an attack, not a beginning; of those that are over only a listener's reopen.
+    const reopens = !this.active && (script.flags & ACK) === 0;
+    const opens = this.endpoint === undefined || !this.heardSyn || (reopens && OVER.has(this.endpoint.state));
     if (opens) this.remoteIsn = script.seq;
     return script.seq;
   }

@@ -259,9 +259,7 @@ export class TcpConnection implements SenderHost {
   /** Nobody waits for the FIN but us, and for a while. */
   private waitForgotten(now: Instant): void {
     this.deadlines.set(DUE.finWait2, now + this.settings.finWait2);
-    if (!this.settings.keepsRemains) return;
-    this.receiver.forgetHeld();
-    this.challengeLimit = undefined; // what is kept counts by itself
+    if (this.settings.keepsRemains) this.challengeLimit = undefined; // what is kept counts by itself
   }
 
   /** ABORT: a RST in all states in which the other end knows of us (RFC 9293 §3.10.5). */

@@ -14,6 +14,7 @@ export const isForgotten = (c: TcpConnection): boolean =>
   c.settings.keepsRemains && (c.state === 'TIME_WAIT' || (c.state === 'FIN_WAIT_2' && c.orphaned));
 
 export function takeForgotten(c: TcpConnection, now: Instant, segment: Segment): void {
+  c.receiver.forgetHeld();
   if (c.state === 'TIME_WAIT') inTimeWait(c, now, segment);
   else inFinWait2(c, now, segment);
 }
