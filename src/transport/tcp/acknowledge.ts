@@ -120,7 +120,8 @@ function removeAcknowledged(s: Sender, now: Instant, news: AckNews, priorHighest
     segments += record.segments;
     if (!record.sacked) news.bytes += record.dataLength;
     if (record.everResent) {
-      news.resentAcked = true;
+      // The SYN+ACK of a passive open says nothing of the data that goes with it (RFC 7413).
+      if (!s.host.passive || (record.flags & SYN) === 0) news.resentAcked = true;
       lastResent = Math.max(lastResent, record.sentAt);
     } else if (!record.sacked) {
       firstSent ??= record.sentAt;
