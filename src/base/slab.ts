@@ -47,7 +47,8 @@ export class Memory {
 }
 
 export class SlabAllocator {
-  private slab: Memory | undefined = undefined;
+  /** In which `place` has found room last. */
+  memory = Memory.of(new ArrayBuffer(0));
   private next = SLAB;
   private spare: Memory | undefined = undefined;
 
@@ -67,7 +68,7 @@ export class SlabAllocator {
   /** Where in `memory` there are `length` bytes, all zero; it may be another one than before. */
   place(length: number): number {
     if (this.next + length > SLAB) {
-      this.slab = Memory.of(new ArrayBuffer(SLAB));
+      this.memory = Memory.of(new ArrayBuffer(SLAB));
       this.next = 0;
     }
     const start = this.next;
@@ -91,10 +92,5 @@ export class SlabAllocator {
 
   takeBack(memory: Memory): void {
     this.spare = memory;
-  }
-
-  /** In which `place` has found room last. */
-  get memory(): Memory {
-    return this.slab as Memory;
   }
 }

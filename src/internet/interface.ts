@@ -1,5 +1,5 @@
 /** A network interface: a link's end with a MAC address, IP addresses, its ARP table and its multicast groups. */
-import type { Link } from '../link/types.ts';
+import { type Link, receivePackets, sendPacket } from '../link/types.ts';
 import type { Context } from '../trace/events.ts';
 import {
   broadcastOf,
@@ -61,8 +61,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
     this.link = link;
     this.arp = new ArpTable(context, this, arp);
     link.batch = begins => owner.batch(begins);
-    link.receive = (frame, unit, given) => this.arrives(Packet.over(frame, unit, !given));
-    link.receivePacket = packet => this.arrives(packet);
+    receivePackets(link, packet => this.arrives(packet));
   }
 
   get mtu(): number {
@@ -128,9 +127,7 @@ export class NetworkInterface implements ArpPort, RarpPort {
 
   /** To the link, as it is. */
   hand(packet: Packet): void {
-    const { link } = this;
-    if (link.sendPacket !== undefined) link.sendPacket(packet);
-    else link.send(packet.view(), packet.unit, !packet.shared);
+    sendPacket(this.link, packet);
   }
 
   sendArp(message: ArpMessage, to: MacAddress): void {

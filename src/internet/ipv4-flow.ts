@@ -1,7 +1,7 @@
 /** Datagrams of one protocol between two addresses of IPv4 (Flow in types.ts). */
 import type { Ipv4Address } from '../wire/address.ts';
 import { addressSum } from '../wire/ip-address.ts';
-import { type Ipv4Header, ipv4, prependIpv4 } from '../wire/ipv4.ts';
+import { type Ipv4Header, ipv4, newIpv4Header, prependIpv4 } from '../wire/ipv4.ts';
 import { EXACT_HEADROOM, type Packet } from '../wire/packet.ts';
 import type { Station } from './arp.ts';
 import type { NetworkInterface } from './interface.ts';
@@ -31,8 +31,6 @@ export interface Ipv4FlowOwner {
   send(datagram: OutgoingDatagram<Ipv4Address>): SendFailure | undefined;
 }
 
-const NO_OPTIONS = new Uint8Array(0);
-
 export class Ipv4Flow implements Flow {
   readonly headroom = EXACT_HEADROOM.ipv4;
   readonly source: Ipv4Address;
@@ -51,18 +49,7 @@ export class Ipv4Flow implements Flow {
     this.source = source;
     this.protocol = protocol;
     this.addressesSum = addressSum(source) + addressSum(destination);
-    this.header = {
-      source,
-      destination,
-      protocol,
-      ttl: 0,
-      trafficClass: 0,
-      identification: 0,
-      dontFragment: false,
-      moreFragments: false,
-      fragmentOffset: 0,
-      options: NO_OPTIONS,
-    };
+    this.header = newIpv4Header(source, destination, protocol);
     this.path = owner.pathTo(destination);
     this.version = owner.routes.version;
   }

@@ -22,10 +22,10 @@ import { addressSum } from '../wire/ip-address.ts';
 import {
   decrementTtl,
   faultOfIpv4,
-  type Ipv4Header,
   ipv4,
   ipv4HeaderLength,
   isFragment,
+  newIpv4Header,
   prependIpv4,
 } from '../wire/ipv4.ts';
 import { EXACT_HEADROOM, Packet } from '../wire/packet.ts';
@@ -76,18 +76,7 @@ export class Ipv4Layer implements IcmpHost, InterfaceOwner, Ipv4FlowOwner {
   private readonly redirects = new Set<Ipv4Address>();
   private nextIdentification: number;
   /** Of the datagram being sent: the same object each time. */
-  private readonly header: Ipv4Header = {
-    source: 0,
-    destination: 0,
-    protocol: 0,
-    ttl: 0,
-    trafficClass: 0,
-    identification: 0,
-    dontFragment: false,
-    moreFragments: false,
-    fragmentOffset: 0,
-    options: NO_OPTIONS,
-  };
+  private readonly header = newIpv4Header(0, 0, 0);
 
   constructor(context: Context) {
     this.context = context;

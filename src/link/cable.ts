@@ -12,6 +12,7 @@ import { ethernet } from '../wire/ethernet.ts';
 import { Packet } from '../wire/packet.ts';
 import { cutFrame } from '../wire/tcp-segmentation.ts';
 import { Arrivals } from './arrivals.ts';
+import { ReceivingEnd } from './receiving-end.ts';
 import type { Frame, Link, PacketSink, Unit } from './types.ts';
 
 export interface CableOptions {
@@ -87,16 +88,14 @@ export class Cable {
 }
 
 /** A link whose frames go one direction, and which is given those of another. */
-export class DirectionEnd implements Link, PacketSink {
+export class DirectionEnd extends ReceivingEnd implements Link {
   readonly name: string;
   readonly medium: Link['medium'];
   readonly mtu: number;
-  receivePacket: ((packet: Packet) => void) | undefined = undefined;
-  batch: ((begins: boolean) => void) | undefined = undefined;
   private readonly outgoing: Direction;
-  private receiveFrame: Link['receive'] = () => {};
 
   constructor(name: string, medium: Link['medium'], mtu: number, outgoing: Direction) {
+    super();
     this.name = name;
     this.medium = medium;
     this.mtu = mtu;
@@ -113,20 +112,6 @@ export class DirectionEnd implements Link, PacketSink {
 
   sendPacket(packet: Packet): void {
     this.outgoing.sendPacket(packet);
-  }
-
-  get receive(): Link['receive'] {
-    return this.receiveFrame;
-  }
-
-  set receive(receive: Link['receive']) {
-    this.receiveFrame = receive;
-    this.receivePacket = undefined;
-  }
-
-  deliver(packet: Packet): void {
-    if (this.receivePacket !== undefined) this.receivePacket(packet);
-    else this.receiveFrame(packet.view(), packet.unit, !packet.shared);
   }
 }
 
@@ -203,25 +188,24 @@ export class Direction {
   }
 
   private sendOne(packet: Packet): void {
-    if (this.trace !== undefined) return this.sendTraced(packet, this.trace);
-    const fate = this.pass(packet);
-    if (fate === 'delivered') this.delivered++;
-    else this.count(fate);
+    if (this.trace === undefined) this.passCounted(packet);
+    else this.sendTraced(packet, this.trace);
   }
 
   /** The trace keeps every frame as it was. */
   private sendTraced(packet: Packet, trace: Trace): void {
     packet.shared = true;
     const bytes = packet.view();
-    const fate = this.pass(packet);
-    if (fate === 'delivered') this.delivered++;
-    else this.count(fate);
+    const fate = this.passCounted(packet);
     const [from, to] = this.ends;
     trace({ kind: 'frame', time: this.scheduler.now(), link: this.link, host: from, to, bytes, fate });
   }
 
-  private count(fate: FrameFate): void {
-    this.others.set(fate, (this.others.get(fate) ?? 0) + 1);
+  private passCounted(packet: Packet): FrameFate {
+    const fate = this.pass(packet);
+    if (fate === 'delivered') this.delivered++;
+    else this.others.set(fate, (this.others.get(fate) ?? 0) + 1);
+    return fate;
   }
 
   private pass(packet: Packet): FrameFate {

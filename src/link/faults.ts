@@ -2,7 +2,7 @@
 import type { Random } from '../base/random.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { type CableOptions, Direction, DirectionEnd, PERFECT } from './cable.ts';
-import type { Wrap } from './types.ts';
+import { receivePackets, sendPacket, type Wrap } from './types.ts';
 
 /** Both ways get the same faults, each by its own dice. */
 export function withFaults(options: Partial<CableOptions>, world: { scheduler: Scheduler; random: Random }): Wrap {
@@ -11,9 +11,9 @@ export function withFaults(options: Partial<CableOptions>, world: { scheduler: S
     const out = new Direction(inner.name, 'us', 'them', full, world, inner.medium);
     const back = new Direction(inner.name, 'them', 'us', full, world, inner.medium);
     const wrapped = new DirectionEnd(inner.name, inner.medium, inner.mtu, out);
-    out.to({ deliver: packet => inner.send(packet.view(), packet.unit, !packet.shared) });
+    out.to({ deliver: packet => sendPacket(inner, packet) });
     back.to(wrapped);
-    inner.receive = (frame, unit, given) => back.send(frame, unit, given);
+    receivePackets(inner, packet => back.sendPacket(packet));
     return wrapped;
   };
 }

@@ -3,8 +3,8 @@ import { type Duration, type Instant, seconds } from '../base/instant.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { isGroupMac, type MacAddress } from '../wire/address.ts';
 import { destinationOf, ethernet } from '../wire/ethernet.ts';
-import { Packet } from '../wire/packet.ts';
-import type { Link } from './types.ts';
+import type { Packet } from '../wire/packet.ts';
+import { type Link, receivePackets, sendPacket } from './types.ts';
 
 interface Learned {
   port: Link;
@@ -28,8 +28,7 @@ export class Switch {
 
   attach(port: Link): void {
     this.ports.push(port);
-    port.receive = (frame, unit, given) => this.arrives(port, Packet.over(frame, unit, !given));
-    port.receivePacket = packet => this.arrives(port, packet);
+    receivePackets(port, packet => this.arrives(port, packet));
   }
 
   /** Which port a station was last seen behind. */
@@ -46,11 +45,11 @@ export class Switch {
     const known = isGroupMac(destination) ? undefined : this.lookup(destination);
     if (known === undefined) this.flood(port, packet);
     // A station on the port that the frame came from has it already.
-    else if (known !== port) send(known, packet);
+    else if (known !== port) sendPacket(known, packet);
   }
 
   private flood(from: Link, packet: Packet): void {
-    for (const other of this.ports) if (other !== from) send(other, packet.again());
+    for (const other of this.ports) if (other !== from) sendPacket(other, packet.again());
   }
 
   private learn(mac: MacAddress, port: Link): void {
@@ -60,9 +59,4 @@ export class Switch {
     if (this.table.size >= this.maxEntries) this.table.delete(this.table.keys().next().value as MacAddress);
     this.table.set(mac, { port, expires: this.scheduler.now() + this.ageing });
   }
-}
-
-function send(port: Link, packet: Packet): void {
-  if (port.sendPacket !== undefined) port.sendPacket(packet);
-  else port.send(packet.view(), packet.unit, !packet.shared);
 }

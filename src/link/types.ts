@@ -1,5 +1,5 @@
 /** What the internet layer sees of the link below it. */
-import type { Packet } from '../wire/packet.ts';
+import { Packet } from '../wire/packet.ts';
 
 /**
  * A frame as it stands on the wire, without preamble and FCS. Immutable once sent, as captures and others may keep it;
@@ -46,6 +46,18 @@ export interface Link {
   receivePacket?: ((packet: Packet) => void) | undefined;
   /** Told, by a link that has several frames at once, before the first (true) and behind the last (false). */
   batch?: (begins: boolean) => void;
+}
+
+/** Gives the packet away. */
+export function sendPacket(link: Link, packet: Packet): void {
+  if (link.sendPacket !== undefined) link.sendPacket(packet);
+  else link.send(packet.view(), packet.unit, !packet.shared);
+}
+
+/** All that the link receives is given to `take`. */
+export function receivePackets(link: Link, take: (packet: Packet) => void): void {
+  link.receive = (frame, unit, given) => take(Packet.over(frame, unit, !given));
+  link.receivePacket = take;
 }
 
 /** Trace, faults and captures have the shape of what they wrap. */

@@ -47,6 +47,22 @@ export interface Ipv4Header {
   options: Uint8Array;
 }
 
+const NO_OPTIONS = new Uint8Array(0);
+
+/** Of a whole datagram without options; what differs from one to the next is still to be set. */
+export const newIpv4Header = (source: Ipv4Address, destination: Ipv4Address, protocol: number): Ipv4Header => ({
+  source,
+  destination,
+  protocol,
+  ttl: 0,
+  trafficClass: 0,
+  identification: 0,
+  dontFragment: false,
+  moreFragments: false,
+  fragmentOffset: 0,
+  options: NO_OPTIONS,
+});
+
 /** Row by row, as in RFC 791's diagram. */
 export function prependIpv4(packet: Packet, header: Ipv4Header): void {
   const { options, source, destination } = header;

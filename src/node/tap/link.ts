@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { Memory } from '../../base/slab.ts';
+import { ReceivingEnd } from '../../link/receiving-end.ts';
 import type { Frame, Link, Unit } from '../../link/types.ts';
 import { ethernet } from '../../wire/ethernet.ts';
 import { Packet } from '../../wire/packet.ts';
@@ -48,15 +49,12 @@ export function openTap(name: string, options: Partial<TapOptions> = {}): TapLin
   return new DeviceLink(TapDevice.open(name, { ...full, ring }), full);
 }
 
-class DeviceLink implements TapLink {
+class DeviceLink extends ReceivingEnd implements TapLink {
   readonly name: string;
   readonly medium: 'ethernet' | 'ip';
   readonly mtu: number;
   readonly offloads: boolean;
   readonly readiness: 'event loop' | 'worker thread';
-  receivePacket: ((packet: Packet) => void) | undefined = undefined;
-  batch: ((begins: boolean) => void) | undefined = undefined;
-  private receiveFrame: Link['receive'] = () => {};
   private readonly device: TapDevice;
   private readonly stop: () => void;
   /** Bytes in front of each frame, and of a frame with them at most. */
@@ -80,6 +78,7 @@ class DeviceLink implements TapLink {
   private readonly atExit = (): void => this.outgoing?.flush();
 
   constructor(device: TapDevice, { readiness, layer, offload }: TapOptions) {
+    super();
     this.device = device;
     this.name = device.name;
     this.medium = layer === 2 ? 'ethernet' : 'ip';
@@ -101,15 +100,6 @@ class DeviceLink implements TapLink {
         : watchWithPipe(device.fd, (first, length) => this.drain(first, length));
     this.readiness = wake === undefined ? 'worker thread' : 'event loop';
     this.stop = wake ?? watchWithWorker(device, () => this.drain(undefined, 0));
-  }
-
-  get receive(): Link['receive'] {
-    return this.receiveFrame;
-  }
-
-  set receive(receive: Link['receive']) {
-    this.receiveFrame = receive;
-    this.receivePacket = undefined;
   }
 
   send(frame: Frame, unit: Unit = 0): void {
@@ -226,8 +216,7 @@ class DeviceLink implements TapLink {
     this.used += roomFor(length);
     const packet = new Packet(memory, used + prefix, used + length);
     if (this.offloads) packet.unit = readVnet(memory.bytes, used, packet.view());
-    if (this.receivePacket !== undefined) this.receivePacket(packet);
-    else this.receiveFrame(packet.view(), packet.unit, true);
+    this.deliver(packet);
   }
 }
 
