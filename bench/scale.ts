@@ -12,7 +12,7 @@ import { newChunk, sendTo } from './lib/send.ts';
 const BYTES = amount(400_000_000, 4_000_000);
 
 /** Flows that share one cable, each with its part of the bytes: microseconds a frame on it, also one that its queue drops. */
-async function flows(count: number): Promise<number> {
+async function flows(count: number, bytes = BYTES): Promise<number> {
   const { net, a, b } = pair({ bandwidth: 10e9, delay: us(50), queue: 64 << 20 });
   let received = 0;
   b.network.listen({ port: 80, backlog: 20_000 }, socket => ({
@@ -20,7 +20,7 @@ async function flows(count: number): Promise<number> {
     data: bytes => void (received += bytes.length),
     end: () => socket.end(),
   }));
-  const each = Math.floor(BYTES / count);
+  const each = Math.floor(bytes / count);
   // The same bytes for all: what an application has in memory is not what is measured.
   const chunk = newChunk();
   for (let n = 0; n < count; n++) sendTo(a.network, { address: B_ADDRESS, port: 80 }, each, chunk);
@@ -86,6 +86,7 @@ await bench('scale', [
   figure('a packet-hop of 100', 'µs', () => flows(100)),
   figure('a packet-hop of 1,000', 'µs', () => flows(amount(1000, 200))),
   figure('a packet-hop of 10,000', 'µs', () => flows(amount(10_000, 400))),
+  figure('the same of 1,000, four times as many packets', 'µs', () => flows(amount(1000, 200), 4 * BYTES)),
   figure('making a host, 10,000 of them', 'µs', () => hosts(amount(10_000, 500))),
   figure('opening a connection, 100,000 of them at once', 'µs', () => connections(amount(100_000, 1000))),
 ]);
